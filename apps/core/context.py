@@ -1,0 +1,74 @@
+"""What the page frame shows on every page: project switch, navigation, role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.core.models import Project, User
+from apps.core.roles import Role
+from apps.core.selectors import projects_of
+
+
+@dataclass(frozen=True)
+class NavItem:
+    group: str
+    label: str
+    icon: str
+    url: str
+    active: bool
+
+
+@dataclass(frozen=True)
+class Shell:
+    user: User | None = None
+    project: Project | None = None
+    projects: tuple[Project, ...] = ()
+    nav: tuple[NavItem, ...] = ()
+    role: Role | None = None
+
+
+#: group, label, icon, URL name, the beginning of the URL names under which it is lit, least role
+_NAVIGATION = (
+    ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER),
+    ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER),
+    ("Measure", "Evaluators", "ruler-measure", "evaluations:evaluator-list", "evaluations:evaluator", Role.VIEWER),
+    ("Measure", "Runs", "player-play", "evaluations:run-list", "evaluations:run", Role.VIEWER),
+    ("Measure", "Comparisons", "scale", "evaluations:comparison-list", "evaluations:comparison", Role.VIEWER),
+    ("Project", "Providers", "plug-connected", "providers:list", "providers:", Role.VIEWER),
+    ("Project", "Members", "users", "core:members", "core:member", Role.VIEWER),
+    ("Project", "API keys", "key", "core:api-keys", "core:api-key", Role.ADMIN),
+    ("Project", "Audit log", "history", "core:audit", "core:audit", Role.ADMIN),
+    ("Project", "Settings", "settings", "core:project-settings", "core:project-settings", Role.ADMIN),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Template context `shell`. Fragments (htmx) do not draw the frame, so they get an empty one."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or getattr(request, "htmx", False):
+        return {"shell": Shell()}
+    project = getattr(request, "project", None)
+    membership = getattr(request, "membership", None)
+    role = Role(membership.role) if membership else None
+    return {
+        "shell": Shell(
+            user=user,
+            project=project,
+            projects=tuple(projects_of(user)),
+            nav=_navigation(request, project, role) if project and role else (),
+            role=role,
+        )
+    }
+
+
+def _navigation(request: HttpRequest, project: Project, role: Role) -> tuple[NavItem, ...]:
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return tuple(
+        NavItem(group, label, icon, reverse(name, args=[project.slug]), here.startswith(prefix))
+        for group, label, icon, name, prefix, least in _NAVIGATION
+        if role >= least
+    )

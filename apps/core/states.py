@@ -1,0 +1,44 @@
+"""The statuses that rows can have, in words, with the tone and the icon they are shown in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class State:
+    label: str
+    tone: str  # neutral, busy, good, warn or bad: a class of the stylesheet
+    icon: str
+
+
+_STATES = {
+    "pending": State("Pending", "neutral", "clock"),
+    "queued": State("Queued", "neutral", "clock"),
+    "draft": State("Draft", "neutral", "pencil"),
+    "archived": State("Archived", "neutral", "archive"),
+    "cancelled": State("Cancelled", "neutral", "ban"),
+    "skipped": State("Skipped", "neutral", "player-skip-forward"),
+    "expired": State("Expired", "neutral", "clock-off"),
+    "running": State("Running", "busy", "loader-2"),
+    "scoring": State("Scoring", "busy", "loader-2"),
+    "finalising": State("Finalising", "busy", "loader-2"),
+    "importing": State("Importing", "busy", "loader-2"),
+    "completed": State("Completed", "good", "check"),
+    "done": State("Done", "good", "check"),
+    "ok": State("Works", "good", "check"),
+    "active": State("Active", "good", "check"),
+    "published": State("Published", "good", "check"),
+    "paused": State("Paused", "warn", "player-pause"),
+    "partial": State("Partial", "warn", "alert-triangle"),
+    "stale": State("Out of date", "warn", "alert-triangle"),
+    "failed": State("Failed", "bad", "x"),
+    "error": State("Error", "bad", "x"),
+    "revoked": State("Revoked", "bad", "ban"),
+}
+
+
+def state_of(status: str) -> State:
+    """The way a status is shown; one that is not listed reads as its own name, in a neutral tone."""
+    known = _STATES.get(status.lower())
+    return known or State(status.replace("_", " ").capitalize() or "Unknown", "neutral", "point")

@@ -1,0 +1,69 @@
+"""The page frame's plumbing: who asks, in which project, with which role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
+
+from apps.core.actor import Actor
+from apps.core.errors import NotFound, Refused
+from apps.core.models import Membership, Project, User
+from apps.core.roles import Role
+from apps.core.selectors import membership_of
+
+View = Callable[..., HttpResponseBase]
+
+
+class ProjectRequest(HttpRequest):
+    """A request whose project and role are known. Made by `project_view`, never by hand."""
+
+    user: User
+    project: Project
+    membership: Membership
+    actor: Actor
+    htmx: HtmxDetails
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address the request came from, as the server saw it."""
+    return str(request.META.get("REMOTE_ADDR") or "")[:64]
+
+
+def user_actor(request: HttpRequest, role: Role | None = None) -> Actor:
+    """The signed-in person as an Actor."""
+    user = request.user
+    return Actor(kind="user", id=str(user.pk), label=user.get_username(), role=role, address=client_address(request))
+
+
+def project_view(role: Role) -> Callable[[View], View]:
+    """A page of a project, for members with at least `role`.
+
+    The URL's `project_slug` is taken off; request.project, .membership and .actor are set. People who are
+    not members get 404 (the project's existence is not theirs to know), members with a lower role 403.
+    """
+
+    def decorate(view: View) -> View:
+        @login_required
+        @wraps(view)
+        def wrapped(request: Any, project_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            membership = membership_of(user=request.user, project_slug=project_slug)
+            if membership is None:
+                raise NotFound("There is no such project, or you are not a member of it.")
+            request.project, request.membership = membership.project, membership
+            request.actor = user_actor(request, Role(membership.role))
+            if membership.role < role:
+                raise Refused(
+                    f"This needs the role {role.label}; yours in {membership.project} is "
+                    f"{membership.role_name}. An admin of the project can change it."
+                )
+            return view(request, *args, **kwargs)
+
+        wrapped.required_role = role  # type: ignore[attr-defined]  # read by the permission matrix test
+        return wrapped
+
+    return decorate

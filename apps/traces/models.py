@@ -1,0 +1,85 @@
+"""What happened: traces and their spans. A call to a model is a span of kind "llm"."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from apps.core.models import ProjectRow
+from apps.prompts.models import PromptVersion
+from apps.providers.models import Model
+
+
+class Trace(ProjectRow):
+    """One piece of work of an application or of a run: a tree of spans."""
+
+    name = models.CharField(max_length=200, blank=True)
+    session = models.CharField(max_length=200, blank=True)
+    user = models.CharField(max_length=200, blank=True)
+    source = models.CharField(max_length=20, default="run")
+
+    class Meta:
+        indexes = (models.Index(fields=("project", "-id"), name="trace_by_project"),)
+
+
+class Span(ProjectRow):
+    """One step, with what went in and came out. Spans may expire; what a run proves is kept by its items."""
+
+    class Kind(models.TextChoices):
+        LLM = "llm"
+        EVALUATOR = "evaluator"
+        TOOL = "tool"
+        CHAIN = "chain"
+
+    trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="spans")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.LLM)
+    name = models.CharField(max_length=200, blank=True)
+    prompt_version = models.ForeignKey(
+        PromptVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    model = models.ForeignKey(Model, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    model_name = models.CharField(max_length=200, blank=True)
+    #: What the span came from in a higher room, as text: "eval_item:<id>".
+    origin = models.CharField(max_length=80, blank=True)
+    inputs = models.JSONField(null=True, blank=True)
+    messages = models.JSONField(default=list)
+    parameters = models.JSONField(default=dict)
+    output = models.TextField(blank=True)
+    tool_calls = models.JSONField(default=list)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    error_kind = models.CharField(max_length=30, blank=True)
+    error = models.TextField(blank=True)
+    input_tokens = models.IntegerField(null=True)
+    output_tokens = models.IntegerField(null=True)
+    cost_usd = models.DecimalField(max_digits=16, decimal_places=9, null=True)
+    time_to_first_token_ms = models.FloatField(null=True)
+    duration_ms = models.FloatField(null=True)
+    started_at = models.DateTimeField()
+    tags = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("project", "-id"), name="span_by_project"),
+            models.Index(fields=("project", "prompt_version", "-id"), name="span_by_prompt_version"),
+            models.Index(fields=("origin",), name="span_by_origin"),
+        )
+
+
+class SpanScore(ProjectRow):
+    """A number, label or text that somebody or something gave a span."""
+
+    span = models.ForeignKey(Span, on_delete=models.CASCADE, related_name="scores")
+    metric = models.CharField(max_length=120)
+    source = models.CharField(max_length=20)
+    rater = models.CharField(max_length=120, blank=True)
+    value = models.FloatField(null=True)
+    label = models.CharField(max_length=200, blank=True)
+    comment = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("span", "metric", "source", "rater"), name="one_span_score_per_metric_source_rater"
+            ),
+        )

@@ -1,0 +1,20 @@
+"""Every address of the application: account pages, project pages by room, REST, health."""
+
+from django.urls import include, path
+
+from llmops_web import health
+
+PROJECT = "p/<slug:project_slug>/"
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("api/v1/", include("llmops_web.api_urls")),
+    path("", include("apps.core.urls")),
+    path(f"{PROJECT}providers/", include("apps.providers.urls")),
+    path(f"{PROJECT}prompts/", include("apps.prompts.urls")),
+    path(f"{PROJECT}datasets/", include("apps.datasets.urls")),
+    path(PROJECT, include("apps.evaluations.urls")),
+]
