@@ -28,7 +28,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise exceptions.AuthenticationFailed("Send one key: Authorization: Bearer KEY.")
-        principal = api_key_principal(parts[1].decode("latin-1"), address=request.META.get("REMOTE_ADDR") or "")
+        principal = api_key_principal(
+            parts[1].decode("latin-1"), address=request.META.get("REMOTE_ADDR") or ""
+        )
         if principal is None:
             raise exceptions.AuthenticationFailed(
                 "This key is not valid: it is unknown, has expired or was revoked. "
@@ -45,7 +47,11 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "An API key of a project."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key of a project.",
+        }
 
 
 class RolePermission(BasePermission):
@@ -59,6 +65,8 @@ class RolePermission(BasePermission):
         if needed is None:
             raise exceptions.MethodNotAllowed(request.method or "")
         if not request.user.actor.may(needed):
-            self.message = f"This needs a key with the role {needed.label}; this key is {request.user.role_name}."
+            self.message = (
+                f"This needs a key with the role {needed.label}; this key is {request.user.role_name}."
+            )
             return False
         return True

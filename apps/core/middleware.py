@@ -24,8 +24,15 @@ class ProductErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, ProductError):
             return None
-        template = "components/_toast.html" if getattr(request, "htmx", False) else "errors/product_error.html"
-        context = {"error": exception, "title": exception.title, "detail": exception.detail, "level": "danger"}
+        template = (
+            "components/_toast.html" if getattr(request, "htmx", False) else "errors/product_error.html"
+        )
+        context = {
+            "error": exception,
+            "title": exception.title,
+            "detail": exception.detail,
+            "level": "danger",
+        }
         return render(request, template, context, status=exception.status)
 
 

@@ -105,6 +105,9 @@ class Membership(ProjectRow):
     class Meta:
         constraints = (models.UniqueConstraint(fields=("project", "user"), name="one_membership_per_person"),)
 
+    def __str__(self) -> str:
+        return self.user.email
+
     @property
     def role_name(self) -> str:
         return Role(self.role).label
@@ -131,6 +134,13 @@ class OneTimeLink(UuidModel):
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     made_by = models.CharField(max_length=254, blank=True)
 
+    def __str__(self) -> str:
+        return self.email or self.purpose
+
+    @property
+    def role_name(self) -> str:
+        return Role(self.role).label if self.role else ""
+
 
 class ApiKey(ProjectRow):
     """A key of a project; the key itself is shown once, and only its SHA-256 is kept."""
@@ -143,6 +153,9 @@ class ApiKey(ProjectRow):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     made_by = models.CharField(max_length=254, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def role_name(self) -> str:
@@ -162,7 +175,12 @@ class AuditEvent(UuidModel):
 
     # db_constraint=False: the log outlives what it tells of, and may not be touched by a cascade.
     project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Project,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
     )
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=64, blank=True)
@@ -205,5 +223,8 @@ class IdempotencyRecord(ProjectRow):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("project", "route", "key"), name="one_answer_per_idempotency_key"),
+            models.UniqueConstraint(
+                fields=("project", "route", "key"),
+                name="one_answer_per_idempotency_key",
+            ),
         )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db.models import QuerySet
 
-from apps.core.models import Membership, Project, User
+from apps.core.actor import Actor
+from apps.core.errors import NotFound
+from apps.core.links import open_links
+from apps.core.models import ApiKey, Membership, OneTimeLink, Project, User
 from apps.core.roles import Role
 
 
@@ -22,3 +28,78 @@ def projects_of(user: User) -> QuerySet[Project]:
     """The projects a person may see, by name."""
     projects = Project.objects.filter(archived_at=None).order_by("name", "id")
     return projects if user.is_superuser else projects.filter(memberships__user=user)
+
+
+def archived_projects_of(user: User) -> QuerySet[Project]:
+    """Archived projects that the person may see, by name."""
+    projects = Project.objects.filter(archived_at__isnull=False).order_by("name", "id")
+    return projects if user.is_superuser else projects.filter(memberships__user=user)
+
+
+def members_of(project: Project) -> QuerySet[Membership]:
+    """The project's members with their people, highest role first, then by email."""
+    return Membership.objects.filter(project=project).select_related("user").order_by("-role", "user__email")
+
+
+def member_get(*, project: Project, member_id: UUID) -> Membership:
+    """Raises NotFound."""
+    member = members_of(project).filter(pk=member_id).first()
+    if member is None:
+        raise NotFound(f"{project} has no such member (any more).")
+    return member
+
+
+def invitations_of(project: Project) -> QuerySet[OneTimeLink]:
+    """Invitations that can still be accepted, newest first."""
+    return open_links(OneTimeLink.Purpose.INVITATION).filter(project=project).order_by("-id")
+
+
+def api_keys_of(project: Project) -> QuerySet[ApiKey]:
+    """Every key the project ever had, newest first."""
+    return ApiKey.objects.filter(project=project).order_by("-id")
+
+
+def api_key_get(*, project: Project, key_id: UUID) -> ApiKey:
+    """Raises NotFound."""
+    key = api_keys_of(project).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound(f"{project} has no such key.")
+    return key
+
+
+def resettable_users(by: Actor, users: Iterable[User]) -> set[UUID]:
+    """The ids of those for whom `by` may make a reset link: the rule of `may_reset_password`, in two queries."""
+    doer = User.objects.filter(pk=by.id, is_active=True).first() if by.kind == "user" else None
+    ids = {user.pk for user in users}
+    if doer is None:
+        return ids if by.kind == "system" else set()
+    if doer.is_superuser:
+        return ids
+    administered = Membership.objects.filter(user=doer, role=Role.ADMIN).values("project")
+    beyond = Membership.objects.filter(user__in=ids).exclude(project__in=administered).values("user")
+    members = Membership.objects.filter(user__in=ids, user__is_superuser=False).exclude(user__in=beyond)
+    return set(members.values_list("user", flat=True))
+
+
+def may_reset_password(*, by: Actor, user: User) -> bool:
+    """Whether `by` may make a reset link for `user`.
+
+    Such a link is as good as the account itself, so it is given only to those who hold all that the
+    account holds: superusers; and for a person who is none, an admin of every project the person is in.
+    """
+    return user.pk in resettable_users(by, [user])
+
+
+def anybody() -> bool:
+    """Whether there is any account yet."""
+    return User.objects.exists()
+
+
+def user_by_email(email: str) -> User | None:
+    return User.objects.filter(email__iexact=email).first()
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """The person's memberships in projects that are not archived, by project name."""
+    memberships = Membership.objects.filter(user=user, project__archived_at=None)
+    return memberships.select_related("project").order_by("project__name")

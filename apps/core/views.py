@@ -37,7 +37,13 @@ def client_address(request: HttpRequest) -> str:
 def user_actor(request: HttpRequest, role: Role | None = None) -> Actor:
     """The signed-in person as an Actor."""
     user = request.user
-    return Actor(kind="user", id=str(user.pk), label=user.get_username(), role=role, address=client_address(request))
+    return Actor(
+        kind="user",
+        id=str(user.pk),
+        label=user.get_username(),
+        role=role,
+        address=client_address(request),
+    )
 
 
 def project_view(role: Role) -> Callable[[View], View]:
