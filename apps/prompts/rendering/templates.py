@@ -1,0 +1,148 @@
+"""Compiling and running one text; Jinja's failures are turned into `RenderError`s here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, meta, nodes
+from jinja2.exceptions import (
+    SecurityError,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+)
+
+from .budget import Budget
+from .environment import PromptContext, PromptEnvironment
+from .errors import (
+    RenderError,
+    SizeLimitExceeded,
+    TemplateFailed,
+    TemplateRefused,
+    TemplateSyntax,
+)
+
+MAX_TEMPLATE_CHARS = 400_000
+MAX_TEMPLATE_TAGS = 5_000
+CACHED_TEMPLATES = 512
+_TAG = re.compile(r"\{[{%]")
+_ENVIRONMENT = PromptEnvironment()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledText:
+    """A text ready to render. `template` is None for a text without any tags, which is put out as it is."""
+
+    source: str
+    template: Template | None
+    variables: frozenset[str]
+    optional: frozenset[str]
+
+    def render(self, inputs: dict[str, Any], budget: Budget) -> str:
+        """The text with `inputs` filled in. Raises RenderError with the line, without the message's index."""
+        if self.template is None:
+            budget.spend(len(self.source))
+            return self.source
+        context = self.template.new_context(
+            {k: v for k, v in inputs.items() if k in self.variables}
+        )
+        assert isinstance(context, PromptContext)
+        context.budget = budget
+        try:
+            return "".join(self.template.root_render_func(context))
+        except Exception as error:
+            raise _explained(error, self.template) from error
+
+
+@lru_cache(maxsize=CACHED_TEMPLATES)
+def compiled(source: str) -> CompiledText:
+    """`source` compiled, from the cache when it was compiled before. Raises TemplateSyntax."""
+    if len(source) > MAX_TEMPLATE_CHARS:
+        raise SizeLimitExceeded(
+            f"a message has at most {MAX_TEMPLATE_CHARS:,} characters; this has {len(source):,}"
+        )
+    if "{" not in source or not ("{{" in source or "{%" in source or "{#" in source):
+        return CompiledText(source, None, frozenset(), frozenset())
+    if sum(1 for _ in _TAG.finditer(source)) > MAX_TEMPLATE_TAGS:
+        raise SizeLimitExceeded(f"a message has at most {MAX_TEMPLATE_TAGS:,} tags")
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        variables = frozenset(meta.find_undeclared_variables(tree))
+        optional = optional_names(tree) & variables
+        return CompiledText(
+            source, _ENVIRONMENT.from_string(source), variables, optional
+        )
+    except TemplateSyntaxError as error:
+        raise TemplateSyntax(
+            _sentence(error.message or "not a valid template"), line=error.lineno
+        ) from error
+    except (
+        RecursionError,
+        MemoryError,
+        SyntaxError,
+        ValueError,
+        OverflowError,
+    ) as error:
+        raise TemplateSyntax(
+            "the template is nested too deeply, or cannot be compiled"
+        ) from error
+
+
+def optional_names(tree: nodes.Template) -> frozenset[str]:
+    """Names that the template only asks for with a way out: `x is defined`, or `x|default(…)`."""
+    guarded: set[int] = set()
+    names_tested: set[str] = set()
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        way_out = node.name in ("default", "d", "defined", "undefined")
+        if way_out and isinstance(node.node, nodes.Name):
+            guarded.add(id(node.node))
+            if node.name in ("defined", "undefined"):
+                names_tested.add(node.node.name)
+    loaded = [node for node in tree.find_all(nodes.Name) if node.ctx == "load"]
+    required = {n.name for n in loaded if id(n) not in guarded} - names_tested
+    return frozenset({n.name for n in loaded} - required)
+
+
+def _explained(error: Exception, template: Template) -> RenderError:
+    """`error`, raised while `template` ran, as a RenderError with its line."""
+    line = _line_of(error.__traceback__, template)
+    if isinstance(error, RenderError):
+        error.line = error.line or line
+        return error
+    if isinstance(error, SecurityError):
+        return TemplateRefused(_sentence(str(error)), line=line)
+    if isinstance(error, RecursionError):
+        return TemplateFailed("a macro or loop calls itself too deeply", line=line)
+    if isinstance(error, MemoryError):
+        return SizeLimitExceeded(
+            "the template makes a value that does not fit into memory", line=line
+        )
+    if isinstance(error, OverflowError) and "Range too big" in str(error):
+        return SizeLimitExceeded("a range has at most 100,000 numbers", line=line)
+    if isinstance(
+        error,
+        TemplateRuntimeError
+        | TypeError
+        | ValueError
+        | ArithmeticError
+        | LookupError
+        | AttributeError,
+    ):
+        return TemplateFailed(_sentence(str(error)), line=line)
+    raise error
+
+
+def _line_of(traceback: TracebackType | None, template: Template) -> int | None:
+    line = None
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__jinja_template__") is template:
+            line = template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return line
+
+
+def _sentence(text: str) -> str:
+    return text[:500].rstrip(".")

@@ -1,0 +1,224 @@
+"""Writing prompts, versions and labels. Each service is one transaction with its audit row."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.core.actor import Actor
+from apps.core.audit import audit
+from apps.core.errors import InvalidInput
+from apps.core.models import Project
+from apps.core.slugs import clean_slug, unique_slug
+from apps.prompts.content import VersionContent, parse_content
+from apps.prompts.errors import (
+    InvalidContent,
+    NothingChanged,
+    PromptArchived,
+    PromptSlugTaken,
+    StaleParentError,
+)
+from apps.prompts.messages import MessageError
+from apps.prompts.models import Prompt, PromptVersion
+
+#: As a parent: whatever version is newest, for callers that do not edit from one.
+NEWEST: Final = "newest"
+Parent = PromptVersion | Literal["newest"] | None
+_MAX_NAME, _MAX_FOLDER, _MAX_MESSAGE = 120, 200, 500
+
+
+def clean_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > _MAX_NAME:
+        raise InvalidInput(
+            f"A prompt's name has 1 to {_MAX_NAME} characters.",
+            fields={"name": [f"Give 1 to {_MAX_NAME} characters."]},
+        )
+    return name
+
+
+def clean_folder(folder: str) -> str:
+    """ "a / b/" becomes "a/b"; "" is no folder."""
+    folder = "/".join(
+        part for piece in folder.split("/") if (part := " ".join(piece.split()))
+    )
+    if len(folder) > _MAX_FOLDER:
+        raise InvalidInput(
+            f"A folder's path has at most {_MAX_FOLDER} characters.",
+            fields={"folder": [f"At most {_MAX_FOLDER} characters."]},
+        )
+    return folder
+
+
+def prompt_create(
+    *, project: Project, by: Actor, name: str, slug: str = "", folder: str = ""
+) -> Prompt:
+    """A new prompt without versions. The slug is made from the name where none is given.
+
+    Raises InvalidInput, and PromptSlugTaken when a slug that was asked for is in use.
+    """
+    name, folder = clean_name(name), clean_folder(folder)
+    prompts = Prompt.objects.filter(project=project)
+    wanted = clean_slug(slug) if slug else unique_slug(prompts, name)
+    try:
+        with transaction.atomic():
+            prompt = Prompt.objects.create(
+                project=project,
+                slug=wanted,
+                name=name,
+                folder=folder,
+                **Prompt.author_fields(by),
+            )
+            after = {"name": name, "slug": wanted, "folder": folder}
+            audit(by, "prompt.create", prompt, project=project, after=after)
+    except IntegrityError as error:
+        raise PromptSlugTaken(
+            f"There is a prompt “{wanted}” in this project already. Choose another slug.",
+            fields={"slug": ["Taken by another prompt."]},
+        ) from error
+    return prompt
+
+
+def prompt_rename(*, prompt: Prompt, by: Actor, name: str) -> Prompt:
+    """Change the name; the slug, and so every link, stays."""
+    return _change(prompt, by, "prompt.rename", name=clean_name(name))
+
+
+def prompt_move(*, prompt: Prompt, by: Actor, folder: str) -> Prompt:
+    """Put the prompt into a folder; "" takes it out."""
+    return _change(prompt, by, "prompt.move", folder=clean_folder(folder))
+
+
+def prompt_archive(*, prompt: Prompt, by: Actor) -> Prompt:
+    """Take the prompt out of the lists. Nothing is deleted, and what uses it goes on."""
+    return (
+        prompt
+        if prompt.archived_at
+        else _change(prompt, by, "prompt.archive", archived_at=timezone.now())
+    )
+
+
+def prompt_restore(*, prompt: Prompt, by: Actor) -> Prompt:
+    return _change(prompt, by, "prompt.restore", archived_at=None)
+
+
+def _change(prompt: Prompt, by: Actor, action: str, **fields: Any) -> Prompt:
+    """Write `fields`, unless the prompt has those values already."""
+    with transaction.atomic():
+        current = Prompt.objects.select_for_update().get(pk=prompt.pk)
+        before = {name: getattr(current, name) for name in fields}
+        for name, value in fields.items():
+            setattr(current, name, value)
+            setattr(prompt, name, value)
+        if before != fields:
+            current.save(update_fields=[*fields, "changed_at"])
+            audit(
+                by,
+                action,
+                current,
+                project=prompt.project,
+                before=_plain(before),
+                after=_plain(fields),
+            )
+    return prompt
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, str | None) else value.isoformat()
+        for name, value in fields.items()
+    }
+
+
+def prompt_version_create(
+    *,
+    prompt: Prompt,
+    by: Actor,
+    messages: Any,
+    parameters: Any = None,
+    tools: Any = None,
+    response_schema: Any = None,
+    commit_message: str = "",
+    parent: Parent = NEWEST,
+) -> PromptVersion:
+    """Save the next version of a prompt.
+
+    The four content arguments are JSON as `apps.prompts.content.parse_content` takes it. `parent` is the
+    version that was edited (None: there was none yet); NEWEST skips that check.
+    Raises InvalidContent, PromptArchived, NothingChanged when the content is that of the newest version, and
+    StaleParentError when someone saved a newer version than `parent` meanwhile.
+    """
+    content = checked_content(messages, parameters, tools, response_schema)
+    if len(commit_message) > _MAX_MESSAGE:
+        raise InvalidInput(
+            f"A commit message has at most {_MAX_MESSAGE} characters.",
+            fields={"commit_message": [f"At most {_MAX_MESSAGE} characters."]},
+        )
+    with transaction.atomic():
+        locked = Prompt.objects.select_for_update().get(
+            pk=prompt.pk
+        )  # one saver at a time; then read
+        latest = prompt.versions.order_by("-number").first()
+        _check_may_follow(locked, latest, parent, content)
+        version = prompt.versions.create(
+            number=latest.number + 1 if latest else 1,
+            parent=latest,
+            variables=content.variables,
+            search_text=content.search_text(),
+            commit_message=commit_message.strip(),
+            **content.fields(),
+            **PromptVersion.author_fields(by),
+        )
+        locked.save(update_fields=["changed_at"])
+        after = {
+            "prompt": prompt.slug,
+            "number": version.number,
+            "commit_message": version.commit_message,
+        }
+        audit(by, "prompt_version.create", version, project=prompt.project, after=after)
+    return version
+
+
+def checked_content(
+    messages: Any, parameters: Any, tools: Any, response_schema: Any
+) -> VersionContent:
+    """The content, parsed. Raises InvalidContent with every bad field."""
+    try:
+        return parse_content(
+            messages=messages,
+            parameters=parameters,
+            tools=tools,
+            response_schema=response_schema,
+        )
+    except MessageError as error:
+        raise InvalidContent.from_parsing(error) from error
+
+
+def _check_may_follow(
+    prompt: Prompt,
+    latest: PromptVersion | None,
+    parent: Parent,
+    content: VersionContent,
+) -> None:
+    if prompt.archived_at:
+        raise PromptArchived(
+            f"“{prompt.name}” is archived. Restore it before you save a version."
+        )
+    if latest is None:
+        return
+    if content_of(latest) == content:
+        raise NothingChanged(
+            f"This is the same as version {latest.number}, so no new version was saved.",
+            number=latest.number,
+        )
+    if parent != NEWEST and (parent is None or parent.pk != latest.pk):
+        raise StaleParentError(ours=parent, theirs=latest, content=content.fields())
+
+
+def content_of(version: PromptVersion) -> VersionContent:
+    """What a saved version is made of."""
+    return VersionContent(
+        version.messages, version.parameters, version.tools, version.response_schema
+    )
