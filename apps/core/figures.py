@@ -55,11 +55,7 @@ def duration(value: Any) -> str:
     for (name, size), (next_name, next_size) in zip(units, units[1:], strict=False):
         if whole >= size:
             rest = whole % size // next_size
-            return (
-                f"{whole // size} {name} {rest} {next_name}"
-                if rest
-                else f"{whole // size} {name}"
-            )
+            return f"{whole // size} {name} {rest} {next_name}" if rest else f"{whole // size} {name}"
     return f"{whole} s"
 
 
@@ -94,6 +90,4 @@ def signed(value: Any) -> str:
     """A difference of scores with its sign: +0.050, −0.012, 0.000."""
     text = score(value)
     amount = _float(value)
-    return (
-        f"+{text}" if amount is not None and amount > 0 and float(text) != 0 else text
-    )
+    return f"+{text}" if amount is not None and amount > 0 and float(text) != 0 else text

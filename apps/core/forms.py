@@ -17,9 +17,7 @@ class ProductFormRenderer(TemplatesSetting):
 
 def widget_class(widget: forms.Widget) -> str:
     """The stylesheet's class for a control; "" where the control has none."""
-    if isinstance(
-        widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple
-    ):
+    if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
         return "form-check-input"
     if isinstance(widget, forms.Select):
         return "form-select"
@@ -36,11 +34,7 @@ class ProductForm(forms.Form):
 
         Nothing that was typed is lost: the view renders this same bound form again.
         """
-        named = {
-            field: messages
-            for field, messages in error.fields.items()
-            if field in self.fields
-        }
+        named = {field: messages for field, messages in error.fields.items() if field in self.fields}
         for field, messages in named.items():
             self.add_error(field, list(messages))
         if not named:

@@ -41,6 +41,4 @@ _STATES = {
 def state_of(status: str) -> State:
     """The way a status is shown; one that is not listed reads as its own name, in a neutral tone."""
     known = _STATES.get(status.lower())
-    return known or State(
-        status.replace("_", " ").capitalize() or "Unknown", "neutral", "point"
-    )
+    return known or State(status.replace("_", " ").capitalize() or "Unknown", "neutral", "point")

@@ -1,0 +1,31 @@
+import { Controller } from "@hotwired/stimulus";
+import { meta } from "../requests.js";
+
+/** Two texts side by side with their differences, read-only. What the server drew is kept when this fails. */
+export default class extends Controller {
+  static values = { left: String, right: String, language: { type: String, default: "text" } };
+
+  async connect() {
+    this.connected = true;
+    try {
+      const editors = await import(meta("asset-editor"));
+      if (!this.connected || this.view) return;
+      this.served = [...this.element.childNodes];
+      this.view = editors.showDiff(this.element, {
+        left: this.leftValue,
+        right: this.rightValue,
+        language: this.languageValue,
+        nonce: meta("csp-nonce"),
+      });
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  disconnect() {
+    this.connected = false;
+    this.view?.destroy();
+    this.view = undefined;
+    if (this.served) this.element.replaceChildren(...this.served);
+  }
+}

@@ -1,0 +1,22 @@
+import { Controller } from "@hotwired/stimulus";
+
+/** The side panel: opens when htmx has swapped something into #drawer, closes by Escape, ✕ or a click outside. */
+export default class extends Controller {
+  static targets = ["body"];
+
+  swapped() {
+    if (!this.element.open && this.bodyTarget.textContent.trim()) {
+      this.element.showModal();
+      this.bodyTarget.scrollTop = 0;
+    }
+  }
+
+  close() {
+    this.element.close();
+  }
+
+  outside(event) {
+    // A click on the backdrop is a click on the dialog element itself.
+    if (event.target === this.element) this.element.close();
+  }
+}

@@ -1,0 +1,27 @@
+import ClipboardController from "./clipboard_controller.js";
+import ConfirmController from "./confirm_controller.js";
+import DiffController from "./diff_controller.js";
+import DirtyController from "./dirty_controller.js";
+import DrawerController from "./drawer_controller.js";
+import EditorController from "./editor_controller.js";
+import FilepickController from "./filepick_controller.js";
+import KeysController from "./keys_controller.js";
+import PlotController from "./plot_controller.js";
+import RowsController from "./rows_controller.js";
+import ThemeController from "./theme_controller.js";
+import ToastController from "./toast_controller.js";
+
+export const CONTROLLERS = {
+  clipboard: ClipboardController,
+  confirm: ConfirmController,
+  diff: DiffController,
+  dirty: DirtyController,
+  drawer: DrawerController,
+  editor: EditorController,
+  filepick: FilepickController,
+  keys: KeysController,
+  plot: PlotController,
+  rows: RowsController,
+  theme: ThemeController,
+  toast: ToastController,
+};
