@@ -13,6 +13,7 @@ from csp.constants import NONCE, NONE, SELF
 from environs import Env
 
 from apps.core.secret_files import read_or_create_secret
+from llmops_web.stack.folder import claim_data_folder
 from llmops_web.stack.paths import StackPaths
 
 env = Env()
@@ -21,6 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- where things are -------------------------------------------------------------------------
 DATA_DIR = Path(env.str("LLMOPS_DATA_DIR", str(BASE_DIR / ".data"))).expanduser().resolve()
 STACK = StackPaths(DATA_DIR)
+claim_data_folder(STACK)
 HOST: str = env.str("HOST", "127.0.0.1")
 PORT: int = env.int("PORT", 8000)
 PRODUCTION: bool = env.bool("LLMOPS_PRODUCTION", False)
@@ -181,6 +183,10 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[llmops-web] "
+#: How many reverse proxies of ours stand before the web process; see apps.core.addresses.
+TRUSTED_PROXIES: int = env.int("LLMOPS_TRUSTED_PROXIES", 0)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "llmops-web"
 EMAIL_BACKEND = (

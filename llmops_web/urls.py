@@ -9,7 +9,7 @@ PROJECT = "p/<slug:project_slug>/"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include("apps.core.account_urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include("llmops_web.api_urls")),
     path("", include("apps.core.urls")),

@@ -13,14 +13,7 @@ from django.urls import reverse
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.errors import Conflict, InvalidInput, Refused
-from apps.core.links import (
-    Purpose,
-    link_create,
-    link_get,
-    link_use,
-    links_void,
-    open_links,
-)
+from apps.core.links import Purpose, link_create, link_get, link_use, links_void, open_links
 from apps.core.locks import transaction_lock
 from apps.core.models import OneTimeLink, Project, User
 from apps.core.projects import project_create
@@ -52,13 +45,7 @@ def first_admin_link() -> str | None:
 
 
 def first_admin_create(
-    *,
-    token: str,
-    email: str,
-    name: str,
-    password: str,
-    project_name: str,
-    address: str = "",
+    *, token: str, email: str, name: str, password: str, project_name: str, address: str = ""
 ) -> tuple[User, Project]:
     """Make the first person, a superuser, with a first project. Raises LinkNotValid, AlreadySetUp."""
     with transaction.atomic():
@@ -68,25 +55,14 @@ def first_admin_create(
             raise AlreadySetUp("Sign in, or ask an admin to invite you.")
         console = Actor(kind="system", id="", label="first admin link", address=address)
         user = user_create(by=console, email=email, name=name, password=password, superuser=True)
-        person = Actor(
-            kind="user",
-            id=str(user.pk),
-            label=user.email,
-            role=Role.ADMIN,
-            address=address,
-        )
+        person = Actor(kind="user", id=str(user.pk), label=user.email, role=Role.ADMIN, address=address)
         project = project_create(by=person, name=project_name)
         link_use(link)
     return user, project
 
 
 def user_create(
-    *,
-    by: Actor,
-    email: str,
-    password: str | None,
-    name: str = "",
-    superuser: bool = False,
+    *, by: Actor, email: str, password: str | None, name: str = "", superuser: bool = False
 ) -> User:
     """Make an account. A password of None makes one that cannot sign in until a reset link is used."""
     email = clean_email(email)
@@ -104,13 +80,7 @@ def user_create(
                 fields={"email": ["This person has an account already."]},
             )
         user.save()
-        audit(
-            by,
-            "user.create",
-            user,
-            project=None,
-            after={"email": email, "superuser": superuser},
-        )
+        audit(by, "user.create", user, project=None, after={"email": email, "superuser": superuser})
     return user
 
 
@@ -122,14 +92,7 @@ def account_rename(*, user: User, by: Actor, name: str) -> User:
         if user.name != name:
             before, user.name = user.name, name
             user.save(update_fields=["name"])
-            audit(
-                by,
-                "user.rename",
-                user,
-                project=None,
-                before={"name": before},
-                after={"name": name},
-            )
+            audit(by, "user.rename", user, project=None, before={"name": before}, after={"name": name})
     return user
 
 
@@ -162,13 +125,7 @@ def password_reset_use(*, token: str, password: str, address: str = "") -> User:
         user.save(update_fields=["password"])
         link_use(link)
         holder = Actor(kind="user", id=str(user.pk), label=user.email, address=address)
-        audit(
-            holder,
-            "user.password_reset",
-            user,
-            project=None,
-            after={"link_made_by": link.made_by},
-        )
+        audit(holder, "user.password_reset", user, project=None, after={"link_made_by": link.made_by})
     return user
 
 
@@ -181,8 +138,7 @@ def clean_email(email: str) -> str:
             raise ValidationError("too long")
     except ValidationError:
         raise InvalidInput(
-            f"{email[:80]!r} is not an email address.",
-            fields={"email": ["Enter an email address."]},
+            f"{email[:80]!r} is not an email address.", fields={"email": ["Enter an email address."]}
         ) from None
     return email
 

@@ -10,6 +10,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from apps.core.addresses import client_address
 from apps.core.api_keys import ApiKeyPrincipal, api_key_principal
 from apps.core.roles import Role
 
@@ -28,9 +29,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise exceptions.AuthenticationFailed("Send one key: Authorization: Bearer KEY.")
-        principal = api_key_principal(
-            parts[1].decode("latin-1"), address=request.META.get("REMOTE_ADDR") or ""
-        )
+        principal = api_key_principal(parts[1].decode("latin-1"), address=client_address(request))
         if principal is None:
             raise exceptions.AuthenticationFailed(
                 "This key is not valid: it is unknown, has expired or was revoked. "
@@ -47,11 +46,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An API key of a project.",
-        }
+        return {"type": "http", "scheme": "bearer", "description": "An API key of a project."}
 
 
 class RolePermission(BasePermission):
@@ -67,6 +62,11 @@ class RolePermission(BasePermission):
         if not request.user.actor.may(needed):
             self.message = (
                 f"This needs a key with the role {needed.label}; this key is {request.user.role_name}."
+            )
+            return False
+        if method != "GET" and request.user.project.archived_at is not None:
+            self.message = (
+                "This project is archived and read only. An admin can bring it back in its settings."
             )
             return False
         return True

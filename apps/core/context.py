@@ -35,49 +35,14 @@ class Shell:
 _NAVIGATION = (
     ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER),
     ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER),
-    (
-        "Measure",
-        "Evaluators",
-        "ruler-measure",
-        "evaluations:evaluator-list",
-        "evaluations:evaluator",
-        Role.VIEWER,
-    ),
-    (
-        "Measure",
-        "Runs",
-        "player-play",
-        "evaluations:run-list",
-        "evaluations:run",
-        Role.VIEWER,
-    ),
-    (
-        "Measure",
-        "Comparisons",
-        "scale",
-        "evaluations:comparison-list",
-        "evaluations:comparison",
-        Role.VIEWER,
-    ),
-    (
-        "Project",
-        "Providers",
-        "plug-connected",
-        "providers:list",
-        "providers:",
-        Role.VIEWER,
-    ),
+    ("Measure", "Evaluators", "ruler-measure", "evaluations:evaluator-list", "evaluations:evaluator", Role.VIEWER),
+    ("Measure", "Runs", "player-play", "evaluations:run-list", "evaluations:run", Role.VIEWER),
+    ("Measure", "Comparisons", "scale", "evaluations:comparison-list", "evaluations:comparison", Role.VIEWER),
+    ("Project", "Providers", "plug-connected", "providers:list", "providers:", Role.VIEWER),
     ("Project", "Members", "users", "core:members", "core:member", Role.VIEWER),
     ("Project", "API keys", "key", "core:api-keys", "core:api-key", Role.ADMIN),
     ("Project", "Audit log", "history", "core:audit", "core:audit", Role.ADMIN),
-    (
-        "Project",
-        "Settings",
-        "settings",
-        "core:project-settings",
-        "core:project-settings",
-        Role.ADMIN,
-    ),
+    ("Project", "Settings", "settings", "core:project-settings", "core:project-settings", Role.ADMIN),
 )
 
 
@@ -103,13 +68,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def _navigation(request: HttpRequest, project: Project, role: Role) -> tuple[NavItem, ...]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return tuple(
-        NavItem(
-            group,
-            label,
-            icon,
-            reverse(name, args=[project.slug]),
-            here.startswith(prefix),
-        )
+        NavItem(group, label, icon, reverse(name, args=[project.slug]), here.startswith(prefix))
         for group, label, icon, name, prefix, least in _NAVIGATION
         if role >= least
     )

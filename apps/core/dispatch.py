@@ -20,10 +20,5 @@ def enqueue(task_name: str, *, queue: str, countdown: float | None = None, **kwa
 
 def _send(task_name: str, queue: str, countdown: float | None, kwargs: dict[str, Any]) -> None:
     current_app.send_task(
-        task_name,
-        kwargs=kwargs,
-        queue=queue,
-        countdown=countdown,
-        ignore_result=True,
-        retry=False,
+        task_name, kwargs=kwargs, queue=queue, countdown=countdown, ignore_result=True, retry=False
     )

@@ -28,8 +28,7 @@ def _role_field(label: str = "Role") -> forms.TypedChoiceField:
 
 class ProjectForm(ProductForm):
     name = forms.CharField(
-        max_length=120,
-        help_text="As it is shown. The address of a project never changes.",
+        max_length=120, help_text="As it is shown. The address of a project never changes."
     )
 
 
@@ -52,16 +51,10 @@ class RoleForm(ProductForm):
 
 
 class ApiKeyForm(ProductForm):
-    LIFETIMES = (
-        ("30", "30 days"),
-        ("90", "90 days"),
-        ("365", "One year"),
-        ("", "Never"),
-    )
+    LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "One year"), ("", "Never"))
 
     name = forms.CharField(
-        max_length=120,
-        help_text="Who or what will use the key, e.g. “nightly evaluation”.",
+        max_length=120, help_text="Who or what will use the key, e.g. “nightly evaluation”."
     )
     role = _role_field()
     lifetime = forms.ChoiceField(label="Expires after", choices=LIFETIMES, required=False, initial="90")
@@ -124,9 +117,7 @@ class SetupForm(NewPersonForm):
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     project_name = forms.CharField(
-        label="First project",
-        max_length=120,
-        help_text="What your team works on. It can be renamed.",
+        label="First project", max_length=120, help_text="What your team works on. It can be renamed."
     )
     field_order = ("email", "name", "password", "password_again", "project_name")
 
@@ -149,7 +140,4 @@ class AuditFilterForm(ProductForm):
 
     def __init__(self, *args: Any, actions: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["action"].choices = [
-            ("", "All"),
-            *((name, action_words(name)) for name in actions),
-        ]  # type: ignore[attr-defined]
+        self.fields["action"].choices = [("", "All"), *((name, action_words(name)) for name in actions)]  # type: ignore[attr-defined]

@@ -35,10 +35,7 @@ def link_create(purpose: OneTimeLink.Purpose, *, lasts: timedelta, **fields: Any
     """Make a link; returns its row and the token, which is kept nowhere."""
     token = secrets.token_urlsafe(32)
     row = OneTimeLink.objects.create(
-        purpose=purpose,
-        token_hash=_hash(token),
-        expires_at=timezone.now() + lasts,
-        **fields,
+        purpose=purpose, token_hash=_hash(token), expires_at=timezone.now() + lasts, **fields
     )
     return row, token
 

@@ -175,12 +175,7 @@ class AuditEvent(UuidModel):
 
     # db_constraint=False: the log outlives what it tells of, and may not be touched by a cascade.
     project = models.ForeignKey(
-        Project,
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        related_name="+",
+        Project, null=True, blank=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=64, blank=True)
@@ -224,7 +219,6 @@ class IdempotencyRecord(ProjectRow):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("project", "route", "key"),
-                name="one_answer_per_idempotency_key",
+                fields=("project", "route", "key"), name="one_answer_per_idempotency_key"
             ),
         )

@@ -34,10 +34,7 @@ def keyset(queryset: QuerySet[Any], request: HttpRequest, *, order: str = "-id",
     """
     size = _size(request.GET.get("size"), size)
     field, descending = order.lstrip("-"), order.startswith("-")
-    after, before = (
-        _decode(request.GET.get("after")),
-        _decode(request.GET.get("before")),
-    )
+    after, before = _decode(request.GET.get("after")), _decode(request.GET.get("before"))
     backwards = before is not None
     cursor = before if backwards else after
     down = descending != backwards
@@ -68,11 +65,7 @@ def _beyond(queryset: QuerySet[Any], field: str, cursor: list[Any], down: bool) 
         return queryset.filter(
             Q(**{f"{field}__{comparison}": value}) | Q(**{field: value, f"pk__{comparison}": key})
         )
-    except (
-        ValueError,
-        TypeError,
-        ValidationError,
-    ):  # a forged cursor that does not fit the column
+    except (ValueError, TypeError, ValidationError):  # a forged cursor that does not fit the column
         return queryset
 
 
@@ -113,8 +106,5 @@ def sort_field(request: HttpRequest, allowed: dict[str, str], default: str) -> s
     sign = "-" if wanted.startswith("-") else ""
     field = allowed.get(wanted.lstrip("-"))
     if field is None:
-        sign, field = (
-            ("-" if default.startswith("-") else ""),
-            allowed[default.lstrip("-")],
-        )
+        sign, field = ("-" if default.startswith("-") else ""), allowed[default.lstrip("-")]
     return sign + field

@@ -12,14 +12,7 @@ from apps.core.accounts import clean_email, user_create
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.errors import Conflict, NotFound, Refused
-from apps.core.links import (
-    Purpose,
-    link_create,
-    link_get,
-    link_use,
-    links_void,
-    open_links,
-)
+from apps.core.links import Purpose, link_create, link_get, link_use, links_void, open_links
 from apps.core.models import Membership, Project, User
 from apps.core.roles import Role
 
@@ -60,13 +53,7 @@ def member_invite(*, project: Project, by: Actor, email: str, role: Role) -> str
             role=role,
             made_by=by.label,
         )
-        audit(
-            by,
-            "member.invite",
-            link,
-            project=project,
-            after={"email": email, "role": role.label},
-        )
+        audit(by, "member.invite", link, project=project, after={"email": email, "role": role.label})
     return reverse("core:invitation", args=[token])
 
 
@@ -81,21 +68,13 @@ def invitation_withdraw(*, project: Project, by: Actor, invitation_id: UUID) -> 
         )
         if invitation is None:
             raise NotFound("This invitation was used or withdrawn already.")
-        before = {
-            "email": invitation.email,
-            "role": Role(invitation.role or Role.VIEWER).label,
-        }
+        before = {"email": invitation.email, "role": Role(invitation.role or Role.VIEWER).label}
         audit(by, "member.withdraw_invitation", invitation, project=project, before=before)
         invitation.delete()
 
 
 def invitation_accept(
-    *,
-    token: str,
-    user: User | None = None,
-    name: str = "",
-    password: str = "",
-    address: str = "",
+    *, token: str, user: User | None = None, name: str = "", password: str = "", address: str = ""
 ) -> Membership:
     """Join the project: as `user` who is signed in, else with a new account of the invited address.
 
@@ -108,10 +87,7 @@ def invitation_accept(
         _lock(link.project)
         if user is None:
             inviter = Actor(
-                kind="system",
-                id="",
-                label=f"invitation by {link.made_by}"[:254],
-                address=address,
+                kind="system", id="", label=f"invitation by {link.made_by}"[:254], address=address
             )
             user = user_create(by=inviter, email=link.email, name=name, password=password)
         elif user.email.lower() != link.email.lower():
@@ -124,18 +100,8 @@ def invitation_accept(
         )
         link_use(link)
         if joined:
-            person = Actor(
-                kind="user",
-                id=str(user.pk),
-                label=user.email,
-                role=role,
-                address=address,
-            )
-            after = {
-                "email": user.email,
-                "role": role.label,
-                "invited_by": link.made_by,
-            }
+            person = Actor(kind="user", id=str(user.pk), label=user.email, role=role, address=address)
+            after = {"email": user.email, "role": role.label, "invited_by": link.made_by}
             audit(person, "member.join", member, project=link.project, after=after)
     return member
 

@@ -28,18 +28,8 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> Response | None:
     title = HTTPStatus(exc.status_code).phrase
     if isinstance(exc, exceptions.ValidationError):
         errors = _flat_errors(exc.detail)
-        first = next(
-            (f"{where}: {what[0]}" for where, what in errors.items()),
-            "The input is not valid.",
-        )
-        return _problem(
-            exc.status_code,
-            "The input is not valid",
-            first,
-            "invalid_input",
-            errors,
-            {},
-        )
+        first = next((f"{where}: {what[0]}" for where, what in errors.items()), "The input is not valid.")
+        return _problem(exc.status_code, "The input is not valid", first, "invalid_input", errors, {})
     response = _problem(exc.status_code, title, str(exc.detail), exc.get_codes(), {}, {})
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         response["WWW-Authenticate"] = "Bearer"
@@ -49,19 +39,9 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _problem(
-    status: int,
-    title: str,
-    detail: str,
-    code: Any,
-    errors: dict[str, list[str]],
-    extra: dict[str, Any],
+    status: int, title: str, detail: str, code: Any, errors: dict[str, list[str]], extra: dict[str, Any]
 ) -> Response:
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-    }
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body |= {"code": code if isinstance(code, str) else "error"} | extra
     if errors:
         body["errors"] = errors

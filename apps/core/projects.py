@@ -62,13 +62,7 @@ def project_create(*, by: Actor, name: str, slug: str | None = None) -> Project:
         project = Project.objects.create(name=name, slug=slug or unique_slug(Project.objects.all(), name))
         if by.kind == "user":
             Membership.objects.create(project=project, user_id=by.id, role=Role.ADMIN)
-        audit(
-            by,
-            "project.create",
-            project,
-            project=project,
-            after={"name": name, "slug": project.slug},
-        )
+        audit(by, "project.create", project, project=project, after={"name": name, "slug": project.slug})
         run_created_hooks(project, by)
     return project
 
@@ -85,14 +79,7 @@ def project_rename(*, project: Project, by: Actor, name: str) -> Project:
         before = project.name
         project.name = name
         project.save(update_fields=["name"])
-        audit(
-            by,
-            "project.rename",
-            project,
-            project=project,
-            before={"name": before},
-            after={"name": name},
-        )
+        audit(by, "project.rename", project, project=project, before={"name": before}, after={"name": name})
     return project
 
 

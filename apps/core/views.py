@@ -11,12 +11,16 @@ from django.http import HttpRequest, HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
 from apps.core.actor import Actor
+from apps.core.addresses import client_address
 from apps.core.errors import NotFound, Refused
 from apps.core.models import Membership, Project, User
 from apps.core.roles import Role
 from apps.core.selectors import membership_of
 
+__all__ = ["ProjectRequest", "client_address", "project_view", "user_actor"]
+
 View = Callable[..., HttpResponseBase]
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class ProjectRequest(HttpRequest):
@@ -29,28 +33,20 @@ class ProjectRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def client_address(request: HttpRequest) -> str:
-    """The address the request came from, as the server saw it."""
-    return str(request.META.get("REMOTE_ADDR") or "")[:64]
-
-
 def user_actor(request: HttpRequest, role: Role | None = None) -> Actor:
     """The signed-in person as an Actor."""
     user = request.user
     return Actor(
-        kind="user",
-        id=str(user.pk),
-        label=user.get_username(),
-        role=role,
-        address=client_address(request),
+        kind="user", id=str(user.pk), label=user.get_username(), role=role, address=client_address(request)
     )
 
 
-def project_view(role: Role) -> Callable[[View], View]:
+def project_view(role: Role, *, while_archived: bool = False) -> Callable[[View], View]:
     """A page of a project, for members with at least `role`.
 
     The URL's `project_slug` is taken off; request.project, .membership and .actor are set. People who are
     not members get 404 (the project's existence is not theirs to know), members with a lower role 403.
+    An archived project is read only, but for views that say `while_archived`.
     """
 
     def decorate(view: View) -> View:
@@ -66,6 +62,11 @@ def project_view(role: Role) -> Callable[[View], View]:
                 raise Refused(
                     f"This needs the role {role.label}; yours in {membership.project} is "
                     f"{membership.role_name}. An admin of the project can change it."
+                )
+            archived = request.project.archived_at is not None
+            if archived and not while_archived and request.method not in _SAFE_METHODS:
+                raise Refused(
+                    f"{request.project} is archived and read only. An admin can bring it back in its settings."
                 )
             return view(request, *args, **kwargs)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from allauth.account import views as allauth_views
 from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -34,3 +36,11 @@ def account(request: _UserRequest) -> HttpResponse:
         "two_factor": is_mfa_enabled(request.user),
     }
     return render(request, "core/account.html", context, status=400 if form.errors else 200)
+
+
+def password_reset_by_mail(request: HttpRequest) -> HttpResponseBase:
+    """Without a mail server nothing could be sent, so the page says whom to ask instead."""
+    if not settings.EMAIL_HOST:
+        return render(request, "core/reset_by_admin.html")
+    response: HttpResponseBase = allauth_views.password_reset(request)
+    return response

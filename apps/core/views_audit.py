@@ -8,14 +8,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from apps.core.audit_log import (
-    AuditFilter,
-    action_words,
-    audit_actions,
-    audit_events,
-    changes,
-    changes_text,
-)
+from apps.core.audit_log import AuditFilter, action_words, audit_actions, audit_events, changes, changes_text
 from apps.core.forms_people import AuditFilterForm
 from apps.core.models import AuditEvent
 from apps.core.pages import keyset

@@ -24,10 +24,7 @@ from apps.core.views import ProjectRequest, project_view
 @require_http_methods(["GET", "HEAD", "POST"])
 def api_keys(request: ProjectRequest) -> HttpResponse:
     """The list, and the form that makes one. A new key is in this one answer and nowhere else."""
-    form, key = (
-        ApiKeyForm(request.POST or None, highest=Role(request.membership.role)),
-        "",
-    )
+    form, key = (ApiKeyForm(request.POST or None, highest=Role(request.membership.role)), "")
     if request.method == "POST" and form.is_valid():
         wanted = {name: form.cleaned_data[name] for name in ("name", "role", "expires_at")}
         try:
@@ -37,12 +34,7 @@ def api_keys(request: ProjectRequest) -> HttpResponse:
         else:
             form = ApiKeyForm(highest=Role(request.membership.role))
     page = keyset(api_keys_of(request.project), request)
-    context = {
-        "page": page,
-        "form": form,
-        "key": key,
-        "api_url": request.build_absolute_uri("/api/v1/"),
-    }
+    context = {"page": page, "form": form, "key": key, "api_url": request.build_absolute_uri("/api/v1/")}
     return render(request, "core/api_keys.html", context, status=400 if form.errors else 200)
 
 

@@ -73,11 +73,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _join(
-    request: HttpRequest,
-    link: OneTimeLink,
-    token: str,
-    somebody: User | None,
-    form: NewPersonForm | None,
+    request: HttpRequest, link: OneTimeLink, token: str, somebody: User | None, form: NewPersonForm | None
 ) -> HttpResponse:
     fields = {k: form.cleaned_data[k] for k in ("name", "password")} if form else {}
     try:
@@ -88,12 +84,7 @@ def _join(
         if form is None:
             raise
         form.add_product_error(exc)
-        return render(
-            request,
-            "core/invitation.html",
-            {"form": form, "link": link},
-            status=exc.status,
-        )
+        return render(request, "core/invitation.html", {"form": form, "link": link}, status=exc.status)
     if somebody is None:
         _sign_in(request, member.user)
     return redirect("core:project-home", member.project.slug)
@@ -109,9 +100,7 @@ def password_reset(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             password_reset_use(
-                token=token,
-                password=form.cleaned_data["password"],
-                address=client_address(request),
+                token=token, password=form.cleaned_data["password"], address=client_address(request)
             )
         except LinkNotValid:
             raise
@@ -122,10 +111,7 @@ def password_reset(request: HttpRequest, token: str) -> HttpResponse:
             messages.success(request, "The new password is saved. Sign in with it.")
             return redirect(settings.LOGIN_URL)
     return render(
-        request,
-        "core/password_reset.html",
-        {"form": form, "link": link},
-        status=400 if form.errors else 200,
+        request, "core/password_reset.html", {"form": form, "link": link}, status=400 if form.errors else 200
     )
 
 

@@ -14,12 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.accounts import password_reset_link
 from apps.core.errors import InvalidInput, ProductError
 from apps.core.forms_people import InviteForm, RoleForm, roles_up_to
-from apps.core.people import (
-    invitation_withdraw,
-    member_invite,
-    member_remove,
-    member_role_change,
-)
+from apps.core.people import invitation_withdraw, member_invite, member_remove, member_role_change
 from apps.core.roles import Role
 from apps.core.selectors import invitations_of, member_get, members_of, resettable_users
 from apps.core.views import ProjectRequest, project_view
@@ -44,8 +39,7 @@ def member_invitation(request: ProjectRequest) -> HttpResponse:
             form.add_product_error(exc)
         else:
             return _members_page(
-                request,
-                link=_link(request, path, form.cleaned_data["email"], "invitation", "7 days"),
+                request, link=_link(request, path, form.cleaned_data["email"], "invitation", "7 days")
             )
     return _members_page(request, form=form, status=400)
 
@@ -89,10 +83,7 @@ def member_reset_link(request: ProjectRequest, member_id: UUID) -> HttpResponse:
     """Make a link by which the member sets a new password, and show it this once."""
     member = member_get(project=request.project, member_id=member_id)
     path = password_reset_link(by=request.actor, user=member.user, project=request.project)
-    return _members_page(
-        request,
-        link=_link(request, path, member.user.email, "password reset", "one day"),
-    )
+    return _members_page(request, link=_link(request, path, member.user.email, "password reset", "one day"))
 
 
 def _highest(request: ProjectRequest) -> Role:
@@ -100,12 +91,7 @@ def _highest(request: ProjectRequest) -> Role:
 
 
 def _link(request: ProjectRequest, path: str, email: str, what: str, lasts: str) -> dict[str, str]:
-    return {
-        "url": request.build_absolute_uri(path),
-        "email": email,
-        "what": what,
-        "lasts": lasts,
-    }
+    return {"url": request.build_absolute_uri(path), "email": email, "what": what, "lasts": lasts}
 
 
 def _members_page(
@@ -116,11 +102,7 @@ def _members_page(
     status: int = 200,
 ) -> HttpResponse:
     highest, rows = _highest(request), list(members_of(request.project))
-    context: dict[str, Any] = {
-        "members": rows,
-        "link": link,
-        "is_admin": highest >= Role.ADMIN,
-    }
+    context: dict[str, Any] = {"members": rows, "link": link, "is_admin": highest >= Role.ADMIN}
     if context["is_admin"]:
         context |= {
             "form": form or InviteForm(highest=highest),

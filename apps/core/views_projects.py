@@ -12,12 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.errors import ProductError, Refused
 from apps.core.forms_people import ProjectForm
 from apps.core.models import User
-from apps.core.projects import (
-    project_archive,
-    project_create,
-    project_rename,
-    project_unarchive,
-)
+from apps.core.projects import project_archive, project_create, project_rename, project_unarchive
 from apps.core.roles import Role
 from apps.core.selectors import archived_projects_of, members_of, projects_of
 from apps.core.start import next_steps
@@ -55,12 +50,7 @@ def project_new(request: _UserRequest) -> HttpResponse:
             form.add_product_error(exc)
         else:
             return redirect("core:project-home", project.slug)
-    return render(
-        request,
-        "core/project_new.html",
-        {"form": form},
-        status=400 if form.errors else 200,
-    )
+    return render(request, "core/project_new.html", {"form": form}, status=400 if form.errors else 200)
 
 
 @project_view(Role.VIEWER)
@@ -76,26 +66,17 @@ def project_settings(request: ProjectRequest) -> HttpResponse:
     form = ProjectForm(request.POST or None, initial={"name": request.project.name})
     if request.method == "POST" and form.is_valid():
         try:
-            project_rename(
-                project=request.project,
-                by=request.actor,
-                name=form.cleaned_data["name"],
-            )
+            project_rename(project=request.project, by=request.actor, name=form.cleaned_data["name"])
         except ProductError as exc:
             form.add_product_error(exc)
         else:
             messages.success(request, "The name is saved.")
             return redirect("core:project-settings", request.project.slug)
     context = {"form": form, "member_count": members_of(request.project).count()}
-    return render(
-        request,
-        "core/project_settings.html",
-        context,
-        status=400 if form.errors else 200,
-    )
+    return render(request, "core/project_settings.html", context, status=400 if form.errors else 200)
 
 
-@project_view(Role.ADMIN)
+@project_view(Role.ADMIN, while_archived=True)
 @require_POST
 def project_archiving(request: ProjectRequest) -> HttpResponse:
     """Archive the project, or bring it back (?undo in the form)."""
@@ -104,8 +85,5 @@ def project_archiving(request: ProjectRequest) -> HttpResponse:
         messages.success(request, f"{request.project} is back.")
         return redirect("core:project-settings", request.project.slug)
     project_archive(project=request.project, by=request.actor)
-    messages.success(
-        request,
-        f"{request.project} is archived. It can be brought back on its settings page.",
-    )
+    messages.success(request, f"{request.project} is archived. It can be brought back on its settings page.")
     return redirect(f"{reverse('core:home')}?all")

@@ -39,13 +39,7 @@ def empty_state(
     title: str, text: str = "", url: str = "", label: str = "", icon_name: str = "inbox"
 ) -> dict[str, str]:
     """What a list shows when it has nothing: what belongs here, and the next thing to do."""
-    return {
-        "title": title,
-        "text": text,
-        "url": url,
-        "label": label,
-        "icon_name": icon_name,
-    }
+    return {"title": title, "text": text, "url": url, "label": label, "icon_name": icon_name}
 
 
 @register.inclusion_tag("components/status_badge.html")
@@ -63,17 +57,12 @@ def when(moment: datetime | None, missing: str = "never") -> SafeString:
     shown = f"{local.day} {local:%b %Y, %H:%M}"
     exact = f"{local:%Y-%m-%d %H:%M:%S %Z}".strip()
     return format_html(
-        '<time class="when" datetime="{}" title="{}">{}</time>',
-        local.isoformat(),
-        exact,
-        shown,
+        '<time class="when" datetime="{}" title="{}">{}</time>', local.isoformat(), exact, shown
     )
 
 
 @register.inclusion_tag("components/sort_link.html", takes_context=True)
-def sort_link(
-    context: Context, field: str, label: str, default: str = ""
-) -> dict[str, str]:
+def sort_link(context: Context, field: str, label: str, default: str = "") -> dict[str, str]:
     """A table header that sorts by ?sort=field, and by ?sort=-field when it is followed again.
 
     `default` is the order the list has without a sort in its address, e.g. "-created".
@@ -89,9 +78,7 @@ def sort_link(
 
 
 @register.inclusion_tag("components/metric_interval.html")
-def metric_interval(
-    mean: Any, low: Any = None, high: Any = None, level: int = 95
-) -> dict[str, Any]:
+def metric_interval(mean: Any, low: Any = None, high: Any = None, level: int = 95) -> dict[str, Any]:
     """A mean with the interval of `level` percent around it; the interval is left out when unknown."""
     return {"mean": mean, "low": low, "high": high, "level": level}
 
@@ -111,9 +98,7 @@ def plot(figure: Any, label: str, size: str = "m") -> dict[str, str]:
 @register.inclusion_tag("components/progress.html")
 def progress(done: int, total: int | None, label: str) -> dict[str, Any]:
     """How far a job is. A total of None means that it is not known yet."""
-    percent = (
-        None if total is None else (100 if total == 0 else int(100 * done / total))
-    )
+    percent = None if total is None else (100 if total == 0 else int(100 * done / total))
     return {"done": done, "total": total, "label": label, "percent": percent}
 
 
@@ -121,12 +106,7 @@ def progress(done: int, total: int | None, label: str) -> dict[str, Any]:
 def control(field: BoundField, extra: str = "") -> SafeString:
     """A form field's control alone, with the stylesheet's classes (plus `extra`)."""
     own = str(field.field.widget.attrs.get("class", ""))
-    classes = [
-        own,
-        widget_class(field.field.widget),
-        extra,
-        "is-invalid" if field.errors else "",
-    ]
+    classes = [own, widget_class(field.field.widget), extra, "is-invalid" if field.errors else ""]
     unique = dict.fromkeys(" ".join(classes).split())
     return field.as_widget(attrs={"class": " ".join(unique)} if unique else None)
 
@@ -144,12 +124,7 @@ def kind_of_control(field: BoundField) -> str:
 @register.filter
 def level_class(level: str) -> str:
     """The colour class of a message level, whatever dialect it is written in."""
-    return {
-        "error": "danger",
-        "danger": "danger",
-        "warning": "warning",
-        "success": "success",
-    }.get(level, "info")
+    return {"error": "danger", "danger": "danger", "warning": "warning", "success": "success"}.get(level, "info")
 
 
 @register.simple_tag
@@ -159,6 +134,6 @@ def unique_id(prefix: str = "id") -> str:
 
 
 @register.filter
-def signed(value: Decimal | float | None) -> str:
+def signed(value: Decimal | float | int | None) -> str:
     """A difference, always with its sign: "+0.050"."""
     return figures.signed(value)
