@@ -1,0 +1,82 @@
+"""`manage.py up`: the whole stack in the foreground."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from llmops_web.stack import preflight
+from llmops_web.stack.console import say
+from llmops_web.stack.folder import FolderLock, claim_data_folder
+from llmops_web.stack.lifecycle import RunningStack
+from llmops_web.stack.foreground import run_until_stopped, web_answers
+from llmops_web.stack.readiness import what_does_not_answer
+from llmops_web.stack.shape import StackShape, shape_from_settings
+from llmops_web.stack.waiting import wait_until
+
+
+class Command(BaseCommand):
+    help = "Start the whole stack and stay in the foreground; Ctrl-C stops all of it."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="run the demo as soon as the stack is ready")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        began = time.monotonic()
+        preflight.check_python()
+        preflight.check_path(settings.DATA_DIR)
+        marker = claim_data_folder(settings.STACK)
+        lock = FolderLock(settings.STACK)
+        lock.acquire()
+        try:
+            preflight.check_disk(settings.DATA_DIR)
+            preflight.check_address(settings.HOST, settings.PORT)
+            stack = RunningStack(shape_from_settings(folder_id=marker["id"]))
+            run_until_stopped(stack, start=lambda: self._start(stack, demo=demo, began=began))
+        finally:
+            lock.release()
+
+    def _start(self, stack: RunningStack, *, demo: bool, began: float) -> None:
+        stack.prepare()
+        stack.start_servers()
+        stack.run_command("migrate", "--no-input", "--verbosity=0", echo_as="migrate")
+        stack.start_programs()
+        wait_until(
+            lambda: web_answers(settings.HOST, settings.PORT) and not what_does_not_answer(),
+            seconds=120,
+            what="The web server with its workers",
+            alive=lambda: stack.supervisor_lives,
+            log=settings.STACK.logs,
+            every=0.2,
+        )
+        connection.close()
+        say("stack", f"Ready in {time.monotonic() - began:.1f} s.")
+        if demo:
+            stack.run_command("demo", echo_as="demo")
+        for line in announcement(stack.shape):
+            say("stack", line)
+
+
+def announcement(shape: StackShape) -> list[str]:
+    """The address, the way in for the first admin, and what the operator should know."""
+    from apps.core.services import first_admin_link
+
+    lines = ["", f"llmops-web is at  {settings.PUBLIC_URL}"]
+    link = first_admin_link()
+    connection.close()
+    if link:
+        lines.append(f"First admin:      {settings.PUBLIC_URL}{link}   (works once)")
+    if not preflight.is_loopback(settings.HOST):
+        lines.append(
+            f"It listens on {settings.HOST}: everybody who can reach this machine can reach it, unencrypted. "
+            "Put a TLS proxy before it and set LLMOPS_PRODUCTION=1."
+        )
+    if shape.postgres or shape.valkey:
+        lines.append("Worker machines need an external database, broker and file store: docs/operations.md.")
+    return [*lines, "Ctrl-C stops all of it; nothing is lost.", ""]

@@ -1,0 +1,70 @@
+"""`python -m worker QUEUE[,QUEUE…]` serves queues in this process; `python -m worker beat` keeps the clock.
+
+Pool and concurrency come from worker/queues.py, so that every way to start a worker agrees.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.conf import settings
+
+from llmops_web.celery import app
+from worker.beat import SCHEDULE
+from worker.queues import QUEUES
+
+
+def node_name(label: str) -> str:
+    """One worker a queue, machine and data folder; heartbeats and logs carry it."""
+    return f"{label}@{os.uname().nodename}-{settings.STACK.token[:6]}"
+
+
+def worker_arguments(names: list[str]) -> list[str]:
+    """Celery's command line for a worker of these queues.
+
+    Raises SystemExit for an unknown queue, or queues whose pools differ.
+    """
+    unknown = [name for name in names if name not in QUEUES]
+    if unknown or not names:
+        raise SystemExit(
+            f"There is no queue {', '.join(unknown) or '(none named)'}; there are {', '.join(QUEUES)}."
+        )
+    queues = [QUEUES[name] for name in names]
+    if len({queue.pool for queue in queues}) > 1:
+        raise SystemExit(f"{', '.join(names)} need different pools: start a worker for each.")
+    concurrency = str(sum(queue.concurrency for queue in queues))
+    return [
+        "worker",
+        f"--queues={','.join(names)}",
+        f"--hostname={node_name('-'.join(names))}",
+        f"--pool={queues[0].pool}",
+        f"--concurrency={concurrency}",
+        f"--loglevel={os.environ.get('LLMOPS_LOG_LEVEL', 'INFO')}",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+
+
+def main(argument: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmops_web.settings")
+    if argument == "beat":
+        app.conf.beat_schedule = SCHEDULE
+        app.start(["beat", "--pidfile=", f"--schedule={settings.CELERY_BEAT_SCHEDULE_FILENAME}"])
+    else:
+        import_heartbeat()
+        app.worker_main(worker_arguments([name for name in argument.split(",") if name]))
+
+
+def import_heartbeat() -> None:
+    """It needs the models, so Django must be set up; the signals it connects must be there before the worker starts."""
+    import django
+
+    django.setup()
+    from worker import heartbeat  # noqa: F401
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("Say which queues: python -m worker default,llm (or: beat).")
+    main(sys.argv[1])
