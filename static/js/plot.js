@@ -3,15 +3,6 @@ import Plotly from "plotly.js-strict-dist-min";
 
 const CONFIG = { displaylogo: false, responsive: false, displayModeBar: false };
 
-/** Stands for "the rules are there already": plotly then injects no style of its own. */
-function holdInjectedStyles() {
-  if (document.getElementById("plotly.js-style-global")) return;
-  const mark = document.createElement("meta");
-  mark.id = "plotly.js-style-global";
-  mark.className = "no-inline-styles";
-  document.head.append(mark);
-}
-
 function colours(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
@@ -48,7 +39,6 @@ function themed(layout, { text, grid, way }) {
 
 /** Draw a figure, or draw it again. @param {HTMLElement} element */
 export async function draw(element, figure) {
-  holdInjectedStyles();
   // plotly's Python template brings colours of a light page; ours take their place.
   const { template: _template, width: _width, height: _height, ...layout } = figure.layout ?? {};
   await Plotly.react(element, structuredClone(figure.data ?? []), themed(layout, colours(element)), {

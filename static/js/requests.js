@@ -11,6 +11,11 @@ export function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 }
 
+/** The page's nonce. Browsers hide the attribute and keep the property, so that no stylesheet can read it. */
+export function pageNonce() {
+  return document.querySelector("script[nonce]")?.nonce ?? "";
+}
+
 /** What the server said went wrong, out of a toast fragment, a problem document or a whole page. */
 function problemOf(text, status) {
   try {

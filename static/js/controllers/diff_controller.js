@@ -1,5 +1,5 @@
 import { Controller } from "@hotwired/stimulus";
-import { meta } from "../requests.js";
+import { meta, pageNonce } from "../requests.js";
 
 /** Two texts side by side with their differences, read-only. What the server drew is kept when this fails. */
 export default class extends Controller {
@@ -15,7 +15,7 @@ export default class extends Controller {
         left: this.leftValue,
         right: this.rightValue,
         language: this.languageValue,
-        nonce: meta("csp-nonce"),
+        nonce: pageNonce(),
       });
     } catch (error) {
       console.error(error);

@@ -1,5 +1,5 @@
 import { Controller } from "@hotwired/stimulus";
-import { meta } from "../requests.js";
+import { meta, pageNonce } from "../requests.js";
 
 /**
  * Makes a textarea a code editor. The textarea stays in the form and keeps the text, so the form works the same
@@ -19,7 +19,7 @@ export default class extends Controller {
       this.view = editors.editTextarea(this.element, {
         language: this.languageValue,
         readonly: this.readonlyValue || this.element.readOnly || this.element.disabled,
-        nonce: meta("csp-nonce"),
+        nonce: pageNonce(),
       });
     } catch (error) {
       console.error(error); // the plain textarea still works
