@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from apps.core.actor import Actor
+from apps.core.errors import NotFound
 from apps.core.idempotency import IDEMPOTENCY_HEADER, idempotent
 from apps.core.models import Project
 from apps.core.problems import ProblemSerializer
@@ -33,6 +37,13 @@ class KeysetPagination(CursorPagination):
     max_page_size = 200
     page_size_query_param = "limit"
     ordering = "-id"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
+        """A page; a cursor that was not made by us is NotFound, whatever it holds."""
+        try:
+            return super().paginate_queryset(queryset, request, view=view)
+        except (ValueError, TypeError, OverflowError, ValidationError, DataError) as exc:
+            raise NotFound("This cursor is not one of ours. Begin again without a cursor.") from exc
 
 
 class ProjectAPIView(APIView):
