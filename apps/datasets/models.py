@@ -11,7 +11,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 
-from apps.core.models import AuthoredModel, ProjectRow, UuidModel
+from apps.core.models import AuthoredModel, ProjectRow, UuidModel, new_id
 
 MAX_KEY_LENGTH = 200
 MAX_SPLIT_LENGTH = 40
@@ -25,12 +25,8 @@ class Dataset(ProjectRow, AuthoredModel):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=("project", "slug"), name="one_dataset_per_slug"
-            ),
-            models.UniqueConstraint(
-                "project", models.functions.Lower("name"), name="one_dataset_per_name"
-            ),
+            models.UniqueConstraint(fields=("project", "slug"), name="one_dataset_per_slug"),
+            models.UniqueConstraint("project", models.functions.Lower("name"), name="one_dataset_per_name"),
         )
 
     def __str__(self) -> str:
@@ -44,9 +40,7 @@ class DatasetVersion(UuidModel, AuthoredModel):
     {"inputs": [...], "reference": "name or empty", "metadata": [...], "splits": [...]}.
     """
 
-    dataset = models.ForeignKey(
-        Dataset, on_delete=models.CASCADE, related_name="versions"
-    )
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     note = models.TextField(blank=True, default="", max_length=2000)
     example_count = models.PositiveIntegerField()
@@ -58,9 +52,7 @@ class DatasetVersion(UuidModel, AuthoredModel):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=("dataset", "number"), name="one_dataset_version_per_number"
-            ),
+            models.UniqueConstraint(fields=("dataset", "number"), name="one_dataset_version_per_number"),
         )
 
     def __str__(self) -> str:
@@ -95,16 +87,10 @@ class Example(UuidModel):
             ),
         )
         indexes = (
-            models.Index(
-                fields=("dataset", "position", "id"), name="example_by_position"
-            ),
-            models.Index(
-                fields=("dataset", "key", "valid_from"), name="example_by_key"
-            ),
+            models.Index(fields=("dataset", "position", "id"), name="example_by_position"),
+            models.Index(fields=("dataset", "key", "valid_from"), name="example_by_key"),
             models.Index(fields=("dataset", "valid_to"), name="example_by_valid_to"),
-            models.Index(
-                fields=("dataset", "valid_from"), name="example_by_valid_from"
-            ),
+            models.Index(fields=("dataset", "valid_from"), name="example_by_valid_from"),
             GinIndex(fields=("search",), name="example_search"),
         )
 
@@ -115,9 +101,7 @@ class Example(UuidModel):
 class DatasetDraft(UuidModel):
     """The edits that gather before they become one version. One per dataset, shared by its editors."""
 
-    dataset = models.OneToOneField(
-        Dataset, on_delete=models.CASCADE, related_name="draft"
-    )
+    dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="draft")
 
 
 class DraftChange(UuidModel, AuthoredModel):
@@ -127,14 +111,10 @@ class DraftChange(UuidModel, AuthoredModel):
         UPSERT = "upsert"
         DELETE = "delete"
 
-    draft = models.ForeignKey(
-        DatasetDraft, on_delete=models.CASCADE, related_name="changes"
-    )
+    draft = models.ForeignKey(DatasetDraft, on_delete=models.CASCADE, related_name="changes")
     key = models.CharField(max_length=MAX_KEY_LENGTH)
     action = models.CharField(max_length=8, choices=Action.choices)
-    base = models.ForeignKey(
-        Example, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    base = models.ForeignKey(Example, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     inputs = models.JSONField(default=dict)
     reference = models.JSONField(null=True, blank=True)
     metadata = models.JSONField(default=dict)
@@ -143,11 +123,7 @@ class DraftChange(UuidModel, AuthoredModel):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("draft", "key"), name="one_draft_change_per_key"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("draft", "key"), name="one_draft_change_per_key"),)
 
 
 class DatasetImport(ProjectRow, AuthoredModel):
@@ -168,12 +144,8 @@ class DatasetImport(ProjectRow, AuthoredModel):
         MERGE = "merge"
         REPLACE = "replace"
 
-    dataset = models.ForeignKey(
-        Dataset, on_delete=models.CASCADE, related_name="imports"
-    )
-    status = models.CharField(
-        max_length=12, choices=Status.choices, default=Status.UPLOADED
-    )
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="imports")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.UPLOADED)
     filename = models.CharField(max_length=200)
     stored_as = models.CharField(max_length=300, blank=True, default="")
     size_bytes = models.BigIntegerField(default=0)
@@ -211,9 +183,7 @@ class DatasetImport(ProjectRow, AuthoredModel):
                 name="one_import_per_idempotency_key",
             ),
         )
-        indexes = (
-            models.Index(fields=("status", "lease_until"), name="import_by_lease"),
-        )
+        indexes = (models.Index(fields=("status", "lease_until"), name="import_by_lease"),)
 
     def __str__(self) -> str:
         return self.filename
@@ -226,17 +196,13 @@ class DatasetImport(ProjectRow, AuthoredModel):
 class ImportRejection(models.Model):
     """A row that could not be imported: its line in the file, and why."""
 
-    batch = models.ForeignKey(
-        DatasetImport, on_delete=models.CASCADE, related_name="rejections"
-    )
+    batch = models.ForeignKey(DatasetImport, on_delete=models.CASCADE, related_name="rejections")
     fence = models.PositiveIntegerField()
     line = models.BigIntegerField()
     error = models.CharField(max_length=500)
 
     class Meta:
-        indexes = (
-            models.Index(fields=("batch", "line", "id"), name="rejection_by_line"),
-        )
+        indexes = (models.Index(fields=("batch", "line", "id"), name="rejection_by_line"),)
 
 
 class StagedExample(models.Model):
@@ -251,6 +217,7 @@ class StagedExample(models.Model):
     fence = models.PositiveIntegerField(default=0)
     line = models.BigIntegerField()
     removed = models.BooleanField(default=False)
+    example_id = models.UUIDField(default=new_id)
     key = models.CharField(max_length=MAX_KEY_LENGTH)
     inputs = models.JSONField()
     reference = models.JSONField(null=True)

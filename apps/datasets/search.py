@@ -1,4 +1,4 @@
-"""Full-text search over examples: words by their beginnings, in any language that puts spaces between words."""
+"""Full-text search over examples: words by their beginnings, where a script has words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from apps.datasets.models import Example
 
 _WORD = re.compile(r"\w+")
 #: Scripts without spaces between words, where the index knows no words to begin with.
-_NO_SPACES = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-)
+_NO_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _MOST_WORDS = 12
 
 
@@ -22,9 +20,7 @@ def matching(examples: QuerySet[Example], q: str) -> QuerySet[Example]:
     """Those of `examples` with words that begin with each word of `q`; without any word in `q`, or in a
     script without spaces, those that hold `q` anywhere (slower)."""
     q = q.replace("\x00", "").strip()
-    words = [word for part in _WORD.findall(q) for word in part.split("_") if word][
-        :_MOST_WORDS
-    ]
+    words = [word for part in _WORD.findall(q) for word in part.split("_") if word][:_MOST_WORDS]
     if not words or _NO_SPACES.search(q):
         return _containing(examples, q)
     raw = " & ".join(f"'{word.lower()}':*" for word in words)

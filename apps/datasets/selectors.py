@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -28,17 +29,13 @@ from apps.datasets.search import matching
 LONGEST_SEARCH = 200
 
 
-def dataset_list(
-    *, project: Project, archived: bool = False, q: str = ""
-) -> QuerySet[Dataset]:
-    """The project's datasets, each with `latest_number`, `example_count` and `changed_at` of its newest version."""
+def dataset_list(*, project: Project, archived: bool = False, q: str = "") -> QuerySet[Dataset]:
+    """The project's datasets; of the newest version, each has `latest_number`, `example_count`, `changed_at`."""
     newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
     datasets = Dataset.objects.filter(project=project, archived_at__isnull=not archived)
     if q:
         words = q[:LONGEST_SEARCH].replace("\x00", "")
-        datasets = datasets.filter(
-            Q(name__icontains=words) | Q(description__icontains=words)
-        )
+        datasets = datasets.filter(Q(name__icontains=words) | Q(description__icontains=words))
     return datasets.annotate(
         latest_number=Subquery(newest.values("number")[:1]),
         example_count=Subquery(newest.values("example_count")[:1]),
@@ -48,15 +45,9 @@ def dataset_list(
 
 def dataset_get(*, project: Project, slug: str) -> Dataset:
     """Raises DatasetNotFound."""
-    dataset = (
-        Dataset.objects.filter(project=project, slug=slug).first()
-        if "\x00" not in slug
-        else None
-    )
+    dataset = Dataset.objects.filter(project=project, slug=slug).first() if "\x00" not in slug else None
     if dataset is None:
-        raise DatasetNotFound(
-            f"There is no dataset {slug!r} in the project {project.name}."
-        )
+        raise DatasetNotFound(f"There is no dataset {slug!r} in the project {project.name}.")
     return dataset
 
 
@@ -67,14 +58,12 @@ def version_get(*, dataset: Dataset, number: int | None = None) -> DatasetVersio
         version = versions.order_by("-number").first()
         if version is None:
             raise DatasetVersionNotFound(
-                f"The dataset {dataset.name} is empty: it has no version yet. Import a file or add examples first."
+                f"The dataset {dataset.name} has no version yet. Import a file or add examples first."
             )
         return version
     version = versions.filter(number=number).first() if 0 < number < 2**31 else None
     if version is None:
-        raise DatasetVersionNotFound(
-            f"The dataset {dataset.name} has no version {number}."
-        )
+        raise DatasetVersionNotFound(f"The dataset {dataset.name} has no version {number}.")
     return version
 
 
@@ -91,9 +80,7 @@ def examples_of(version: DatasetVersion) -> QuerySet[Example]:
 def examples_at(dataset_id: UUID, number: int) -> QuerySet[Example]:
     """The rows of `dataset_id` that are valid in version `number`, unordered, without the search vector."""
     alive = Q(valid_to__isnull=True) | Q(valid_to__gt=number)
-    return Example.objects.filter(
-        alive, dataset_id=dataset_id, valid_from__lte=number
-    ).defer("search")
+    return Example.objects.filter(alive, dataset_id=dataset_id, valid_from__lte=number).defer("search")
 
 
 def variable_names(version: DatasetVersion) -> list[str]:
@@ -127,21 +114,17 @@ def _metadata_is(name: str, text: str) -> Q:
         if text == literal:
             wanted |= Q(metadata__contains={name: value})
     try:
-        number: Any = (
-            int(text) if text.lstrip("-").isdigit() and len(text) < 30 else float(text)
-        )
+        number: Any = int(text) if text.lstrip("-").isdigit() and len(text) < 30 else float(text)
     except ValueError:
         return wanted
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         return wanted
     return wanted | Q(metadata__contains={name: number})
 
 
 def example_get(*, dataset: Dataset, example_id: UUID) -> Example:
     """A row by its id, in whatever version. Raises ExampleNotFound."""
-    example = (
-        Example.objects.filter(dataset=dataset, pk=example_id).defer("search").first()
-    )
+    example = Example.objects.filter(dataset=dataset, pk=example_id).defer("search").first()
     if example is None:
         raise ExampleNotFound(f"There is no such example in {dataset.name}.")
     return example
@@ -149,11 +132,7 @@ def example_get(*, dataset: Dataset, example_id: UUID) -> Example:
 
 def example_current(dataset: Dataset, key: str) -> Example | None:
     """The row of `key` in the newest version, None where there is none."""
-    return (
-        Example.objects.filter(dataset=dataset, key=key, valid_to__isnull=True)
-        .defer("search")
-        .first()
-    )
+    return Example.objects.filter(dataset=dataset, key=key, valid_to__isnull=True).defer("search").first()
 
 
 def splits_of(version: DatasetVersion) -> list[str]:

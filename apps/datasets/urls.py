@@ -1,2 +1,2 @@
 app_name = "datasets"
-urlpatterns: list = []
+urlpatterns = []

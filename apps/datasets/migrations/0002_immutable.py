@@ -42,4 +42,10 @@ class Migration(migrations.Migration):
             "ALTER TABLE datasets_stagedexample SET UNLOGGED",
             "ALTER TABLE datasets_stagedexample SET LOGGED",
         ),
+        # New entries wait unsorted up to this many kilobytes: imports write them in half the time, and
+        # sort them at their end.
+        migrations.RunSQL(
+            "ALTER INDEX example_search SET (gin_pending_list_limit = 131072)",
+            "ALTER INDEX example_search RESET (gin_pending_list_limit)",
+        ),
     ]

@@ -1,0 +1,1 @@
+"""Reading files into rows: plain Python, streaming, with bounded memory."""

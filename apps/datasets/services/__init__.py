@@ -1,0 +1,35 @@
+"""Writing datasets. Other rooms call what is named here."""
+
+from apps.datasets.services.datasets import dataset_archive, dataset_create, dataset_update
+from apps.datasets.services.drafts import (
+    draft_change_discard,
+    draft_change_keep,
+    draft_discard,
+    draft_example_delete,
+    draft_example_save,
+    draft_publish,
+)
+from apps.datasets.services.imports import (
+    import_cancel,
+    import_run,
+    import_start,
+    import_upload,
+    imports_sweep,
+)
+
+__all__ = [
+    "dataset_archive",
+    "dataset_create",
+    "dataset_update",
+    "draft_change_discard",
+    "draft_change_keep",
+    "draft_discard",
+    "draft_example_delete",
+    "draft_example_save",
+    "draft_publish",
+    "import_cancel",
+    "import_run",
+    "import_start",
+    "import_upload",
+    "imports_sweep",
+]
