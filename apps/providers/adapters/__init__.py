@@ -1,0 +1,1 @@
+"""One module per kind of provider; each holds a class that satisfies `protocol.Adapter`."""

@@ -1,0 +1,229 @@
+"""The embedded model in this process: loaded once, kept in memory, answering in batches.
+
+Only worker processes call it. It loads torch on first use; importing this module does not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apps.providers.local_model.batching import BatchLimits, batches
+from apps.providers.local_model.folder import (
+    CONTEXT_WINDOW,
+    MODEL_NAME,
+    LocalModelUnavailable,
+    model_folder,
+)
+from apps.providers.protocol import CompletionRequest, CompletionResponse, ErrorKind, ProviderError
+
+if TYPE_CHECKING:
+    from apps.providers.local_model.requests import RequestReader
+    from apps.providers.local_model.sampling import Row
+
+log = logging.getLogger(__name__)
+
+#: About 46 kB of attention memory a token on CPU (30 layers, 3 heads of 64, float32): 750 MB at most.
+CPU_LIMITS = BatchLimits(rows=16, tokens=16_384)
+GPU_LIMITS = BatchLimits(rows=128, tokens=262_144)
+Result = CompletionResponse | ProviderError
+
+
+class LocalEngine:
+    """One model in memory. `generate` may be called from several threads; batches take turns."""
+
+    _shared: LocalEngine | None = None
+    _shared_lock = threading.Lock()
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+        self._lock = threading.Lock()
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._reader: RequestReader | None = None
+        self._limits = CPU_LIMITS
+
+    @classmethod
+    def shared(cls) -> LocalEngine:
+        """The process's one engine, with the model in the stack's data folder."""
+        with cls._shared_lock:
+            if cls._shared is None:
+                from django.conf import settings
+
+                cls._shared = cls(settings.STACK.models)
+            return cls._shared
+
+    def load(self) -> None:
+        """Bring the model into memory, converting it first where that was never done.
+
+        Raises ProviderError(CONNECTION) when the model is not installed or there is no room for it.
+        """
+        with self._lock:
+            if self._model is None:
+                try:
+                    self._load()
+                except (LocalModelUnavailable, OSError) as error:
+                    raise ProviderError(str(error), kind=ErrorKind.CONNECTION) from error
+
+    def _load(self) -> None:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        from apps.providers.local_model.requests import RequestReader
+
+        started = time.perf_counter()
+        folder = model_folder(self._models_dir).path
+        transformers_logging.disable_progress_bar()
+        on_gpu = torch.cuda.is_available()
+        dtype = torch.bfloat16 if on_gpu else torch.float32
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        self._model = model.to("cuda" if on_gpu else "cpu").eval()
+        self._tokenizer = tokenizer
+        self._reader = RequestReader(tokenizer, model_name=MODEL_NAME, context_window=CONTEXT_WINDOW)
+        self._limits = GPU_LIMITS if on_gpu else CPU_LIMITS
+        log.info("The embedded model is in memory after %.1f s.", time.perf_counter() - started)
+
+    @property
+    def loaded(self) -> bool:
+        return self._model is not None
+
+    def generate(
+        self,
+        requests: Sequence[CompletionRequest],
+        *,
+        cancelled: threading.Event | None = None,
+        on_text: Callable[[int, str], None] | None = None,
+    ) -> list[Result]:
+        """Answer the requests, in their order; what failed is a ProviderError in its place.
+
+        `on_text(index, text so far)` is called after each token. When `cancelled` is set, the rest is
+        given up and answered with ProviderError(TIMEOUT). Raises ProviderError when the model cannot
+        be loaded at all. Token counts are of each request alone: no padding, and the end-of-turn token
+        counts as output.
+        """
+        if not requests:
+            return []
+        self.load()
+        results: list[Result | None] = [None] * len(requests)
+        rows: list[Row] = []
+        assert self._reader is not None
+        for index, request in enumerate(requests):
+            try:
+                rows.append(self._reader.row(index, request))
+            except ProviderError as error:
+                results[index] = error
+        for batch in batches(rows, self._limits):
+            with self._lock:
+                self._answer(batch, results, cancelled, on_text)
+        return [result for result in results if result is not None]
+
+    def _answer(
+        self,
+        batch: list[Row],
+        results: list[Result | None],
+        cancelled: threading.Event | None,
+        on_text: Callable[[int, str], None] | None,
+    ) -> None:
+        """Fill in the batch's results; a batch that does not fit into memory is halved."""
+        import torch
+
+        if cancelled is not None and cancelled.is_set():
+            outputs = None
+        else:
+            try:
+                outputs = self._run(batch, cancelled, on_text)
+            except (torch.OutOfMemoryError, MemoryError):
+                if len(batch) == 1:
+                    results[batch[0].index] = _out_of_memory(batch[0])
+                    return
+                middle = len(batch) // 2
+                self._answer(batch[:middle], results, cancelled, on_text)
+                self._answer(batch[middle:], results, cancelled, on_text)
+                return
+        for number, row in enumerate(batch):
+            gave_up = cancelled is not None and cancelled.is_set()
+            results[row.index] = (
+                _given_up() if outputs is None or gave_up else self._response(row, outputs[number])
+            )
+
+    def _run(
+        self, batch: list[Row], cancelled: threading.Event | None, on_text: Callable[[int, str], None] | None
+    ) -> list[list[int]]:
+        """New token ids of each row, padding after a row's end included."""
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+        from apps.providers.local_model.sampling import RowEnds, RowSampler
+
+        width = max(len(row.input_ids) for row in batch)
+        pad = self._tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (width - len(row.input_ids)) + row.input_ids for row in batch])
+        mask = torch.tensor([[0] * (width - len(row.input_ids)) + [1] * len(row.input_ids) for row in batch])
+        ends = RowEnds(
+            batch,
+            tokenizer=self._tokenizer,
+            width=width,
+            end_ids=frozenset({self._tokenizer.eos_token_id}),
+            cancelled=cancelled,
+            on_text=on_text,
+        )
+        config = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max(row.max_new for row in batch),
+            pad_token_id=pad,
+            eos_token_id=self._tokenizer.eos_token_id,
+        )
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=ids.to(self._model.device),
+                attention_mask=mask.to(self._model.device),
+                generation_config=config,
+                logits_processor=LogitsProcessorList([RowSampler(batch)]),
+                stopping_criteria=StoppingCriteriaList([ends]),
+            )
+        new: list[list[int]] = output[:, width:].tolist()
+        return new
+
+    def _response(self, row: Row, new_ids: list[int]) -> CompletionResponse:
+        end = self._tokenizer.eos_token_id
+        ended = end in new_ids[: row.max_new]
+        # Up to and with the end-of-turn token; what follows a row's end is padding.
+        count = new_ids.index(end) + 1 if ended else min(len(new_ids), row.max_new)
+        text = self._tokenizer.decode(new_ids[:count], skip_special_tokens=True)
+        cut = min((text.find(stop) for stop in row.stop if stop in text), default=None)
+        if cut is not None:
+            text, ended = text[:cut], True
+        if not ended:
+            text = text.rstrip("\ufffd")  # the limit may fall within a character
+        return CompletionResponse(
+            text=text.replace("\x00", "\ufffd"),
+            tool_calls=(),
+            finish_reason="stop" if ended else "length",
+            input_tokens=len(row.input_ids),
+            output_tokens=count,
+            time_to_first_token_s=None,
+            duration_s=row.ended_at or 0.0,
+            model=MODEL_NAME,
+            raw={"model": MODEL_NAME, "text": text},
+        )
+
+
+def _given_up() -> ProviderError:
+    return ProviderError(
+        "The embedded model was told to stop before it had answered.", kind=ErrorKind.TIMEOUT
+    )
+
+
+def _out_of_memory(row: Row) -> ProviderError:
+    return ProviderError(
+        f"There is not enough memory for {len(row.input_ids)} tokens of input and {row.max_new} of answer.",
+        kind=ErrorKind.OVERLOADED,
+    )

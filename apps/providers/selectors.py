@@ -1,0 +1,139 @@
+"""Reading providers, models and connection tests; every query starts from the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+
+from apps.core.models import Project
+from apps.providers.connection import OPENAI
+from apps.providers.errors import ConnectionTestNotFound, ProviderNotFound, UnknownModel
+from apps.providers.model_services import valid_model_name
+from apps.providers.models import ConnectionTest, Model, Provider
+from apps.providers.prices import Price, list_price
+
+
+def provider_list(*, project: Project, archived: bool = False) -> QuerySet[Provider]:
+    """Providers with `model_count`, `test_status`, `test_message` and `test_at` of the newest test."""
+    newest = ConnectionTest.objects.filter(provider=OuterRef("pk")).order_by("-id")
+    return (
+        Provider.objects.filter(project=project, archived_at__isnull=not archived)
+        .annotate(
+            model_count=Count("models"),
+            test_status=Subquery(newest.values("status")[:1]),
+            test_message=Subquery(newest.values("message")[:1]),
+            test_at=Subquery(newest.values("created_at")[:1]),
+        )
+        .order_by("name", "id")
+    )
+
+
+def provider_get(*, project: Project, slug: str) -> Provider:
+    """Raises ProviderNotFound."""
+    try:
+        return Provider.objects.select_related("project").get(project=project, slug=slug)
+    except Provider.DoesNotExist:
+        raise ProviderNotFound(f"There is no provider {slug!r} in this project.") from None
+
+
+def model_list(*, project: Project) -> QuerySet[Model]:
+    """Every model that can be used in the project now, in order of its full name."""
+    return (
+        Model.objects.filter(provider__project=project, provider__archived_at=None)
+        .select_related("provider")
+        .order_by("provider__slug", "name")
+    )
+
+
+def models_of(*, provider: Provider, query: str = "") -> QuerySet[Model]:
+    models = Model.objects.filter(provider=provider).select_related("provider").order_by("name")
+    return models.filter(name__icontains=query) if query else models
+
+
+def model_names(*, project: Project) -> list[str]:
+    """Full names ("provider/model") for choosing from."""
+    pairs = model_list(project=project).values_list("provider__slug", "name")
+    return [f"{slug}/{name}" for slug, name in pairs]
+
+
+def model_get(*, provider: Provider, id: UUID) -> Model:
+    """Raises UnknownModel."""
+    try:
+        return Model.objects.select_related("provider").get(provider=provider, pk=id)
+    except Model.DoesNotExist:
+        raise UnknownModel(f"{provider.name} has no such model.") from None
+
+
+def model_resolve(*, project: Project, name: str) -> Model:
+    """The model that a prompt names as "provider/model".
+
+    An endpoint whose models nobody has listed yet may be asked for any: the model is noted then, and the
+    call itself tells whether it exists. Raises UnknownModel, which says what there is instead.
+    """
+    slug, slash, model_name = name.partition("/")
+    if not slash or not model_name:
+        raise _unknown(f"{name!r} is not a model's full name: write provider/model, for example local/model.")
+    provider = Provider.objects.filter(project=project, slug=slug).first()
+    if provider is None or provider.archived_at is not None:
+        state = "archived" if provider else "unknown"
+        raise _unknown(f"The provider {slug!r} is {state}. {_choices(_provider_slugs(project), 'providers')}")
+    found = Model.objects.select_related("provider").filter(provider=provider, name=model_name).first()
+    if found is not None:
+        return found
+    listed = provider.models.exclude(discovered_at=None).exists()
+    if provider.kind != OPENAI or listed or not valid_model_name(model_name):
+        names = list(provider.models.order_by("name").values_list("name", flat=True)[:8])
+        raise _unknown(
+            f"{provider.name} has no model {model_name!r}. {_choices(names, 'models')}"
+            + (" Test the connection to list its models anew, or add the model by hand." if listed else "")
+        )
+    noted, _ = Model.objects.get_or_create(provider=provider, name=model_name)
+    return noted
+
+
+def connection_test_get(*, project: Project, slug: str, id: UUID) -> ConnectionTest:
+    """Raises ConnectionTestNotFound."""
+    try:
+        return ConnectionTest.objects.select_related("provider").get(
+            provider__project=project, provider__slug=slug, pk=id
+        )
+    except ConnectionTest.DoesNotExist:
+        raise ConnectionTestNotFound(f"The provider {slug!r} has no such connection test.") from None
+
+
+def connection_test_newest(*, provider: Provider) -> ConnectionTest | None:
+    return ConnectionTest.objects.filter(provider=provider).select_related("provider").order_by("-id").first()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """The price that holds for a model; `price` None is unknown. `source`: override, list, free, unknown."""
+
+    price: Price | None
+    source: str
+
+
+def model_price(model: Model) -> ModelPrice:
+    override = model.price_override
+    if override is not None:
+        return ModelPrice(override, "override")
+    provider = model.provider
+    price = list_price(model.name, kind=provider.kind, base_url=provider.base_url)
+    if provider.kind != OPENAI:
+        return ModelPrice(price, "free")
+    return ModelPrice(price, "list" if price else "unknown")
+
+
+def _provider_slugs(project: Project) -> list[str]:
+    slugs = Provider.objects.filter(project=project, archived_at=None).order_by("slug")
+    return list(slugs.values_list("slug", flat=True)[:8])
+
+
+def _choices(names: list[str], what: str) -> str:
+    return f"There are these {what}: {', '.join(names)}." if names else f"There are no {what} yet."
+
+
+def _unknown(text: str) -> UnknownModel:
+    return UnknownModel(text, fields={"model": [text]})
