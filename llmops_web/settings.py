@@ -188,6 +188,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[llmops-web] "
 #: How many reverse proxies of ours stand before the web process; see apps.core.addresses.
 TRUSTED_PROXIES: int = env.int("LLMOPS_TRUSTED_PROXIES", 0)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "apps.core.second_factor.EncryptingAdapter"
 MFA_TOTP_ISSUER = "llmops-web"
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
