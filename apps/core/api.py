@@ -111,5 +111,7 @@ class SafeJSONField(serializers.JSONField):
             json.dumps(value, allow_nan=False)
             _refuse_nul(value)
         except (ValueError, RecursionError):
-            raise serializers.ValidationError("NaN, infinity and very deep nesting are not allowed.") from None
+            raise serializers.ValidationError(
+                "NaN, infinity and very deep nesting are not allowed."
+            ) from None
         return value

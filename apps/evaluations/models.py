@@ -150,7 +150,9 @@ class EvalItem(UuidModel):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("run", "example", "repetition"), name="one_item_per_example_repetition"),
+            models.UniqueConstraint(
+                fields=("run", "example", "repetition"), name="one_item_per_example_repetition"
+            ),
         )
         indexes = (
             models.Index(fields=("run", "position", "repetition"), name="item_in_order"),
@@ -168,7 +170,9 @@ class ItemScore(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="scores")
-    evaluator_version = models.ForeignKey(EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    evaluator_version = models.ForeignKey(
+        EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     metric = models.CharField(max_length=120)
     source = models.CharField(max_length=20, default="evaluator")
     rater = models.CharField(max_length=120, blank=True, default="")
@@ -183,6 +187,9 @@ class ItemScore(models.Model):
                 nulls_distinct=False,
             ),
         )
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.value}"
 
 
 class RunMetric(models.Model):
@@ -201,11 +208,16 @@ class RunMetric(models.Model):
     ci_high = models.FloatField(null=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("run", "name", "source"), name="one_summary_per_metric"),)
+        constraints = (
+            models.UniqueConstraint(fields=("run", "name", "source"), name="one_summary_per_metric"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.mean}"
 
 
 class Comparison(ProjectRow, AuthoredModel):
-    """A baseline run and its candidates, over the same dataset. The statistics are made by a worker and kept."""
+    """A baseline run and its candidates over one dataset; a worker makes the statistics, and they are kept."""
 
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200, blank=True)

@@ -32,7 +32,9 @@ class Span(ProjectRow):
         CHAIN = "chain"
 
     trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="spans")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children"
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.LLM)
     name = models.CharField(max_length=200, blank=True)
     prompt_version = models.ForeignKey(

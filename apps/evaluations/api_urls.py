@@ -1,0 +1,25 @@
+"""REST of evaluators, runs and comparisons."""
+
+from django.urls import include, path
+
+from apps.evaluations import comparison_api, run_api
+
+RUN = "eval-runs/<uuid:run_id>/"
+
+urlpatterns = [
+    path("eval-runs/", run_api.RunList.as_view(), name="eval-run-list"),
+    path(RUN, run_api.RunDetail.as_view(), name="eval-run-detail"),
+    path(f"{RUN}results/", run_api.RunResults.as_view(), name="eval-run-results"),
+    path(f"{RUN}pause/", run_api.RunPause.as_view(), name="eval-run-pause"),
+    path(f"{RUN}cancel/", run_api.RunCancel.as_view(), name="eval-run-cancel"),
+    path(f"{RUN}resume/", run_api.RunResume.as_view(), name="eval-run-resume"),
+    path(f"{RUN}retry-failed/", run_api.RunRetryFailed.as_view(), name="eval-run-retry-failed"),
+    path(f"{RUN}finish/", run_api.RunFinish.as_view(), name="eval-run-finish"),
+    path("comparisons/", comparison_api.ComparisonList.as_view(), name="comparison-list"),
+    path(
+        "comparisons/<uuid:comparison_id>/",
+        comparison_api.ComparisonDetail.as_view(),
+        name="comparison-detail",
+    ),
+    path("", include("apps.evaluations.evaluator_api_urls")),
+]

@@ -1,0 +1,131 @@
+"""Runs and results as the JSON that REST answers: plain dictionaries, a fixed number of queries a list."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+
+from apps.evaluations.models import EvalItem, EvalRun, RunMetric
+from apps.evaluations.selectors import counts_of
+
+
+def runs_json(runs: Sequence[EvalRun]) -> list[dict[str, Any]]:
+    """Each run with counts, usage and metrics: three queries, however many runs."""
+    counts, usage, metrics = counts_of(runs), _usage_of(runs), _metrics_of(runs)
+    return [_run_json(run, counts[run.pk], usage[run.pk], metrics[run.pk]) for run in runs]
+
+
+def _run_json(run: EvalRun, counts: Any, usage: dict[str, Any], metrics: list[RunMetric]) -> dict[str, Any]:
+    prompt = run.prompt_version
+    return {
+        "id": str(run.pk),
+        "number": run.number,
+        "name": run.name,
+        "status": run.status,
+        "status_reason": run.status_reason or None,
+        "dataset": run.dataset_version.dataset.slug,
+        "dataset_version": run.dataset_version.number,
+        "prompt": prompt.prompt.slug if prompt else None,
+        "prompt_version": prompt.number if prompt else None,
+        "model": run.model_name or None,
+        "recorded": run.recorded,
+        "repetitions": run.repetitions,
+        "created_at": _time(run.created_at),
+        "started_at": _time(run.started_at),
+        "finished_at": _time(run.finished_at),
+        "finalized": run.finalized_at is not None,
+        "counts": {
+            "total": run.total,
+            "completed": counts.completed,
+            "failed": counts.failed,
+            "cancelled": counts.cancelled,
+            "pending": run.total - counts.completed - counts.failed - counts.cancelled,
+        },
+        "usage": usage,
+        "metrics": [
+            {
+                "name": metric.name,
+                "source": metric.source,
+                "n": metric.n,
+                "missing": metric.missing,
+                "mean": metric.mean,
+                "ci_low": metric.ci_low,
+                "ci_high": metric.ci_high,
+            }
+            for metric in metrics
+        ],
+    }
+
+
+def _usage_of(runs: Sequence[EvalRun]) -> dict[UUID, dict[str, Any]]:
+    rows = (
+        EvalItem.objects.filter(run__in=[run.pk for run in runs])
+        .values("run")
+        .annotate(input=Sum("input_tokens"), output=Sum("output_tokens"), cost=Sum("cost_usd"))
+    )
+    found: dict[UUID, dict[str, Any]] = {
+        row["run"]: _usage(row["input"] or 0, row["output"] or 0, row["cost"]) for row in rows
+    }
+    return {run.pk: found.get(run.pk, _usage(0, 0, None)) for run in runs}
+
+
+def _usage(input_tokens: int, output_tokens: int, cost: Any) -> dict[str, Any]:
+    # The judges' cost is apart; no evaluator asks a model yet, so it is nothing.
+    return {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cost_usd": None if cost is None else plain(cost),
+        "judge_cost_usd": "0",
+    }
+
+
+def _metrics_of(runs: Sequence[EvalRun]) -> dict[UUID, list[RunMetric]]:
+    found: dict[UUID, list[RunMetric]] = defaultdict(list)
+    for metric in RunMetric.objects.filter(run__in=[run.pk for run in runs]).order_by("id"):
+        found[metric.run_id].append(metric)
+    return found
+
+
+def result_json(item: EvalItem) -> dict[str, Any]:
+    """One item; its example and scores are fetched already."""
+    answered = item.status in ("answered", "completed")
+    return {
+        "id": str(item.pk),
+        "example": {
+            "key": item.example_key,
+            "inputs": item.example.inputs,
+            "reference": item.example.reference,
+            "metadata": item.example.metadata,
+            "split": item.example.split,
+        },
+        "repetition": item.repetition,
+        "status": item.status,
+        "output": item.output if answered else None,
+        "error": item.error or None,
+        "finish_reason": item.finish_reason or None,
+        "attempts": item.attempts,
+        "scores": [
+            {"metric": score.metric, "value": score.value, "source": score.source, "detail": score.detail}
+            for score in item.scores.all()
+        ],
+        "latency_ms": item.latency_ms,
+        "usage": {
+            "input_tokens": item.input_tokens,
+            "output_tokens": item.output_tokens,
+            "cost_usd": None if item.cost_usd is None else plain(item.cost_usd),
+        },
+    }
+
+
+def plain(value: Any) -> str:
+    """A decimal without exponent or trailing zeros: "0.0021"."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _time(value: Any) -> str | None:
+    return None if value is None else value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,177 @@
+"""Runs and their results as REST shows and takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.core.api import SafeCharField, SafeJSONField
+from apps.evaluations.models import EvalItem, EvalRun
+from apps.evaluations.run_services import MOST_REPETITIONS
+
+STATUSES = [str(status) for status in EvalRun.Status]
+
+
+class RunCreateSerializer(serializers.Serializer[Any]):
+    """What makes a run. `prompt_version` and `dataset_version` default to the newest."""
+
+    name = SafeCharField(max_length=200, required=False, default="")
+    dataset = SafeCharField(max_length=80)
+    dataset_version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    prompt = SafeCharField(max_length=80, required=False)
+    prompt_version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    model = SafeCharField(max_length=300, required=False, default="")
+    evaluators = serializers.ListField(child=SafeCharField(max_length=80), required=False, max_length=50)
+    repetitions = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MOST_REPETITIONS)
+    max_concurrency = serializers.IntegerField(required=False, min_value=1, max_value=512)
+    budget_usd = serializers.DecimalField(max_digits=12, decimal_places=6, required=False, min_value=0)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    split = SafeCharField(max_length=40, required=False, default="", allow_blank=True)
+    filter = serializers.DictField(child=SafeJSONField(), required=False)
+    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    recorded = serializers.BooleanField(required=False, default=False)
+
+    def validate_filter(self, value: dict[str, Any]) -> dict[str, Any]:
+        if any("\x00" in name for name in value):
+            raise serializers.ValidationError("NUL characters are not allowed.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["recorded"] and (attrs.get("prompt") or attrs["model"]):
+            raise serializers.ValidationError(
+                {"recorded": "A recorded run takes outputs made elsewhere: name no prompt and no model."}
+            )
+        if not attrs["recorded"] and not attrs.get("prompt"):
+            raise serializers.ValidationError({"prompt": "Name the prompt to run, or set recorded."})
+        return attrs
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    pending = serializers.IntegerField()
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Sums over the items; `cost_usd` is null where no price is known."""
+
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_usd = serializers.CharField(allow_null=True)
+    judge_cost_usd = serializers.CharField()
+
+
+class RunMetricSerializer(serializers.Serializer[Any]):
+    """A metric's mean over the examples that have a score, with its 95% interval."""
+
+    name = serializers.CharField()
+    source = serializers.CharField()
+    n = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    mean = serializers.FloatField(allow_null=True)
+    ci_low = serializers.FloatField(allow_null=True)
+    ci_high = serializers.FloatField(allow_null=True)
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    """A run; `metrics` is empty until the run has ended."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=STATUSES)
+    status_reason = serializers.CharField(allow_null=True)
+    dataset = serializers.CharField()
+    dataset_version = serializers.IntegerField()
+    prompt = serializers.CharField(allow_null=True)
+    prompt_version = serializers.IntegerField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    recorded = serializers.BooleanField()
+    repetitions = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    finalized = serializers.BooleanField()
+    counts = CountsSerializer()
+    usage = UsageSerializer()
+    metrics = RunMetricSerializer(many=True)
+
+
+class ResultExampleSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    inputs = serializers.JSONField()
+    reference = serializers.JSONField(allow_null=True)
+    metadata = serializers.JSONField()
+    split = serializers.CharField()
+
+
+class ResultScoreSerializer(serializers.Serializer[Any]):
+    """One score; `value` is null where it could not be scored, and `detail` says why."""
+
+    metric = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    source = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ResultUsageSerializer(serializers.Serializer[Any]):
+    input_tokens = serializers.IntegerField(allow_null=True)
+    output_tokens = serializers.IntegerField(allow_null=True)
+    cost_usd = serializers.CharField(allow_null=True)
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """One item of a run."""
+
+    id = serializers.UUIDField()
+    example = ResultExampleSerializer()
+    repetition = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=[str(status) for status in EvalItem.Status])
+    output = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    finish_reason = serializers.CharField(allow_null=True)
+    attempts = serializers.IntegerField()
+    scores = ResultScoreSerializer(many=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    usage = ResultUsageSerializer()
+
+
+class RecordedResultSerializer(serializers.Serializer[Any]):
+    """An output made elsewhere, or the error that came instead."""
+
+    key = SafeCharField(max_length=200)
+    repetition = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MOST_REPETITIONS)
+    output = SafeCharField(
+        required=False,
+        default=None,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=1_000_000,
+    )
+    scores = serializers.DictField(child=serializers.FloatField(), required=False)
+    error = SafeCharField(required=False, default="", allow_blank=True, max_length=10_000)
+    latency_ms = serializers.FloatField(required=False, allow_null=True, min_value=0, default=None)
+    cost_usd = serializers.DecimalField(
+        max_digits=16, decimal_places=9, required=False, allow_null=True, min_value=0, default=None
+    )
+
+    def validate_scores(self, value: dict[str, float]) -> dict[str, float]:
+        for name, number in value.items():
+            if "\x00" in name or not 0 < len(name) <= 120:
+                raise serializers.ValidationError("A metric's name has 1 to 120 characters, and no NUL.")
+            if number != number or number in (float("inf"), float("-inf")):
+                raise serializers.ValidationError(f"The score {name} is not a finite number.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("output") is None and not attrs["error"]:
+            raise serializers.ValidationError({"output": "Give an output, or the error that came instead."})
+        return attrs
+
+
+class RecordedAnswerSerializer(serializers.Serializer[Any]):
+    stored = serializers.IntegerField()

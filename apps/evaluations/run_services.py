@@ -1,0 +1,222 @@
+"""Making runs and moving them between states. Driving them is `driving`'s business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from apps.core.actor import Actor
+from apps.core.audit import audit
+from apps.core.models import Project
+from apps.datasets.models import DatasetVersion
+from apps.evaluations.errors import InvalidInput, RunStateConflict
+from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
+from apps.evaluations.run_dispatch import enqueue_drive, enqueue_finalize
+from apps.evaluations.run_plan import (
+    ExampleChoice,
+    check_variables,
+    chosen_examples,
+    frozen_metrics,
+    insert_items,
+)
+from apps.prompts.models import PromptVersion
+from apps.providers.connection import LOCAL
+from apps.providers.models import Model
+from apps.providers.selectors import model_resolve
+from apps.traces.models import Trace
+
+MOST_REPETITIONS = 20
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a person or a program asks for. `model` ("provider/model") overrides the prompt's own."""
+
+    name: str
+    dataset_version: DatasetVersion
+    prompt_version: PromptVersion | None
+    evaluators: Sequence[EvaluatorVersion] = ()
+    model: str = ""
+    choice: ExampleChoice = field(default_factory=ExampleChoice)
+    repetitions: int = 1
+    max_concurrency: int | None = None
+    seed: int | None = None
+    budget_usd: Decimal | None = None
+    recorded: bool = False
+
+
+def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> EvalRun:
+    """Freeze the plan, write one pending item for each example and repetition, and send the run to work.
+
+    Raises NothingToRun, VariablesMissing, UnknownModel, InvalidInput.
+    """
+    version, prompt = request.dataset_version, request.prompt_version
+    if not request.recorded and prompt is None:
+        raise InvalidInput("Choose a prompt to run.", fields={"prompt": ["Choose a prompt to run."]})
+    if not 1 <= request.repetitions <= MOST_REPETITIONS:
+        raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
+    model = _model(project, request)
+    if prompt is not None:
+        check_variables(prompt, version)
+    examples = chosen_examples(version, request.choice)
+    with transaction.atomic():
+        number = _next_number(project)
+        run = EvalRun.objects.create(
+            project=project,
+            number=number,
+            name=request.name.strip() or f"Run {number}",
+            dataset_version=version,
+            prompt_version=prompt,
+            model=model,
+            model_name=f"{model.provider.slug}/{model.name}" if model else "",
+            parameters=_parameters(prompt, model),
+            plan={
+                "metrics": frozen_metrics(request.evaluators),
+                "examples": asdict(request.choice),
+                "trace": str(_trace(project, request).pk) if not request.recorded else None,
+            },
+            recorded=request.recorded,
+            queue="local" if model and model.provider.kind == LOCAL else "llm",
+            repetitions=request.repetitions,
+            max_concurrency=_concurrency(request, model),
+            seed=request.seed,
+            budget_usd=request.budget_usd,
+            **EvalRun.author_fields(by),
+        )
+        run.evaluator_versions.set(request.evaluators)
+        run.total = insert_items(run, examples)
+        run.save(update_fields=["total"])
+        audit(by, "eval_run.create", run, project=project, after=_audited(run))
+        if not request.recorded:
+            enqueue_drive(run)
+    return run
+
+
+def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
+    """Stop claiming items; calls that are under way are dropped and made again on resume."""
+    return _move(
+        run, by, "pause", ("pending", "running"), EvalRun.Status.PAUSED, reason or f"Paused by {by.label}."
+    )
+
+
+def eval_run_resume(*, run: EvalRun, by: Actor) -> EvalRun:
+    """Go on with a paused run, or with what a cancelled one had left."""
+    with transaction.atomic():
+        run = _move(run, by, "resume", ("paused", "cancelled"), EvalRun.Status.PENDING, "")
+        _open_items(run, ("cancelled",))
+        enqueue_drive(run)
+    return run
+
+
+def eval_run_cancel(*, run: EvalRun, by: Actor) -> EvalRun:
+    """End the run now. What was answered stays; what was not is marked cancelled."""
+    with transaction.atomic():
+        run = _move(
+            run,
+            by,
+            "cancel",
+            ("pending", "running", "paused"),
+            EvalRun.Status.CANCELLED,
+            f"Cancelled by {by.label}.",
+        )
+        run.items.filter(status__in=("pending", "answered")).update(
+            status=EvalItem.Status.CANCELLED, lease_token=None, lease_until=None
+        )
+        enqueue_finalize(run)
+    return run
+
+
+def eval_run_retry_failed(*, run: EvalRun, by: Actor) -> EvalRun:
+    """Answer again what failed, and nothing else."""
+    with transaction.atomic():
+        failed = run.items.filter(status="failed")
+        if not failed.exists():
+            raise RunStateConflict(f"No item of {run.name} has failed, so there is nothing to retry.")
+        run = _move(run, by, "retry_failed", ("completed", "failed", "cancelled"), EvalRun.Status.PENDING, "")
+        _open_items(run, ("failed",))
+        enqueue_drive(run)
+    return run
+
+
+def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str, reason: str) -> EvalRun:
+    with transaction.atomic():
+        run = EvalRun.objects.select_for_update(of=("self",)).select_related("project").get(pk=run.pk)
+        if run.status not in allowed:
+            raise RunStateConflict(
+                f"{run.name} is {run.status}; this takes a run that is {' or '.join(allowed)}.",
+                status_now=run.status,
+            )
+        if run.recorded and verb in ("resume", "retry_failed"):
+            raise RunStateConflict(f"{run.name} records outputs made elsewhere: post them again instead.")
+        before = run.status
+        run.status, run.status_reason = to, reason
+        run.finished_at = timezone.now() if to in EvalRun.TERMINAL else None
+        run.finalized_at = None
+        run.driver_token += 1  # whoever drives it now has lost it
+        run.driver_lease_until = None
+        run.save()
+        audit(
+            by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}
+        )
+    return run
+
+
+def _open_items(run: EvalRun, states: tuple[str, ...]) -> None:
+    run.items.filter(status__in=states).update(
+        status=EvalItem.Status.PENDING,
+        attempts=0,
+        error="",
+        error_kind="",
+        lease_token=None,
+        lease_until=None,
+        next_attempt_at=None,
+    )
+
+
+def _model(project: Project, request: RunRequest) -> Model | None:
+    if request.recorded:
+        return None
+    name = request.model or (request.prompt_version.model_name if request.prompt_version else "")
+    if not name:
+        raise InvalidInput(
+            "Neither the prompt nor the run names a model. Choose one, written provider/model.",
+            fields={"model": ["Choose a model."]},
+        )
+    return model_resolve(project=project, name=name)
+
+
+def _parameters(prompt: PromptVersion | None, model: Model | None) -> dict[str, Any]:
+    if prompt is None or model is None:
+        return {}
+    return {**prompt.parameters, "model": f"{model.provider.slug}/{model.name}"}
+
+
+def _concurrency(request: RunRequest, model: Model | None) -> int:
+    """Calls at once: what was asked for, never more than the provider takes."""
+    most = model.provider.max_concurrency if model else 1
+    return min(request.max_concurrency or most, most)
+
+
+def _trace(project: Project, request: RunRequest) -> Trace:
+    return Trace.objects.create(project=project, name=request.name[:200], source="run")
+
+
+def _next_number(project: Project) -> int:
+    Project.objects.select_for_update().get(pk=project.pk)  # one number each
+    return (EvalRun.objects.filter(project=project).aggregate(Max("number"))["number__max"] or 0) + 1
+
+
+def _audited(run: EvalRun) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "dataset": str(run.dataset_version),
+        "prompt": str(run.prompt_version) if run.prompt_version else None,
+        "model": run.model_name,
+        "items": run.total,
+    }

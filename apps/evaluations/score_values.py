@@ -1,0 +1,103 @@
+"""Reading scores for statistics: the values of each example, one for each repetition that has one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import connection
+
+from apps.evaluations.evaluators import Scale
+from apps.evaluations.models import EvalRun
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of a run as its scores tell it. `scale` is binary, continuous or ordinal."""
+
+    name: str
+    source: str
+    title: str
+    direction: Literal["higher", "lower", ""]
+    scale: Scale
+    unit: str
+
+
+#: Example id (as text) → its values, one a repetition. An example without a value is left out.
+Values = dict[str, list[float]]
+
+
+def metrics_of_run(run: EvalRun) -> list[Metric]:
+    """The plan's metrics, in its order, then those that came with posted or human scores, by name."""
+    planned = [
+        Metric(
+            name=spec["name"],
+            source="evaluator",
+            title=spec["title"],
+            direction=spec["direction"] or "",
+            scale=spec["scale"],
+            unit=spec["unit"],
+        )
+        for spec in run.plan.get("metrics", [])
+    ]
+    return planned + _posted_metrics(run)
+
+
+def _posted_metrics(run: EvalRun) -> list[Metric]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT score.metric, score.source, bool_and(score.value IN (0, 1))
+            FROM evaluations_itemscore AS score JOIN evaluations_evalitem AS item ON item.id = score.item_id
+            WHERE item.run_id = %s AND score.source <> 'evaluator' AND score.value IS NOT NULL
+            GROUP BY score.metric, score.source ORDER BY score.metric, score.source
+            """,
+            [run.pk],
+        )
+        return [
+            Metric(name, source, name, "higher", "binary" if binary else "continuous", "")
+            for name, source, binary in cursor.fetchall()
+        ]
+
+
+def values_by_example(run: EvalRun) -> dict[tuple[str, str], Values]:
+    """(metric, source) → the values of each example; several raters of one item are averaged first."""
+    found: dict[tuple[str, str], Values] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT metric, source, example_id::text, array_agg(value ORDER BY repetition)
+            FROM (
+                SELECT score.metric, score.source, item.example_id, item.repetition, avg(score.value) AS value
+                FROM evaluations_itemscore AS score
+                JOIN evaluations_evalitem AS item ON item.id = score.item_id
+                WHERE item.run_id = %s AND score.value IS NOT NULL AND item.status = 'completed'
+                GROUP BY score.metric, score.source, item.example_id, item.repetition
+            ) AS by_item
+            GROUP BY metric, source, example_id
+            """,
+            [run.pk],
+        )
+        for metric, source, example_id, values in cursor.fetchall():
+            found[metric, source][example_id] = values
+    return found
+
+
+def measured_by_example(run: EvalRun, column: str) -> Values:
+    """The `latency_ms` or `cost_usd` of each example's completed items that have one."""
+    if column not in ("latency_ms", "cost_usd"):
+        raise ValueError(f"{column} is not measured for each item.")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT example_id::text, array_agg({column}::float8 ORDER BY repetition) "  # noqa: S608  # a name from above
+            f"FROM evaluations_evalitem WHERE run_id = %s AND {column} IS NOT NULL AND status = 'completed' "
+            "GROUP BY example_id",
+            [run.pk],
+        )
+        return dict(cursor.fetchall())
+
+
+def example_ids(run: EvalRun) -> set[str]:
+    """Every example of the run's plan, as text."""
+    return {str(pk) for pk in run.items.values_list("example_id", flat=True).distinct()}

@@ -1,0 +1,43 @@
+"""Runs: driving, scoring, finalising and comparing them; and the sweep that finds what was dropped."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apps.evaluations import comparing, driving, finalizing, sweeping
+from worker.registry import sweeper, task
+
+
+@task("worker.evaluations.drive_run", queue="llm")
+def drive_run(run_id: str) -> None:
+    driving.drive_run(UUID(run_id))
+
+
+@task("worker.evaluations.drive_local_run", queue="local")
+def drive_local_run(run_id: str) -> None:
+    driving.drive_local_run(UUID(run_id))
+
+
+@task("worker.evaluations.score_run", queue="default")
+def score_run(run_id: str) -> None:
+    driving.score_run(UUID(run_id))
+
+
+@task("worker.evaluations.score_local_run", queue="local")
+def score_local_run(run_id: str) -> None:
+    driving.score_run(UUID(run_id))
+
+
+@task("worker.evaluations.finalize_run", queue="default")
+def finalize_run(run_id: str) -> None:
+    finalizing.finalize_run(UUID(run_id))
+
+
+@task("worker.evaluations.compute_comparison", queue="default")
+def compute_comparison(comparison_id: str) -> None:
+    comparing.comparison_compute(UUID(comparison_id))
+
+
+@sweeper("evaluations.runs")
+def sweep_runs() -> None:
+    sweeping.sweep_runs()
