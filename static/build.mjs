@@ -18,10 +18,17 @@ const common = {
   logLevel: "warning",
 };
 
+const plotly = await readFile(require.resolve("plotly.js-strict-dist-min"), "utf-8");
+const plotlyStyleIds = [
+  "plotly.js-style-global",
+  ...[...plotly.matchAll(/getElementById\("([0-9a-f]{64})"\)/g)].map(([, id]) => id),
+];
+
 const bundles = [
   {
     ...common,
     format: "esm",
+    define: { PLOTLY_STYLE_IDS: JSON.stringify(plotlyStyleIds) },
     entryPoints: {
       app: join(here, "js/app.js"),
       editor: join(here, "js/editor.js"),
@@ -56,8 +63,7 @@ async function writeIcons() {
  * plotly injects its rules with a <style> element, which a strict content security policy refuses; it leaves
  * that out where the page already has them. So the rules are read out of the bundle into a sheet of our own.
  */
-async function writePlotStyles() {
-  const source = await readFile(require.resolve("plotly.js-strict-dist-min"), "utf-8");
+async function writePlotStyles(source) {
   const table = source.match(/\{("X,X div":.*?)\};for\(/s);
   if (!table) {
     throw new Error("plotly's bundle no longer holds its rules in the known shape: mend writePlotStyles");
@@ -75,7 +81,7 @@ async function writePlotStyles() {
 
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
-await Promise.all([writeIcons(), writePlotStyles()]);
+await Promise.all([writeIcons(), writePlotStyles(plotly)]);
 if (process.argv.includes("--watch")) {
   for (const options of bundles) await (await esbuild.context(options)).watch();
 } else {

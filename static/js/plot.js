@@ -1,31 +1,41 @@
 // plotly, loaded only on pages with a figure. Colours come from the page, so a figure fits light and dark.
+import "./plot_styles.js";
 import Plotly from "plotly.js-strict-dist-min";
 
 const CONFIG = { displaylogo: false, responsive: false, displayModeBar: false };
 
+/** The stylesheet's colours as plotly understands them: a probe resolves light-dark() and var(). */
 function colours(element) {
-  const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(name).trim();
-  return {
-    text: style.color,
-    grid: read("--plot-grid"),
-    way: [1, 2, 3, 4, 5, 6].map((n) => read(`--plot-${n}`)),
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  element.append(probe);
+  const read = (value) => {
+    probe.style.color = value;
+    return getComputedStyle(probe).color;
   };
+  const found = {
+    text: read("var(--tblr-body-color)"),
+    grid: read("var(--plot-grid)"),
+    way: [1, 2, 3, 4, 5, 6].map((number) => read(`var(--plot-${number})`)),
+    family: getComputedStyle(element).fontFamily,
+  };
+  probe.remove();
+  return found;
 }
 
-function themed(layout, { text, grid, way }) {
-  const themed = {
+function themed(layout, { text, grid, way, family }) {
+  const whole = {
     autosize: true,
     margin: { l: 48, r: 16, t: layout.title ? 40 : 16, b: 40 },
     ...layout,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     colorway: way,
-    font: { ...layout.font, color: text, family: "inherit", size: 12 },
+    font: { ...layout.font, color: text, family, size: 12 },
   };
   for (const key of Object.keys({ xaxis: 0, yaxis: 0, ...layout })) {
     if (/^[xy]axis\d*$/.test(key)) {
-      themed[key] = {
+      whole[key] = {
         automargin: true,
         ...layout[key],
         gridcolor: grid,
@@ -34,7 +44,7 @@ function themed(layout, { text, grid, way }) {
       };
     }
   }
-  return themed;
+  return whole;
 }
 
 /** Draw a figure, or draw it again. @param {HTMLElement} element */

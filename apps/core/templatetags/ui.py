@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django import template
 from django.forms import BoundField
+from django.forms.boundfield import BoundWidget
 from django.template.context import Context
 from django.utils import timezone
 from django.utils.html import format_html
@@ -109,6 +110,15 @@ def control(field: BoundField, extra: str = "") -> SafeString:
     classes = [own, widget_class(field.field.widget), extra, "is-invalid" if field.errors else ""]
     unique = dict.fromkeys(" ".join(classes).split())
     return field.as_widget(attrs={"class": " ".join(unique)} if unique else None)
+
+
+@register.filter
+def options(field: BoundField) -> list[BoundWidget]:
+    """The inputs of a group of radio buttons or checkboxes, with the stylesheet's class."""
+    inputs = list(field.subwidgets)
+    for each in inputs:
+        each.data["attrs"]["class"] = widget_class(field.field.widget)
+    return inputs
 
 
 @register.filter

@@ -4,7 +4,9 @@ import { Controller } from "@hotwired/stimulus";
 export default class extends Controller {
   static targets = ["body"];
 
-  swapped() {
+  swapped(event) {
+    // htmx fires this on what asked, not on where it went.
+    if (event.detail.ctx?.target !== this.bodyTarget) return;
     if (!this.element.open && this.bodyTarget.textContent.trim()) {
       this.element.showModal();
       this.bodyTarget.scrollTop = 0;

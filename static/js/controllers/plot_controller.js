@@ -11,7 +11,6 @@ export default class extends Controller {
     document.addEventListener("theme:change", this.onTheme);
     try {
       addStylesheet(meta("asset-plot-css"));
-      holdInjectedStyles();
       this.plots = await import(meta("asset-plot"));
       await this.draw();
     } catch (error) {
@@ -46,13 +45,4 @@ function addStylesheet(href) {
   link.rel = "stylesheet";
   link.href = href;
   document.head.append(link);
-}
-
-/** Stands for "the rules are there already": plotly then injects no style when it is loaded. */
-function holdInjectedStyles() {
-  if (document.getElementById("plotly.js-style-global")) return;
-  const mark = document.createElement("meta");
-  mark.id = "plotly.js-style-global";
-  mark.className = "no-inline-styles";
-  document.head.append(mark);
 }
