@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
+from celery.platforms import SecurityWarning
 from django.conf import settings
 
 from llmops_web.celery import app
@@ -48,16 +50,19 @@ def worker_arguments(names: list[str]) -> list[str]:
 
 def main(argument: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmops_web.settings")
+    # Celery warns root off pickled messages; ours are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     if argument == "beat":
         app.conf.beat_schedule = SCHEDULE
-        app.start(["beat", "--pidfile=", f"--schedule={settings.CELERY_BEAT_SCHEDULE_FILENAME}"])
+        app.conf.imports = ()  # it sends tasks by name, and needs none of their code
+        app.start(["--quiet", "beat", "--pidfile=", f"--schedule={settings.CELERY_BEAT_SCHEDULE_FILENAME}"])
     else:
         import_heartbeat()
-        app.worker_main(worker_arguments([name for name in argument.split(",") if name]))
+        app.start(["--quiet", *worker_arguments([name for name in argument.split(",") if name])])
 
 
 def import_heartbeat() -> None:
-    """It needs the models, so Django must be set up; the signals it connects must be there before the worker starts."""
+    """It needs the models, so Django is set up first; its signals are connected before the worker starts."""
     import django
 
     django.setup()

@@ -1,4 +1,4 @@
-"""Postgres refuses to run as root: which account it runs under instead, and which folders that one may read."""
+"""Postgres refuses to run as root: which account it runs under instead, and what that one may read."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(number: int, parent: int) -> None:
-    """Ask the kernel to send the signal when the parent ends (prctl(2)); lost on a change of user, so set after it."""
+    """Have the kernel send the signal when the parent ends (prctl(2)); a change of user forgets it."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:  # the parent ended before the request
         os.kill(os.getpid(), number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import xmlrpc.client
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,7 @@ class SupervisorControl:
     def answers(self) -> bool:
         try:
             self._call("getState")
-        except (OSError, socket.error, xmlrpc.client.Error, http.client.HTTPException):
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
             return False
         return True
 

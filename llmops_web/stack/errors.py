@@ -46,7 +46,8 @@ class AlreadyRunning(StackError):
 class NeedsExternal(StackError):
     def __init__(self, missing: list[str]) -> None:
         super().__init__(
-            f"A worker machine shares its database, broker, files and keys with the others: set {', '.join(missing)}."
+            "A worker machine shares its database, broker, files and keys with the others: "
+            f"set {', '.join(missing)}."
         )
 
 

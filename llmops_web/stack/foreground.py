@@ -6,10 +6,9 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Iterator
 
 from llmops_web.stack.console import say
 from llmops_web.stack.errors import ProgramFailed

@@ -23,7 +23,7 @@ from llmops_web.stack.waiting import wait_until
 
 
 class RunningStack:
-    """Owns the supervisor process. Call `start_servers`, `migrate`, `start_programs`, and `stop` in any case."""
+    """Owns the supervisor process: `prepare`, `start_servers`, `start_programs`; `stop` in any case."""
 
     def __init__(self, shape: StackShape) -> None:
         self.shape = shape
@@ -36,7 +36,7 @@ class RunningStack:
         return self._daemon is not None and self._daemon.poll() is None
 
     def prepare(self) -> None:
-        """Folders, what an earlier stack left behind, the database cluster, the supervisor's configuration."""
+        """Folders, leftovers of an earlier stack, the database cluster, the supervisor's configuration."""
         paths = self.shape.paths
         for folder in (paths.run, paths.logs, paths.files):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -250,7 +250,7 @@ def _copy_binaries(home: Path) -> Path:
 
 
 def clear_stale_locks(cluster: Path, sockets: Path) -> None:
-    """End a server that still runs on this cluster, and remove lock files that name a process which is no server of it.
+    """End a server that still runs on this cluster, and remove lock files that name any other process.
 
     Postgres itself refuses to start when the number in its lock file was given to any other process,
     as happens after a container restarts.

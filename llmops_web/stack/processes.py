@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """One process of ours; `started` is its start time in clock ticks since boot (proc_pid_stat(5), field 22)."""
+    """One process of ours; `started` is in clock ticks since boot (proc_pid_stat(5), field 22)."""
 
     name: str
     pid: int

@@ -1,4 +1,4 @@
-"""The configuration that supervisor reads. Paths come in by environment: they may hold any character there."""
+"""The configuration that supervisor reads. Paths come in by environment, where a blank does no harm."""
 
 from __future__ import annotations
 

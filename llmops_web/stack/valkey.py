@@ -51,7 +51,7 @@ class EmbeddedValkey:
             "save": "",
             "daemonize": "no",
             "databases": "64",
-            "loglevel": "notice",
+            "loglevel": "warning",
             "always-show-logo": "no",
         }
         return [

@@ -12,12 +12,16 @@ from django.db import connection
 
 from llmops_web.stack import preflight
 from llmops_web.stack.console import say
+from llmops_web.stack.errors import NotReadyInTime
 from llmops_web.stack.folder import FolderLock, claim_data_folder
-from llmops_web.stack.lifecycle import RunningStack
 from llmops_web.stack.foreground import run_until_stopped, web_answers
+from llmops_web.stack.lifecycle import RunningStack
 from llmops_web.stack.readiness import what_does_not_answer
 from llmops_web.stack.shape import StackShape, shape_from_settings
 from llmops_web.stack.waiting import wait_until
+
+#: A cold start on a slow disk reads some hundred megabytes of Python.
+READY_WITHIN_S = 120
 
 
 class Command(BaseCommand):
@@ -47,20 +51,37 @@ class Command(BaseCommand):
         stack.start_servers()
         stack.run_command("migrate", "--no-input", "--verbosity=0", echo_as="migrate")
         stack.start_programs()
-        wait_until(
-            lambda: web_answers(settings.HOST, settings.PORT) and not what_does_not_answer(),
-            seconds=120,
-            what="The web server with its workers",
-            alive=lambda: stack.supervisor_lives,
-            log=settings.STACK.logs,
-            every=0.2,
-        )
-        connection.close()
+        self._wait_ready(stack)
         say("stack", f"Ready in {time.monotonic() - began:.1f} s.")
         if demo:
             stack.run_command("demo", echo_as="demo")
         for line in announcement(stack.shape):
             say("stack", line)
+
+    def _wait_ready(self, stack: RunningStack) -> None:
+        """As /readyz sees it. Raises NotReadyInTime, which names what does not answer."""
+        missing = ["web"]
+
+        def ready() -> bool:
+            missing[:] = what_does_not_answer() if web_answers(settings.HOST, settings.PORT) else ["web"]
+            return not missing
+
+        try:
+            wait_until(
+                ready,
+                seconds=READY_WITHIN_S,
+                what="The stack",
+                alive=lambda: stack.supervisor_lives,
+                every=0.2,
+            )
+        except NotReadyInTime:
+            raise NotReadyInTime(
+                f"Of the stack, {', '.join(missing)}",
+                READY_WITHIN_S,
+                f"See the logs in {settings.STACK.logs}.",
+            ) from None
+        finally:
+            connection.close()
 
 
 def announcement(shape: StackShape) -> list[str]:

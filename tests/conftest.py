@@ -1,0 +1,16 @@
+"""What every test may count on; the servers come from tests/stack_fixtures.py."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["tests.factories.core"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_static_files(settings: object) -> None:
+    """Pages render without a collected manifest; `collectstatic` has a test of its own."""
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }

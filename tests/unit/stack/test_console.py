@@ -1,0 +1,12 @@
+from llmops_web.stack.console import LONGEST_LINE, LineSplitter
+
+
+def test_a_line_that_comes_in_pieces_is_said_once_it_is_whole():
+    splitter = LineSplitter()
+    assert list(splitter.feed(b"one\ntw")) == ["one"]
+    assert list(splitter.feed(b"o\r\n")) == ["two"]
+
+
+def test_a_program_that_never_ends_its_line_does_not_fill_the_memory():
+    splitter = LineSplitter()
+    assert list(splitter.feed(b"x" * (LONGEST_LINE + 1))) == ["x" * (LONGEST_LINE + 1)]
