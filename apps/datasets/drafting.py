@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from apps.datasets.errors import ExampleNotFound
 from apps.datasets.importers.mapping import mapped_row
 from apps.datasets.models import Dataset, DraftChange, Example
+from apps.datasets.selectors import draft_change_get, example_current
 
 _KEYS_AT_A_TIME = 1_000
 
@@ -77,3 +80,39 @@ def _kind(change: DraftChange) -> str:
     if change.action == DraftChange.Action.DELETE:
         return "deleted"
     return "changed" if change.base_id else "added"
+
+
+@dataclass(frozen=True)
+class ExampleState:
+    """An example as it will be once the draft is published; `draft` is none, upsert or delete."""
+
+    key: str
+    inputs: dict[str, Any]
+    reference: Any
+    metadata: dict[str, Any]
+    split: str
+    draft: str
+    revision: str
+    current: Example | None
+    change: DraftChange | None
+
+
+def example_state(dataset: Dataset, key: str) -> ExampleState:
+    """Raises ExampleNotFound for a key that neither the newest version nor the draft knows."""
+    if "\x00" in key:
+        raise ExampleNotFound(f"There is no such example in {dataset.name}.")
+    current, change = example_current(dataset, key), draft_change_get(dataset=dataset, key=key)
+    shown = change if change is not None and change.action == DraftChange.Action.UPSERT else current
+    if shown is None:
+        raise ExampleNotFound(f"There is no example with the key {key!r} in {dataset.name}.")
+    return ExampleState(
+        key=key,
+        inputs=shown.inputs,
+        reference=shown.reference,
+        metadata=shown.metadata,
+        split=shown.split,
+        draft=change.action if change else "none",
+        revision=state_token(current, change),
+        current=current,
+        change=change,
+    )

@@ -11,6 +11,8 @@ from apps.datasets.services.drafts import (
 )
 from apps.datasets.services.imports import (
     import_cancel,
+    import_preview,
+    import_refuse,
     import_run,
     import_start,
     import_upload,
@@ -28,6 +30,8 @@ __all__ = [
     "draft_example_save",
     "draft_publish",
     "import_cancel",
+    "import_preview",
+    "import_refuse",
     "import_run",
     "import_start",
     "import_upload",

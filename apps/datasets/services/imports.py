@@ -139,6 +139,16 @@ def import_start(
     return job
 
 
+def import_refuse(*, job: DatasetImport, reason: str) -> None:
+    """End an upload that cannot be imported as it was asked for, and say why in the list of imports."""
+    with transaction.atomic():
+        locked = DatasetImport.objects.select_for_update().get(pk=job.pk)
+        if locked.status != Status.UPLOADED:
+            return
+        _finish(locked, Status.FAILED, reason)
+    _clean_up(locked)
+
+
 def import_run(*, import_id: UUID, raising: bool = False) -> DatasetImport | None:
     """Do the import, from its beginning, if it waits to be done. Safe to call twice: None for the loser.
 
@@ -222,6 +232,8 @@ def _author(job: DatasetImport) -> Actor:
 def _finish(job: DatasetImport, status: str, error: str = "") -> None:
     job.status, job.error = status, error
     job.finished_at, job.lease_until, job.publishing = timezone.now(), None, False
+    if status != Status.COMPLETED:
+        job.idempotency_key = None  # only what succeeded is remembered
     job.save()
 
 
