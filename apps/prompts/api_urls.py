@@ -1,1 +1,37 @@
-urlpatterns: list = []
+"""REST addresses of prompts, under /api/v1/."""
+
+from django.urls import path
+
+from apps.prompts.api import PromptLabelViewSet, PromptRenderViewSet, PromptVersionViewSet, PromptViewSet
+
+urlpatterns = [
+    path("prompts/", PromptViewSet.as_view({"get": "list", "post": "create"}), name="prompt-list"),
+    path(
+        "prompts/<slug:slug>/",
+        PromptViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="prompt-detail",
+    ),
+    path(
+        "prompts/<slug:slug>/versions/",
+        PromptVersionViewSet.as_view({"get": "list", "post": "create"}),
+        name="prompt-version-list",
+    ),
+    path(
+        "prompts/<slug:slug>/versions/<str:version>/",
+        PromptVersionViewSet.as_view({"get": "retrieve"}),
+        name="prompt-version-detail",
+    ),
+    path(
+        "prompts/<slug:slug>/labels/",
+        PromptLabelViewSet.as_view({"get": "list", "post": "create"}),
+        name="prompt-label-list",
+    ),
+    path(
+        "prompts/<slug:slug>/labels/<str:label>/",
+        PromptLabelViewSet.as_view({"delete": "destroy"}),
+        name="prompt-label-detail",
+    ),
+    path(
+        "prompts/<slug:slug>/render/", PromptRenderViewSet.as_view({"post": "create"}), name="prompt-render"
+    ),
+]

@@ -36,10 +36,7 @@ class VersionContent:
         }
 
     def search_text(self) -> str:
-        parts = [
-            message.get("content") or message.get("name", "")
-            for message in self.messages
-        ]
+        parts = [message.get("content") or message.get("name", "") for message in self.messages]
         if self.tools:
             parts.append(json.dumps(self.tools, ensure_ascii=False))
         return "\n".join(parts)
@@ -80,9 +77,7 @@ def _template_errors(messages: list[dict[str, Any]]) -> dict[str, list[str]]:
     size = sum(len(message.get("content") or "") for message in messages)
     if size > MAX_ALL_CHARS:
         return {
-            "messages": [
-                f"All messages together have at most {MAX_ALL_CHARS:,} characters, not {size:,}."
-            ]
+            "messages": [f"All messages together have at most {MAX_ALL_CHARS:,} characters, not {size:,}."]
         }
     errors: dict[str, list[str]] = {}
     for error in check_templates(messages):

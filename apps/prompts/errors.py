@@ -66,7 +66,8 @@ class StaleParentError(Conflict):
     ) -> None:
         based = f"version {ours.number}" if ours else "no version"
         super().__init__(
-            f"You edited {based}, but {theirs.author_label or 'someone'} has saved version {theirs.number} since. "
+            f"You edited {based}; since then {theirs.author_label or 'someone'} saved version "
+            f"{theirs.number}. "
             f"Look at both, then save with parent {theirs.number}, or keep theirs.",
             ours={"parent": ours.number if ours else None, **content},
             theirs={
@@ -97,7 +98,7 @@ class RenderFailed(InvalidInput):
 
     @classmethod
     def from_rendering(cls, error: RenderError) -> RenderFailed:
-        failed = cls(
+        return cls(
             f"{error}.",
             fields={error.field: [f"{error.reason}."]},
             reason=error.code,
@@ -105,4 +106,3 @@ class RenderFailed(InvalidInput):
             line=error.line,
             variable=error.variable,
         )
-        return failed

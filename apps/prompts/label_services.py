@@ -79,12 +79,8 @@ def label_remove(*, prompt: Prompt, by: Actor, name: str, reason: str = "") -> N
 
 
 def _lock_and_check(prompt: Prompt, by: Actor, name: str) -> None:
-    Prompt.objects.select_for_update().get(
-        pk=prompt.pk
-    )  # moves of one prompt's labels come one by one
-    protected = ProtectedLabel.objects.filter(
-        project=prompt.project_id, name=name
-    ).exists()
+    Prompt.objects.select_for_update().get(pk=prompt.pk)  # moves of one prompt's labels come one by one
+    protected = ProtectedLabel.objects.filter(project=prompt.project_id, name=name).exists()
     if protected and not by.may(Role.APPROVER):
         raise LabelProtected(
             f"“{name}” is a protected label: only an approver or an admin may move it. Ask one of them.",
@@ -119,9 +115,7 @@ def label_protect(*, project: Project, by: Actor, name: str) -> ProtectedLabel:
     """From now on only approvers move this label, on every prompt of the project."""
     name = clean_label(name)
     with transaction.atomic():
-        protected, made = ProtectedLabel.objects.get_or_create(
-            project=project, name=name
-        )
+        protected, made = ProtectedLabel.objects.get_or_create(project=project, name=name)
         if made:
             audit(
                 by,
@@ -135,9 +129,7 @@ def label_protect(*, project: Project, by: Actor, name: str) -> ProtectedLabel:
 
 def label_unprotect(*, project: Project, by: Actor, name: str) -> None:
     with transaction.atomic():
-        for protected in ProtectedLabel.objects.select_for_update().filter(
-            project=project, name=name
-        ):
+        for protected in ProtectedLabel.objects.select_for_update().filter(project=project, name=name):
             audit(
                 by,
                 "protected_label.delete",

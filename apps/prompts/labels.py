@@ -20,7 +20,5 @@ def clean_label(name: str) -> str:
             fields={"label": ["“latest” always means the newest version."]},
         )
     if not LABEL_RE.fullmatch(name) or name.isdigit():
-        raise InvalidInput(
-            f"{name!r} cannot be a label. {_RULE}", fields={"label": [_RULE]}
-        )
+        raise InvalidInput(f"{name!r} cannot be a label. {_RULE}", fields={"label": [_RULE]})
     return name

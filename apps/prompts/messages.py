@@ -1,6 +1,6 @@
 """What a prompt version is made of, as typed values, and how raw JSON becomes them.
 
-Every error names its field precisely: `messages[1].content`, `parameters.temperature`, `tools[0].function.name`.
+Every error names its field precisely: `messages[1].content`, `tools[0].function.name`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 Role = Literal["system", "user", "assistant", "tool", "developer"]
 ROLES: tuple[str, ...] = get_args(Role)
 PLACEHOLDER = "placeholder"
-MAX_MESSAGES = 500
+MAX_MESSAGES = 300
 MAX_CONTENT_CHARS = 400_000
 MAX_NAME_CHARS = 64
 _FIELDS = {"role", "content", "tool_calls", "tool_call_id", "name"}
@@ -22,9 +22,7 @@ class MessageError(ValueError):
     """Raw messages, parameters, tools or a schema are not valid; `fields` maps each place to its errors."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
-        super().__init__(
-            "; ".join(f"{place}: {' '.join(texts)}" for place, texts in fields.items())
-        )
+        super().__init__("; ".join(f"{place}: {' '.join(texts)}" for place, texts in fields.items()))
         self.fields = fields
 
     def sentences(self) -> list[str]:
@@ -79,26 +77,17 @@ def parse_messages(
     """Messages from JSON. Raises MessageError naming each bad field; templates are not compiled here."""
     problems = Problems()
     if not isinstance(raw, list):
-        raise MessageError(
-            {path: ["Give a list of messages, each with a role and content."]}
-        )
+        raise MessageError({path: ["Give a list of messages, each with a role and content."]})
     if not raw and not allow_empty:
         raise MessageError({path: ["Give at least one message."]})
     if len(raw) > MAX_MESSAGES:
-        raise MessageError(
-            {path: [f"At most {MAX_MESSAGES} messages; there are {len(raw)}."]}
-        )
-    messages = [
-        _message(item, f"{path}[{i}]", allow_placeholders, problems)
-        for i, item in enumerate(raw)
-    ]
+        raise MessageError({path: [f"At most {MAX_MESSAGES} messages; there are {len(raw)}."]})
+    messages = [_message(item, f"{path}[{i}]", allow_placeholders, problems) for i, item in enumerate(raw)]
     problems.raise_if_any()
     return [message for message in messages if message is not None]
 
 
-def _message(
-    raw: Any, place: str, allow_placeholders: bool, problems: Problems
-) -> Message | None:
+def _message(raw: Any, place: str, allow_placeholders: bool, problems: Problems) -> Message | None:
     if not isinstance(raw, Mapping):
         problems.add(place, "Give an object with role and content.")
         return None
@@ -121,18 +110,14 @@ def _message(
     if calls and role != "assistant":
         problems.add(f"{place}.tool_calls", "Only an assistant message has tool calls.")
     if role == "tool" and not call_id:
-        problems.add(
-            f"{place}.tool_call_id", "A tool message names the call it answers."
-        )
+        problems.add(f"{place}.tool_call_id", "A tool message names the call it answers.")
     if call_id and role != "tool":
         problems.add(f"{place}.tool_call_id", "Only a tool message has this.")
     content = _content(raw.get("content"), f"{place}.content", bool(calls), problems)
     return Message(str(role), content, calls, call_id, name)
 
 
-def _check_placeholder(
-    raw: Mapping[str, Any], name: str, place: str, problems: Problems
-) -> None:
+def _check_placeholder(raw: Mapping[str, Any], name: str, place: str, problems: Problems) -> None:
     if not name.isidentifier():
         problems.add(
             f"{place}.name",
@@ -146,9 +131,7 @@ def _check_placeholder(
             )
 
 
-def _content(
-    value: Any, place: str, may_be_empty: bool, problems: Problems
-) -> str | None:
+def _content(value: Any, place: str, may_be_empty: bool, problems: Problems) -> str | None:
     if value is None and may_be_empty:
         return None
     if not isinstance(value, str):
@@ -163,9 +146,7 @@ def _content(
     return value
 
 
-def _text(
-    raw: Mapping[str, Any], key: str, place: str, problems: Problems, longest: int
-) -> str:
+def _text(raw: Mapping[str, Any], key: str, place: str, problems: Problems, longest: int) -> str:
     value = raw.get(key)
     if value is None:
         return ""
@@ -189,11 +170,7 @@ def _tool_calls(raw: Any, place: str, problems: Problems) -> tuple[dict[str, Any
     if not isinstance(raw, list):
         problems.add(place, "Give a list of tool calls.")
         return ()
-    return tuple(
-        call
-        for i, item in enumerate(raw)
-        if (call := _tool_call(item, f"{place}[{i}]", problems))
-    )
+    return tuple(call for i, item in enumerate(raw) if (call := _tool_call(item, f"{place}[{i}]", problems)))
 
 
 def _tool_call(raw: Any, place: str, problems: Problems) -> dict[str, Any] | None:

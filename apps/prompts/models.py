@@ -20,15 +20,9 @@ class Prompt(ProjectRow, AuthoredModel):
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("project", "slug"), name="one_prompt_per_slug"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("project", "slug"), name="one_prompt_per_slug"),)
         indexes = (
-            models.Index(
-                fields=("project", "-changed_at", "-id"), name="prompt_by_change"
-            ),
+            models.Index(fields=("project", "-changed_at", "-id"), name="prompt_by_change"),
             models.Index(fields=("project", "name", "id"), name="prompt_by_name"),
             models.Index(fields=("project", "folder"), name="prompt_by_folder"),
         )
@@ -44,9 +38,7 @@ class PromptVersion(UuidModel, AuthoredModel):
     the messages use, placeholders included; `search_text` is all their text, for the list's search.
     """
 
-    prompt = models.ForeignKey(
-        Prompt, on_delete=models.CASCADE, related_name="versions"
-    )
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     messages = models.JSONField()
     parameters = models.JSONField(default=dict)
@@ -64,11 +56,7 @@ class PromptVersion(UuidModel, AuthoredModel):
     search_text = models.TextField(blank=True, default="")
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("prompt", "number"), name="one_version_per_number"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("prompt", "number"), name="one_version_per_number"),)
         indexes = (
             GinIndex(
                 OpClass(Upper("search_text"), "gin_trgm_ops"),
@@ -91,17 +79,11 @@ class PromptLabel(UuidModel):
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="labels")
     name = models.CharField(max_length=60)
-    version = models.ForeignKey(
-        PromptVersion, on_delete=models.RESTRICT, related_name="labels"
-    )
+    version = models.ForeignKey(PromptVersion, on_delete=models.RESTRICT, related_name="labels")
     moved_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("prompt", "name"), name="one_version_per_label"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("prompt", "name"), name="one_version_per_label"),)
 
     def __str__(self) -> str:
         return self.name
@@ -110,22 +92,14 @@ class PromptLabel(UuidModel):
 class PromptLabelMove(UuidModel, AuthoredModel):
     """A label was set, moved or removed: from which version, to which, by whom, and why. Never changed."""
 
-    prompt = models.ForeignKey(
-        Prompt, on_delete=models.CASCADE, related_name="label_moves"
-    )
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="label_moves")
     name = models.CharField(max_length=60)
-    from_version = models.ForeignKey(
-        PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+"
-    )
-    to_version = models.ForeignKey(
-        PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+"
-    )
+    from_version = models.ForeignKey(PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+")
+    to_version = models.ForeignKey(PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+")
     reason = models.CharField(max_length=500, blank=True, default="")
 
     class Meta:
-        indexes = (
-            models.Index(fields=("prompt", "-id"), name="label_moves_of_prompt"),
-        )
+        indexes = (models.Index(fields=("prompt", "-id"), name="label_moves_of_prompt"),)
 
 
 class ProtectedLabel(ProjectRow):
@@ -134,11 +108,7 @@ class ProtectedLabel(ProjectRow):
     name = models.CharField(max_length=60)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("project", "name"), name="label_protected_once"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("project", "name"), name="label_protected_once"),)
 
     def __str__(self) -> str:
         return self.name

@@ -42,13 +42,7 @@ def parse_parameters(raw: Any, *, path: str = "parameters") -> dict[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, Mapping):
-        raise MessageError(
-            {
-                path: [
-                    'Give an object, such as {"model": "provider/model", "temperature": 0}.'
-                ]
-            }
-        )
+        raise MessageError({path: ['Give an object, such as {"model": "provider/model", "temperature": 0}.']})
     for key in raw:
         if key not in KNOWN:
             problems.add(
@@ -60,9 +54,7 @@ def parse_parameters(raw: Any, *, path: str = "parameters") -> dict[str, Any]:
         result["model"] = _model(raw["model"], f"{path}.model", problems)
     for name, (least, most, whole) in NUMBERS.items():
         if raw.get(name) is not None:
-            result[name] = _number(
-                raw[name], f"{path}.{name}", least, most, whole, problems
-            )
+            result[name] = _number(raw[name], f"{path}.{name}", least, most, whole, problems)
     if raw.get("stop"):
         result["stop"] = _stops(raw["stop"], f"{path}.stop", problems)
     if raw.get("extra"):
@@ -83,11 +75,7 @@ def _model(value: Any, place: str, problems: Problems) -> str:
 def _number(
     value: Any, place: str, least: float, most: float, whole: bool, problems: Problems
 ) -> int | float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         problems.add(place, "Give a number.")
         return 0
     if whole and value != int(value):
@@ -102,9 +90,7 @@ def _stops(value: Any, place: str, problems: Problems) -> list[str]:
     if not isinstance(stops, list) or not all(isinstance(s, str) and s for s in stops):
         problems.add(place, "Give a list of texts that end the answer.")
         return []
-    if len(stops) > MAX_STOPS or any(
-        len(s) > MAX_STOP_CHARS or "\x00" in s for s in stops
-    ):
+    if len(stops) > MAX_STOPS or any(len(s) > MAX_STOP_CHARS or "\x00" in s for s in stops):
         problems.add(
             place,
             f"Give at most {MAX_STOPS} texts of at most {MAX_STOP_CHARS} characters.",
@@ -118,9 +104,7 @@ def _extra(value: Any, place: str, problems: Problems) -> dict[str, Any]:
         return {}
     for key in value:
         if key in KNOWN or key in ("messages", "tools", "response_format", "stream"):
-            problems.add(
-                f"{place}.{key}", "This has a place of its own and cannot be set here."
-            )
+            problems.add(f"{place}.{key}", "This has a place of its own and cannot be set here.")
     _check_json(value, place, problems)
     return dict(value)
 
@@ -175,18 +159,14 @@ def _check_tool(tool: Any, place: str, names: set[str], problems: Problems) -> N
             "Name the function with at most 64 letters, digits, _ and -.",
         )
     elif name in names:
-        problems.add(
-            f"{place}.function.name", f"There are two functions called {name}."
-        )
+        problems.add(f"{place}.function.name", f"There are two functions called {name}.")
     else:
         names.add(name)
     if function.get("parameters") is not None:
         check_schema(function["parameters"], f"{place}.function.parameters", problems)
 
 
-def parse_response_schema(
-    raw: Any, *, path: str = "response_schema"
-) -> dict[str, Any] | None:
+def parse_response_schema(raw: Any, *, path: str = "response_schema") -> dict[str, Any] | None:
     """A JSON schema that the answer must fit, or None."""
     if raw is None or raw == {}:
         return None
@@ -198,20 +178,14 @@ def parse_response_schema(
 
 
 def check_schema(schema: Any, place: str, problems: Problems) -> None:
-    """Add to `problems` what keeps `schema` from being a JSON schema (of the draft it names, else 2020-12)."""
+    """Add to `problems` what keeps `schema` from being a JSON schema (of its own draft, else 2020-12)."""
     if not isinstance(schema, Mapping):
         problems.add(place, "Give a JSON schema, which is an object.")
         return
     try:
-        validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(
-            schema
-        )
+        validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(schema)
     except jsonschema.SchemaError as error:
-        where = "".join(
-            f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path
-        )
-        problems.add(
-            f"{place}{where}", f"This is not a JSON schema: {error.message[:300]}"
-        )
+        where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
+        problems.add(f"{place}{where}", f"This is not a JSON schema: {error.message[:300]}")
     except (RecursionError, TypeError, ValueError, AttributeError) as error:
         problems.add(place, f"This is not a JSON schema: {str(error)[:300]}")

@@ -46,23 +46,15 @@ def prompt_list(
         prompts = prompts.filter(archived_at__isnull=not archived)
     if folder is not None:
         prompts = prompts.filter(
-            Q(folder=folder) | Q(folder__startswith=f"{folder}/")
-            if folder
-            else Q(folder="")
+            Q(folder=folder) | Q(folder__startswith=f"{folder}/") if folder else Q(folder="")
         )
     words = search.replace("\x00", "")[:MAX_SEARCH_CHARS].strip()
     if words:
         found = PromptVersion.objects.filter(prompt=OuterRef("pk")).filter(
             Q(search_text__icontains=words) | Q(commit_message__icontains=words)
         )
-        prompts = prompts.filter(
-            Q(name__icontains=words) | Q(slug__icontains=words) | Q(Exists(found))
-        )
-    labels = (
-        PromptLabel.objects.select_related("version")
-        .defer(*_HEAVY_OF_LABEL)
-        .order_by("name")
-    )
+        prompts = prompts.filter(Q(name__icontains=words) | Q(slug__icontains=words) | Q(Exists(found)))
+    labels = PromptLabel.objects.select_related("version").defer(*_HEAVY_OF_LABEL).order_by("name")
     return prompts.prefetch_related(Prefetch("labels", queryset=labels))
 
 
@@ -72,22 +64,22 @@ _HEAVY_OF_LABEL = tuple(f"version__{name}" for name in _HEAVY)
 
 def folder_list(*, project: Project) -> list[str]:
     """Folders that hold at least one prompt that is not archived, in order."""
-    folders = Prompt.objects.filter(project=project, archived_at=None).exclude(
-        folder=""
-    )
+    folders = Prompt.objects.filter(project=project, archived_at=None).exclude(folder="")
     return sorted(set(folders.values_list("folder", flat=True)))
 
 
 def prompt_get(*, project: Project, slug: str) -> Prompt:
     """One prompt. Raises PromptNotFound."""
-    prompt = (
-        Prompt.objects.select_related("project")
-        .filter(project=project, slug=slug)
-        .first()
-    )
+    prompt = Prompt.objects.select_related("project").filter(project=project, slug=slug).first()
     if prompt is None:
         raise PromptNotFound(f"There is no prompt “{slug[:80]}” in this project.")
     return prompt
+
+
+def prompt_summary(*, project: Project, slug: str) -> Prompt:
+    """One prompt, archived or not, with the annotations of `prompt_list`. Raises PromptNotFound."""
+    found = prompt_list(project=project, archived=None).filter(slug=slug).first()
+    return found if found is not None else prompt_get(project=project, slug=slug)
 
 
 def version_history(*, prompt: Prompt) -> QuerySet[PromptVersion]:
@@ -111,9 +103,7 @@ def version_get(*, prompt: Prompt, version: int | str = LATEST) -> PromptVersion
         found = versions.filter(number=number).first()
         missing = f"“{prompt.name}” has no version {text[:20]}."
     else:
-        found = versions.filter(
-            labels__name=text.replace("\x00", ""), labels__prompt=prompt
-        ).first()
+        found = versions.filter(labels__name=text.replace("\x00", ""), labels__prompt=prompt).first()
         missing = f"“{prompt.name}” has no label “{text[:60]}”."
     if found is None:
         raise VersionNotFound(missing)
@@ -121,20 +111,19 @@ def version_get(*, prompt: Prompt, version: int | str = LATEST) -> PromptVersion
 
 
 def label_list(*, prompt: Prompt) -> QuerySet[PromptLabel]:
-    return (
-        prompt.labels.select_related("version").defer(*_HEAVY_OF_LABEL).order_by("name")
-    )
+    return prompt.labels.select_related("version").defer(*_HEAVY_OF_LABEL).order_by("name")
 
 
 def label_moves(*, prompt: Prompt) -> QuerySet[PromptLabelMove]:
     """Every setting, moving and removing of the prompt's labels, newest first."""
-    return prompt.label_moves.select_related("from_version", "to_version").order_by(
-        "-id"
-    )
+    return prompt.label_moves.select_related("from_version", "to_version").order_by("-id")
 
 
 def protected_labels(*, project: Project) -> set[str]:
     """Names of labels that only an approver may move."""
-    return set(
-        ProtectedLabel.objects.filter(project=project).values_list("name", flat=True)
-    )
+    return set(ProtectedLabel.objects.filter(project=project).values_list("name", flat=True))
+
+
+def version_numbers(*, prompt: Prompt) -> list[int]:
+    """Numbers of all versions, newest first."""
+    return list(prompt.versions.order_by("-number").values_list("number", flat=True))

@@ -41,9 +41,7 @@ def clean_name(name: str) -> str:
 
 def clean_folder(folder: str) -> str:
     """ "a / b/" becomes "a/b"; "" is no folder."""
-    folder = "/".join(
-        part for piece in folder.split("/") if (part := " ".join(piece.split()))
-    )
+    folder = "/".join(part for piece in folder.split("/") if (part := " ".join(piece.split())))
     if len(folder) > _MAX_FOLDER:
         raise InvalidInput(
             f"A folder's path has at most {_MAX_FOLDER} characters.",
@@ -52,9 +50,7 @@ def clean_folder(folder: str) -> str:
     return folder
 
 
-def prompt_create(
-    *, project: Project, by: Actor, name: str, slug: str = "", folder: str = ""
-) -> Prompt:
+def prompt_create(*, project: Project, by: Actor, name: str, slug: str = "", folder: str = "") -> Prompt:
     """A new prompt without versions. The slug is made from the name where none is given.
 
     Raises InvalidInput, and PromptSlugTaken when a slug that was asked for is in use.
@@ -93,15 +89,30 @@ def prompt_move(*, prompt: Prompt, by: Actor, folder: str) -> Prompt:
 
 def prompt_archive(*, prompt: Prompt, by: Actor) -> Prompt:
     """Take the prompt out of the lists. Nothing is deleted, and what uses it goes on."""
-    return (
-        prompt
-        if prompt.archived_at
-        else _change(prompt, by, "prompt.archive", archived_at=timezone.now())
-    )
+    return prompt if prompt.archived_at else _change(prompt, by, "prompt.archive", archived_at=timezone.now())
 
 
 def prompt_restore(*, prompt: Prompt, by: Actor) -> Prompt:
     return _change(prompt, by, "prompt.restore", archived_at=None)
+
+
+def prompt_change(
+    *,
+    prompt: Prompt,
+    by: Actor,
+    name: str | None = None,
+    folder: str | None = None,
+    archived: bool | None = None,
+) -> Prompt:
+    """Rename, move, archive or restore in one transaction; None leaves a thing as it is."""
+    with transaction.atomic():
+        if name is not None:
+            prompt_rename(prompt=prompt, by=by, name=name)
+        if folder is not None:
+            prompt_move(prompt=prompt, by=by, folder=folder)
+        if archived is not None:
+            (prompt_archive if archived else prompt_restore)(prompt=prompt, by=by)
+    return prompt
 
 
 def _change(prompt: Prompt, by: Actor, action: str, **fields: Any) -> Prompt:
@@ -127,8 +138,7 @@ def _change(prompt: Prompt, by: Actor, action: str, **fields: Any) -> Prompt:
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value if isinstance(value, str | None) else value.isoformat()
-        for name, value in fields.items()
+        name: value if isinstance(value, str | None) else value.isoformat() for name, value in fields.items()
     }
 
 
@@ -157,9 +167,7 @@ def prompt_version_create(
             fields={"commit_message": [f"At most {_MAX_MESSAGE} characters."]},
         )
     with transaction.atomic():
-        locked = Prompt.objects.select_for_update().get(
-            pk=prompt.pk
-        )  # one saver at a time; then read
+        locked = Prompt.objects.select_for_update().get(pk=prompt.pk)  # one saver at a time; then read
         latest = prompt.versions.order_by("-number").first()
         _check_may_follow(locked, latest, parent, content)
         version = prompt.versions.create(
@@ -181,9 +189,7 @@ def prompt_version_create(
     return version
 
 
-def checked_content(
-    messages: Any, parameters: Any, tools: Any, response_schema: Any
-) -> VersionContent:
+def checked_content(messages: Any, parameters: Any, tools: Any, response_schema: Any) -> VersionContent:
     """The content, parsed. Raises InvalidContent with every bad field."""
     try:
         return parse_content(
@@ -203,9 +209,7 @@ def _check_may_follow(
     content: VersionContent,
 ) -> None:
     if prompt.archived_at:
-        raise PromptArchived(
-            f"“{prompt.name}” is archived. Restore it before you save a version."
-        )
+        raise PromptArchived(f"“{prompt.name}” is archived. Restore it before you save a version.")
     if latest is None:
         return
     if content_of(latest) == content:
@@ -219,6 +223,4 @@ def _check_may_follow(
 
 def content_of(version: PromptVersion) -> VersionContent:
     """What a saved version is made of."""
-    return VersionContent(
-        version.messages, version.parameters, version.tools, version.response_schema
-    )
+    return VersionContent(version.messages, version.parameters, version.tools, version.response_schema)

@@ -34,9 +34,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
                 ("author_kind", models.CharField(default="system", max_length=16)),
                 ("author_id", models.CharField(blank=True, default="", max_length=64)),
@@ -73,9 +71,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
                 ("author_kind", models.CharField(default="system", max_length=16)),
                 ("author_id", models.CharField(blank=True, default="", max_length=64)),
@@ -133,9 +129,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
                 ("author_kind", models.CharField(default="system", max_length=16)),
                 ("author_id", models.CharField(blank=True, default="", max_length=64)),
@@ -187,9 +181,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
                 ("name", models.CharField(max_length=60)),
                 ("moved_at", models.DateTimeField(auto_now=True)),
@@ -225,9 +217,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
                 ("name", models.CharField(max_length=60)),
                 (
@@ -242,9 +232,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="prompt",
-            index=models.Index(
-                fields=["project", "-changed_at", "-id"], name="prompt_by_change"
-            ),
+            index=models.Index(fields=["project", "-changed_at", "-id"], name="prompt_by_change"),
         ),
         migrations.AddIndex(
             model_name="prompt",
@@ -256,9 +244,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="prompt",
-            constraint=models.UniqueConstraint(
-                fields=("project", "slug"), name="one_prompt_per_slug"
-            ),
+            constraint=models.UniqueConstraint(fields=("project", "slug"), name="one_prompt_per_slug"),
         ),
         migrations.AddIndex(
             model_name="promptversion",
@@ -271,15 +257,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="promptversion",
-            index=models.Index(
-                fields=["prompt", "-number"], name="prompt_version_latest"
-            ),
+            index=models.Index(fields=["prompt", "-number"], name="prompt_version_latest"),
         ),
         migrations.AddConstraint(
             model_name="promptversion",
-            constraint=models.UniqueConstraint(
-                fields=("prompt", "number"), name="one_version_per_number"
-            ),
+            constraint=models.UniqueConstraint(fields=("prompt", "number"), name="one_version_per_number"),
         ),
         migrations.AddIndex(
             model_name="promptlabelmove",
@@ -287,14 +269,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="promptlabel",
-            constraint=models.UniqueConstraint(
-                fields=("prompt", "name"), name="one_version_per_label"
-            ),
+            constraint=models.UniqueConstraint(fields=("prompt", "name"), name="one_version_per_label"),
         ),
         migrations.AddConstraint(
             model_name="protectedlabel",
-            constraint=models.UniqueConstraint(
-                fields=("project", "name"), name="label_protected_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="label_protected_once"),
         ),
     ]

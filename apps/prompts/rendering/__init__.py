@@ -117,13 +117,11 @@ def _check_input(name: str, values: Mapping[str, Any]) -> None:
     try:
         measure(values.get(name))
     except RenderError as error:
-        raise InvalidInputs(
-            f"the input “{name}” cannot be used: {error.reason}", variable=name
-        ) from error
+        raise InvalidInputs(f"the input “{name}” cannot be used: {error.reason}", variable=name) from error
 
 
 def _placeholder_messages(name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The messages that the inputs hold for a placeholder: a list, or its JSON text (as a CSV cell has it)."""
+    """The messages that the inputs hold for a placeholder: a list, or its JSON text, as a CSV cell has it."""
     value = values.get(name)
     if value is None:
         raise UndefinedVariable(
@@ -138,9 +136,7 @@ def _placeholder_messages(name: str, values: Mapping[str, Any]) -> list[dict[str
                 f"“{name}” is a text that is not a JSON list of messages", variable=name
             ) from error
     try:
-        parsed = parse_messages(
-            value, path=f"inputs.{name}", allow_placeholders=False, allow_empty=True
-        )
+        parsed = parse_messages(value, path=f"inputs.{name}", allow_placeholders=False, allow_empty=True)
     except MessageError as error:
         raise InvalidInputs("; ".join(error.sentences()), variable=name) from error
     return [message.as_dict() for message in parsed]
@@ -159,9 +155,7 @@ def variables_of(messages: Iterable[Mapping[str, Any]]) -> list[Variable]:
             error.message_index = index
             raise
         for name in sorted(text.variables, key=lambda n: (text.source.find(n), n)):
-            optional = name in text.optional and (
-                name not in found or found[name].optional
-            )
+            optional = name in text.optional and (name not in found or found[name].optional)
             is_messages = name in found and found[name].is_messages
             found[name] = Variable(name, optional, is_messages)
     return list(found.values())
@@ -174,7 +168,5 @@ def check_templates(messages: Sequence[Mapping[str, Any]]) -> list[RenderError]:
         try:
             compiled(message.get("content") or "")
         except RenderError as error:
-            errors.append(
-                type(error)(error.reason, message_index=index, line=error.line)
-            )
+            errors.append(type(error)(error.reason, message_index=index, line=error.line))
     return errors

@@ -106,9 +106,7 @@ def measure(value: Any) -> tuple[int, int]:
         if deeper:
             depth += 1
             if depth > MAX_DEPTH:
-                raise TemplateFailed(
-                    f"a value is nested more than {MAX_DEPTH} levels deep"
-                )
+                raise TemplateFailed(f"a value is nested more than {MAX_DEPTH} levels deep")
         level = deeper
     return units, depth
 
@@ -120,7 +118,7 @@ def _own_units(item: Any) -> int:
         str(item)  # a strict undefined raises here, and names itself
     if type(item) is int:
         return 1 + item.bit_length() // 3
-    if not isinstance(item, SCALARS + (list, tuple, dict)):
+    if not isinstance(item, (*SCALARS, list, tuple, dict)):
         raise TemplateFailed(
             f"a {type(item).__name__} cannot be put inside another value; turn a sequence into a list "
             "with the filter “list”"
@@ -142,6 +140,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
     raise TemplateFailed(
-        f"this prints a {type(value).__name__}, which is not text; use the filter “list” or “join” on a sequence, "
-        "and call a function with ()"
+        f"this prints a {type(value).__name__}, which is not text; use the filter “list” or “join” on a "
+        "sequence, and call a function with ()"
     )

@@ -20,9 +20,7 @@ REFUSED_TAGS: dict[type[nodes.Node], str] = {
 
 def _code(source: str, lineno: int) -> nodes.Expr:
     """An expression node that is written into the generated module as it stands."""
-    node: nodes.InternalName = object.__new__(
-        nodes.InternalName
-    )  # Jinja keeps the constructor to itself
+    node: nodes.InternalName = object.__new__(nodes.InternalName)  # Jinja keeps the constructor to itself
     nodes.Node.__init__(node, source, lineno=lineno)
     return node
 
@@ -41,14 +39,10 @@ def _constant_text(body: list[nodes.Node]) -> int:
 class PaymentInserter(NodeTransformer):
     """Makes each turn of a loop and each call of a macro pay, and refuses tags that need other templates."""
 
-    def generic_visit(
-        self, node: nodes.Node, *args: object, **kwargs: object
-    ) -> nodes.Node:
+    def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
         tag = REFUSED_TAGS.get(type(node))
         if tag:
-            raise TemplateSyntaxError(
-                f"the tag “{tag}” cannot be used in a prompt", node.lineno
-            )
+            raise TemplateSyntaxError(f"the tag “{tag}” cannot be used in a prompt", node.lineno)
         return super().generic_visit(node, *args, **kwargs)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
@@ -72,9 +66,7 @@ class PaymentInserter(NodeTransformer):
     @staticmethod
     def _pay_first(node: nodes.For | nodes.Macro | nodes.CallBlock) -> None:
         price = 1 + _constant_text(node.body)
-        payment = nodes.ExprStmt(
-            _code(f"context.budget.spend({price})", node.lineno), lineno=node.lineno
-        )
+        payment = nodes.ExprStmt(_code(f"context.budget.spend({price})", node.lineno), lineno=node.lineno)
         node.body.insert(0, payment)
 
 

@@ -20,10 +20,10 @@ from .errors import TemplateFailed, UndefinedVariable
 from .filters import prompt_filters
 
 _TEXT = (
-    "capitalize casefold center count endswith expandtabs find index isalnum isalpha isascii isdecimal isdigit "
-    "islower isnumeric isspace istitle isupper join ljust lower lstrip partition removeprefix removesuffix "
-    "replace rfind rindex rjust rpartition rsplit rstrip split splitlines startswith strip swapcase title "
-    "upper zfill"
+    "capitalize casefold center count endswith expandtabs find index isalnum isalpha isascii isdecimal "
+    "isdigit islower isnumeric isspace istitle isupper join ljust lower lstrip partition removeprefix "
+    "removesuffix replace rfind rindex rjust rpartition rsplit rstrip split splitlines startswith strip "
+    "swapcase title upper zfill"
 )
 _LOOP = "cycle changed depth depth0 first index index0 last length nextitem previtem revindex revindex0"
 #: What a template may read from each kind of value; nothing else can be reached by any route.
@@ -57,14 +57,8 @@ class NamedUndefined(StrictUndefined):
         if self._undefined_hint:
             return UndefinedVariable(self._undefined_hint, variable=name)
         if self._undefined_obj is missing:
-            return UndefinedVariable(
-                f"the variable “{name}” has no value", variable=name
-            )
-        kind = (
-            "object"
-            if isinstance(self._undefined_obj, dict)
-            else type(self._undefined_obj).__name__
-        )
+            return UndefinedVariable(f"the variable “{name}” has no value", variable=name)
+        kind = "object" if isinstance(self._undefined_obj, dict) else type(self._undefined_obj).__name__
         return UndefinedVariable(f"there is no “{name}” in this {kind}", variable=name)
 
 
@@ -95,9 +89,7 @@ class PromptContext(Context):
         if isinstance(value, Undefined):
             str(value)
         if not isinstance(value, str | list | tuple):
-            raise TemplateFailed(
-                f"a {type(value).__name__} cannot be sliced; use the filter “list” first"
-            )
+            raise TemplateFailed(f"a {type(value).__name__} cannot be sliced; use the filter “list” first")
         return value
 
 
@@ -130,39 +122,23 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict) and attribute in obj:
-            return obj[
-                attribute
-            ]  # what the inputs hold goes before the methods of a dict
+            return obj[attribute]  # what the inputs hold goes before the methods of a dict
         if isinstance(obj, Undefined):
             return str(obj)  # raises, and names the variable
         if type(obj) is PromptNamespace:
             values = obj._Namespace__attrs
-            return (
-                values[attribute]
-                if attribute in values
-                else self.undefined(obj=obj, name=attribute)
-            )
+            return values[attribute] if attribute in values else self.undefined(obj=obj, name=attribute)
         if attribute in ATTRIBUTES.get(type(obj), ()):
             return getattr(obj, attribute)
-        if (
-            attribute.startswith("_")
-            or hasattr(type(obj), attribute)
-            or hasattr(obj, attribute)
-        ):
-            raise SecurityError(
-                f"“{attribute}” of a {type(obj).__name__} cannot be used in a prompt"
-            )
+        if attribute.startswith("_") or hasattr(type(obj), attribute) or hasattr(obj, attribute):
+            raise SecurityError(f"“{attribute}” of a {type(obj).__name__} cannot be used in a prompt")
         return self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Undefined):
             return str(obj)
         if isinstance(obj, dict):
-            return (
-                obj[argument]
-                if argument in obj
-                else self.undefined(obj=obj, name=argument)
-            )
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
         if isinstance(argument, str):
             return self.getattr(obj, argument)
         if isinstance(obj, str | list | tuple | range):
@@ -194,16 +170,10 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         _check_callable(__self, __obj)
         _check_method(budget, __obj, args, kwargs)
         result = __obj(*args, **kwargs)
-        return (
-            result
-            if type(result) in (range, PromptNamespace)
-            else budget.account(result)
-        )
+        return result if type(result) in (range, PromptNamespace) else budget.account(result)
 
 
-def _check_callable(
-    environment: PromptEnvironment, function: Callable[..., Any]
-) -> None:
+def _check_callable(environment: PromptEnvironment, function: Callable[..., Any]) -> None:
     if function in environment.globals.values():
         return
     owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
@@ -228,16 +198,10 @@ def _check_method(
     elif name == "expandtabs":
         size = args[0] if args else kwargs.get("tabsize", 8)
         budget.spend(owner.count("\t") * max(size, 0) if isinstance(size, int) else 0)
-    elif (
-        name == "replace"
-        and len(args) >= 2
-        and all(isinstance(a, str) for a in args[:2])
-    ):
+    elif name == "replace" and len(args) >= 2 and all(isinstance(a, str) for a in args[:2]):
         found = owner.count(args[0]) if args[0] else len(owner) + 1
         budget.spend(found * len(args[1]))
     elif name == "join" and args:
         if not isinstance(args[0], list | tuple | str | dict):
-            raise TemplateFailed(
-                "“join” takes a list; the filter “join” takes any sequence"
-            )
+            raise TemplateFailed("“join” takes a list; the filter “join” takes any sequence")
         budget.spend(len(owner) * len(args[0]) + measure(args[0])[0])

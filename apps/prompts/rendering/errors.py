@@ -29,16 +29,10 @@ class RenderError(Exception):
     @property
     def field(self) -> str:
         """Where the error is, as a field path: `messages[1].content`."""
-        return (
-            "messages"
-            if self.message_index is None
-            else f"messages[{self.message_index}].content"
-        )
+        return "messages" if self.message_index is None else f"messages[{self.message_index}].content"
 
     def __str__(self) -> str:
-        place = (
-            "" if self.message_index is None else f"Message {self.message_index + 1}"
-        )
+        place = "" if self.message_index is None else f"Message {self.message_index + 1}"
         if place and self.line is not None:
             place += f", line {self.line}"
         return f"{place}: {self.reason}" if place else self.reason

@@ -24,9 +24,63 @@ MAX_DIGITS = 30
 
 Check = Callable[..., None]
 TEXT_FILTERS = frozenset(
-    ["capitalize", "center", "indent", "lower", "replace", "title", "trim", "truncate", "upper", "urlencode", "wordcount", "wordwrap"]
+    [
+        "capitalize",
+        "center",
+        "indent",
+        "lower",
+        "replace",
+        "title",
+        "trim",
+        "truncate",
+        "upper",
+        "urlencode",
+        "wordcount",
+        "wordwrap",
+    ]
 )
-PLAIN_FILTERS = ["abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "filesizeformat", "first", "float", "groupby", "indent", "int", "items", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "select", "selectattr", "slice", "sort", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "wordcount", "wordwrap"]
+PLAIN_FILTERS = [
+    "abs",
+    "batch",
+    "capitalize",
+    "center",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "filesizeformat",
+    "first",
+    "float",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "sum",
+    "title",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "wordcount",
+    "wordwrap",
+]
 
 
 def _text(value: Any) -> str:
@@ -37,16 +91,12 @@ def _check_center(budget: Budget, _value: Any, width: int = 80) -> None:
     budget.spend(max(width, 0))
 
 
-def _check_indent(
-    budget: Budget, value: Any, width: int | str = 4, *_: Any, **__: Any
-) -> None:
+def _check_indent(budget: Budget, value: Any, width: int | str = 4, *_: Any, **__: Any) -> None:
     size = len(width) if isinstance(width, str) else max(width, 0)
     budget.spend((len(_text(value).splitlines()) + 1) * size)
 
 
-def _check_replace(
-    budget: Budget, value: Any, old: Any, new: Any, count: int | None = None
-) -> None:
+def _check_replace(budget: Budget, value: Any, old: Any, new: Any, count: int | None = None) -> None:
     text, target = _text(value), text_of(old)
     found = text.count(target) if target else len(text) + 1
     if count is not None and count >= 0:
@@ -65,32 +115,22 @@ def _check_wordwrap(
 ) -> None:
     size = len(_text(value))
     if size > MAX_WRAPPED_CHARS:
-        raise SizeLimitExceeded(
-            f"“wordwrap” takes at most {MAX_WRAPPED_CHARS:,} characters"
-        )
+        raise SizeLimitExceeded(f"“wordwrap” takes at most {MAX_WRAPPED_CHARS:,} characters")
     budget.spend(size * len(wrapstring or "\n"))
 
 
-def _check_batch(
-    budget: Budget, _value: Any, linecount: int, *_: Any, **__: Any
-) -> None:
+def _check_batch(budget: Budget, _value: Any, linecount: int, *_: Any, **__: Any) -> None:
     budget.spend(max(linecount, 0))
 
 
-def _check_round(
-    _budget: Budget, _value: Any, precision: int = 0, *_: Any, **__: Any
-) -> None:
+def _check_round(_budget: Budget, _value: Any, precision: int = 0, *_: Any, **__: Any) -> None:
     if abs(precision) > MAX_DIGITS:
         raise SizeLimitExceeded(f"“round” takes at most {MAX_DIGITS} digits")
 
 
-def _check_sum(
-    _budget: Budget, _value: Any, attribute: Any = None, start: Any = 0
-) -> None:
+def _check_sum(_budget: Budget, _value: Any, attribute: Any = None, start: Any = 0) -> None:
     if not isinstance(start, int | float):
-        raise TemplateFailed(
-            "“sum” adds numbers; use “join” for texts, and + for lists"
-        )
+        raise TemplateFailed("“sum” adds numbers; use “join” for texts, and + for lists")
 
 
 CHECKS: dict[str, Check] = {

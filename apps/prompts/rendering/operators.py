@@ -47,9 +47,7 @@ def check_format(budget: Budget, template: str, values: Any) -> None:
             if size == "*":
                 raise TemplateRefused("a width written as * cannot be used in a format")
             if size and (len(size) > 4 or int(size) > MAX_FORMAT_WIDTH):
-                raise SizeLimitExceeded(
-                    f"a format is wider than {MAX_FORMAT_WIDTH:,} characters"
-                )
+                raise SizeLimitExceeded(f"a format is wider than {MAX_FORMAT_WIDTH:,} characters")
     budget.spend(len(template) + count * (MAX_FORMAT_WIDTH + measure(values)[0]))
 
 
@@ -58,9 +56,7 @@ def _check_integers(symbol: str, left: int, right: int) -> None:
     if symbol == "**":
         bits = left.bit_length() * max(right, 1)
     if symbol in ("**", "*", "+") and bits > MAX_INTEGER_BITS:
-        raise SizeLimitExceeded(
-            f"{symbol} would make a number of more than {MAX_INTEGER_BITS:,} bits"
-        )
+        raise SizeLimitExceeded(f"{symbol} would make a number of more than {MAX_INTEGER_BITS:,} bits")
 
 
 def _check_repetition(budget: Budget, left: Any, right: Any) -> None:

@@ -46,9 +46,7 @@ class CompiledText:
         if self.template is None:
             budget.spend(len(self.source))
             return self.source
-        context = self.template.new_context(
-            {k: v for k, v in inputs.items() if k in self.variables}
-        )
+        context = self.template.new_context({k: v for k, v in inputs.items() if k in self.variables})
         assert isinstance(context, PromptContext)
         context.budget = budget
         try:
@@ -72,13 +70,9 @@ def compiled(source: str) -> CompiledText:
         tree = _ENVIRONMENT.parse(source)
         variables = frozenset(meta.find_undeclared_variables(tree))
         optional = optional_names(tree) & variables
-        return CompiledText(
-            source, _ENVIRONMENT.from_string(source), variables, optional
-        )
+        return CompiledText(source, _ENVIRONMENT.from_string(source), variables, optional)
     except TemplateSyntaxError as error:
-        raise TemplateSyntax(
-            _sentence(error.message or "not a valid template"), line=error.lineno
-        ) from error
+        raise TemplateSyntax(_sentence(error.message or "not a valid template"), line=error.lineno) from error
     except (
         RecursionError,
         MemoryError,
@@ -86,9 +80,7 @@ def compiled(source: str) -> CompiledText:
         ValueError,
         OverflowError,
     ) as error:
-        raise TemplateSyntax(
-            "the template is nested too deeply, or cannot be compiled"
-        ) from error
+        raise TemplateSyntax("the template is nested too deeply, or cannot be compiled") from error
 
 
 def optional_names(tree: nodes.Template) -> frozenset[str]:
@@ -117,19 +109,12 @@ def _explained(error: Exception, template: Template) -> RenderError:
     if isinstance(error, RecursionError):
         return TemplateFailed("a macro or loop calls itself too deeply", line=line)
     if isinstance(error, MemoryError):
-        return SizeLimitExceeded(
-            "the template makes a value that does not fit into memory", line=line
-        )
+        return SizeLimitExceeded("the template makes a value that does not fit into memory", line=line)
     if isinstance(error, OverflowError) and "Range too big" in str(error):
         return SizeLimitExceeded("a range has at most 100,000 numbers", line=line)
     if isinstance(
         error,
-        TemplateRuntimeError
-        | TypeError
-        | ValueError
-        | ArithmeticError
-        | LookupError
-        | AttributeError,
+        TemplateRuntimeError | TypeError | ValueError | ArithmeticError | LookupError | AttributeError,
     ):
         return TemplateFailed(_sentence(str(error)), line=line)
     raise error

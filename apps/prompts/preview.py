@@ -1,0 +1,83 @@
+"""Rendering for people and scripts who try a prompt out: a saved version, or what stands in the editor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.prompts.errors import RenderFailed
+from apps.prompts.messages import MessageError, messages_as_json, parse_messages
+from apps.prompts.models import PromptVersion
+from apps.prompts.rendering import RenderError, Variable, render_messages, variables_of
+
+
+def version_render(*, version: PromptVersion, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The version's messages with `inputs` filled in. Raises RenderFailed."""
+    try:
+        return render_messages(version.messages, inputs)
+    except RenderError as error:
+        raise RenderFailed.from_rendering(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class VariableField:
+    """A variable with the text that was typed for it."""
+
+    variable: Variable
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the messages make of the values: the rendered messages, or why there are none."""
+
+    fields: list[VariableField]
+    missing: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+
+def preview_of(*, messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> Preview:
+    """Render raw messages with values typed as text. Never raises: errors are part of the preview."""
+    try:
+        checked = messages_as_json(parse_messages(list(messages)))
+        variables = variables_of(checked)
+    except MessageError as error:
+        return Preview(_fields_from_what_compiles(messages, texts), errors=error.sentences())
+    except RenderError as error:
+        return Preview(_fields_from_what_compiles(messages, texts), errors=[f"{error}."])
+    fields = [VariableField(variable, texts.get(variable.name, "")) for variable in variables]
+    missing = [f.variable.name for f in fields if not f.text and not f.variable.optional]
+    if missing:
+        return Preview(fields, missing=missing)
+    inputs = {f.variable.name: value_of(f.text) for f in fields if f.text}
+    try:
+        return Preview(fields, messages=render_messages(checked, inputs))
+    except RenderError as error:
+        return Preview(fields, errors=[f"{error}."])
+
+
+def _fields_from_what_compiles(
+    messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
+) -> list[VariableField]:
+    """The variables of those messages that are valid, so that typing in one does not empty the form."""
+    found: dict[str, Variable] = {}
+    for message in messages:
+        try:
+            valid = messages_as_json(parse_messages([message]))
+            found |= {variable.name: variable for variable in variables_of(valid)}
+        except (MessageError, RenderError):
+            continue
+    return [VariableField(variable, texts.get(name, "")) for name, variable in found.items()]
+
+
+def value_of(text: str) -> Any:
+    """A list or an object when the text is one in JSON; the text itself otherwise."""
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
