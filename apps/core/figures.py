@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 MISSING = "–"
@@ -52,7 +53,7 @@ def duration(value: Any) -> str:
     if whole < 60:
         return f"{whole} s"
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    for (name, size), (next_name, next_size) in zip(units, units[1:], strict=False):
+    for (name, size), (next_name, next_size) in pairwise(units):
         if whole >= size:
             rest = whole % size // next_size
             return f"{whole // size} {name} {rest} {next_name}" if rest else f"{whole // size} {name}"

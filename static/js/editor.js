@@ -93,11 +93,11 @@ export function editTextarea(textarea, { language, readonly, nonce }) {
       // Tab leaves the editor, as in any field; Ctrl+Enter is left to the page's keys.
       keymap.of([...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"), ...historyKeymap]),
       EditorState.readOnly.of(readonly),
+      EditorView.editorAttributes.of({ class: "editor-box" }),
       accessible(textarea),
       write,
     ],
   });
-  view.dom.classList.add("editor-box");
   textarea.before(view.dom);
   textarea.classList.add("editor-source");
   for (const label of textarea.labels ?? []) label.addEventListener("click", () => view.focus());

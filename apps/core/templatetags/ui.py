@@ -134,7 +134,9 @@ def kind_of_control(field: BoundField) -> str:
 @register.filter
 def level_class(level: str) -> str:
     """The colour class of a message level, whatever dialect it is written in."""
-    return {"error": "danger", "danger": "danger", "warning": "warning", "success": "success"}.get(level, "info")
+    return {"error": "danger", "danger": "danger", "warning": "warning", "success": "success"}.get(
+        level, "info"
+    )
 
 
 @register.simple_tag
