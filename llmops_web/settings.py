@@ -190,6 +190,7 @@ TRUSTED_PROXIES: int = env.int("LLMOPS_TRUSTED_PROXIES", 0)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "apps.core.second_factor.EncryptingAdapter"
 MFA_TOTP_ISSUER = "llmops-web"
+MFA_TOTP_TOLERANCE = 1  # a phone whose clock is up to half a minute off
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
     if env.str("EMAIL_HOST", "")

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from apps.core.errors import InvalidInput
 
-SLUG_RE = re.compile(r"^[a-z0-9](?:[a-z0-9_-]{0,78}[a-z0-9])?$")
+SLUG_RE = re.compile(r"^[a-z0-9](?:[a-z0-9_-]{0,78}[a-z0-9])?\Z")
 
 
 def clean_slug(slug: str) -> str:
