@@ -1,0 +1,70 @@
+"""The kinds of evaluator: what each measures, its settings, and how it scores a batch of outputs.
+
+To add one, describe it in a module of this package and list it in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from .base import (
+    Direction,
+    EvaluatorKind,
+    InvalidEvaluatorConfig,
+    MetricSpec,
+    Outcome,
+    Scale,
+    Scored,
+    ScoringInput,
+    UnknownEvaluatorKind,
+    Unscored,
+)
+from .config import complete_config, default_config
+from .embedding import EMBEDDING_SIMILARITY
+from .json_format import JSON_SCHEMA, JSON_VALID
+from .numeric import NUMERIC_MATCH
+from .overlap import CHRF, ROUGE_L
+from .text_match import CONTAINS, EXACT_MATCH, REGEX
+
+KINDS: tuple[EvaluatorKind, ...] = (
+    EXACT_MATCH,
+    CONTAINS,
+    REGEX,
+    NUMERIC_MATCH,
+    JSON_VALID,
+    JSON_SCHEMA,
+    CHRF,
+    ROUGE_L,
+    EMBEDDING_SIMILARITY,
+)
+_BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def kinds() -> tuple[EvaluatorKind, ...]:
+    """All kinds, in the order in which they are offered."""
+    return KINDS
+
+
+def kind(name: str) -> EvaluatorKind:
+    """The kind called `name`. Raises UnknownEvaluatorKind."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownEvaluatorKind(name, list(_BY_NAME)) from None
+
+
+__all__ = [
+    "KINDS",
+    "Direction",
+    "EvaluatorKind",
+    "InvalidEvaluatorConfig",
+    "MetricSpec",
+    "Outcome",
+    "Scale",
+    "Scored",
+    "ScoringInput",
+    "UnknownEvaluatorKind",
+    "Unscored",
+    "complete_config",
+    "default_config",
+    "kind",
+    "kinds",
+]

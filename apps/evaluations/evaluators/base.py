@@ -1,0 +1,150 @@
+"""What an evaluator is: plain descriptions and plain values, with no request, no database and no model.
+
+A *kind* (exact match, chrF, …) describes itself and builds a scorer from its settings. An *evaluator* is a
+named, versioned setting of a kind; it lives in the database and is none of this package's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Direction = Literal["higher", "lower"]
+Scale = Literal["binary", "continuous", "ordinal"]
+Config = Mapping[str, Any]
+JsonSchema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One number a kind gives for each output.
+
+    `direction` says which way is better (None: neither); `low` and `high` bound the values (None: unbounded);
+    `scale` decides which statistics fit.
+    """
+
+    name: str
+    title: str
+    direction: Direction | None
+    scale: Scale
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringInput:
+    """One output to be scored, with its example. `reference` is any JSON value, None when absent."""
+
+    inputs: Mapping[str, Any]
+    output: str
+    reference: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Values by metric name, and a sentence for the reader (why a match failed, what was extracted)."""
+
+    values: Mapping[str, float]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """No value could be given. It is missing, not zero: it is counted and left out of means."""
+
+    reason: str
+
+
+Outcome = Scored | Unscored
+Scorer = Callable[[Sequence[ScoringInput]], list[Outcome]]
+"""Scores a batch; the answer has one outcome for each item, in order."""
+
+
+class InvalidEvaluatorConfig(ValueError):
+    """The settings of an evaluator do not fit its kind. `fields` maps a setting's name to what is wrong with
+    it.
+    """
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        self.fields = dict(fields)
+        super().__init__(" ".join(f"{name}: {' '.join(messages)}" for name, messages in self.fields.items()))
+
+
+class UnknownEvaluatorKind(LookupError):
+    """There is no kind of that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        super().__init__(f"There is no evaluator kind “{name}”. Known kinds: {', '.join(known)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorKind:
+    """A way to score outputs.
+
+    `config_schema` is a JSON schema (draft 2020-12) of one flat object; every property carries `title`,
+    `description` and `default`, from which forms are drawn. `make_scorer` receives complete, valid settings
+    and raises InvalidEvaluatorConfig for what a schema cannot say (a pattern that does not compile).
+    `needs_model_in_memory` sends scoring to the worker that holds the embedded models.
+    """
+
+    name: str
+    title: str
+    description: str
+    config_schema: JsonSchema
+    metrics: tuple[MetricSpec, ...]
+    make_scorer: Callable[[Config], Scorer]
+    needs_reference: bool = False
+    needs_model_in_memory: bool = False
+
+    def score_batch(self, items: Sequence[ScoringInput], config: Config) -> list[Outcome]:
+        """Score `items` under complete, valid settings (as `complete_config` returns them); same order and
+        length.
+
+        Where the kind needs a reference, an item without one is Unscored.
+        """
+        scoreable = [item for item in items if not (self.needs_reference and item.reference is None)]
+        outcomes = iter(self.make_scorer(config)(scoreable) if scoreable else [])
+        return [
+            Unscored("The example has no reference to compare with.")
+            if self.needs_reference and item.reference is None
+            else next(outcomes)
+            for item in items
+        ]
+
+    def metrics_of(self, slug: str) -> tuple[MetricSpec, ...]:
+        """The metrics under the names by which an evaluator `slug` of this kind stores them.
+
+        One metric is named after its evaluator (`exact_match`), several are told apart by a suffix
+        (`rouge_l.precision`).
+        """
+        if len(self.metrics) == 1:
+            return (replace(self.metrics[0], name=slug),)
+        return tuple(replace(metric, name=f"{slug}.{metric.name}") for metric in self.metrics)
+
+    def metric_name(self, slug: str, metric: str) -> str:
+        """The stored name of the kind's own `metric` in an evaluator called `slug`."""
+        return slug if len(self.metrics) == 1 else f"{slug}.{metric}"
+
+
+def each(score_one: Callable[[ScoringInput], Outcome]) -> Scorer:
+    """A scorer that looks at one item at a time."""
+
+    def score(items: Sequence[ScoringInput]) -> list[Outcome]:
+        return [score_one(item) for item in items]
+
+    return score
+
+
+def config_object(properties: dict[str, JsonSchema], *, required: Sequence[str] = ()) -> JsonSchema:
+    """The schema of a flat settings object: these properties and no others."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,12 @@
+"""The statistics of runs and comparisons: pure functions of numbers, each with the source of its formula.
+
+numpy and scipy are imported when a function is called, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from .intervals import MeanInterval, mean_interval
+from .multiplicity import holm
+from .paired import PairedResult, paired_comparison
+
+__all__ = ["MeanInterval", "PairedResult", "holm", "mean_interval", "paired_comparison"]
