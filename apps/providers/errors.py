@@ -13,6 +13,11 @@ class UnknownModel(InvalidInput):
     title = "There is no such model"
 
 
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+    title = "There is no such model"
+
+
 class BaseUrlRefused(InvalidInput):
     code = "base_url_refused"
     title = "The base URL may not be used"

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 MessageRole = Literal["system", "developer", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "unknown"]
-#: A tool as chat completions write it: {"type": "function", "function": {"name", "description", "parameters"}}.
+#: As chat completions write it: {"type": "function", "function": {"name", "description", "parameters"}}.
 ToolDefinition = Mapping[str, Any]
 #: A JSON schema as an object.
 JsonSchema = Mapping[str, Any]

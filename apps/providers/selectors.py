@@ -9,17 +9,21 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from apps.core.models import Project
 from apps.providers.connection import OPENAI
-from apps.providers.errors import ConnectionTestNotFound, ProviderNotFound, UnknownModel
+from apps.providers.errors import ConnectionTestNotFound, ModelNotFound, ProviderNotFound, UnknownModel
 from apps.providers.model_services import valid_model_name
 from apps.providers.models import ConnectionTest, Model, Provider
 from apps.providers.prices import Price, list_price
+
+
+def providers_of(*, project: Project, archived: bool = False) -> QuerySet[Provider]:
+    return Provider.objects.filter(project=project, archived_at__isnull=not archived)
 
 
 def provider_list(*, project: Project, archived: bool = False) -> QuerySet[Provider]:
     """Providers with `model_count`, `test_status`, `test_message` and `test_at` of the newest test."""
     newest = ConnectionTest.objects.filter(provider=OuterRef("pk")).order_by("-id")
     return (
-        Provider.objects.filter(project=project, archived_at__isnull=not archived)
+        providers_of(project=project, archived=archived)
         .annotate(
             model_count=Count("models"),
             test_status=Subquery(newest.values("status")[:1]),
@@ -59,11 +63,11 @@ def model_names(*, project: Project) -> list[str]:
 
 
 def model_get(*, provider: Provider, id: UUID) -> Model:
-    """Raises UnknownModel."""
+    """Raises ModelNotFound."""
     try:
         return Model.objects.select_related("provider").get(provider=provider, pk=id)
     except Model.DoesNotExist:
-        raise UnknownModel(f"{provider.name} has no such model.") from None
+        raise ModelNotFound(f"{provider.name} has no such model.") from None
 
 
 def model_resolve(*, project: Project, name: str) -> Model:

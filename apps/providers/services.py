@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -22,6 +23,8 @@ from apps.providers.models import Model, Provider
 from apps.providers.url_guard import ForbiddenAddress, check_base_url
 
 LOCAL_SLUG = "local"
+#: Words of the pages' addresses, which a slug would hide.
+_RESERVED_SLUGS = frozenset({"new"})
 LOCAL_NAME = "Embedded model"
 MAX_NAME = 120
 MAX_CREDENTIAL = 4000
@@ -74,7 +77,7 @@ def provider_create(
             provider = Provider.objects.create(
                 project=project,
                 kind=kind,
-                slug=clean_slug(slug) if slug else unique_slug(siblings, settings.name),
+                slug=_slug(siblings, settings.name, slug),
                 credential=encrypt(api_key) if api_key else "",
                 **_columns(settings),
                 **Provider.author_fields(by),
@@ -168,6 +171,15 @@ def _locked(project: Project, provider: Provider) -> Provider:
     if row.archived_at is not None:
         raise ProviderArchived(f"The provider {row.name} is archived and cannot be changed.")
     return row
+
+
+def _slug(siblings: QuerySet[Provider], name: str, wanted: str | None) -> str:
+    if wanted in _RESERVED_SLUGS:
+        raise _invalid("slug", f"{wanted!r} is used by the pages themselves; choose another slug.")
+    if wanted:
+        return clean_slug(wanted)
+    slug = unique_slug(siblings, name)
+    return unique_slug(siblings, f"{slug}-provider") if slug in _RESERVED_SLUGS else slug
 
 
 def _checked(settings: ProviderSettings, *, kind: str) -> ProviderSettings:
