@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 from uuid import UUID, uuid4
@@ -36,25 +37,25 @@ LOCAL_SLICE = 16
 SCORING_SLICE = 256
 
 
-def drive_run(run_id: UUID) -> None:
+def drive_run(run_id: UUID, turn: int) -> None:
     """One slice of answering by calls to an endpoint."""
-    run = run_claim(run_id)
+    run = run_claim(run_id, turn)
     if run is None:
         return
     _Slice(run).work_by_calls()
 
 
-def drive_local_run(run_id: UUID) -> None:
+def drive_local_run(run_id: UUID, turn: int) -> None:
     """One slice of answering on the model in this process's memory: one batch."""
-    run = run_claim(run_id)
+    run = run_claim(run_id, turn)
     if run is None:
         return
     _Slice(run).work_by_batch()
 
 
-def score_run(run_id: UUID) -> None:
+def score_run(run_id: UUID, turn: int) -> None:
     """One slice of scoring what is answered."""
-    run = run_claim(run_id)
+    run = run_claim(run_id, turn)
     if run is None:
         return
     token = uuid4()
@@ -158,8 +159,6 @@ class _Slice:
 
 
 def _with_output(answer: Answer) -> WorkItem:
-    from dataclasses import replace
-
     return replace(answer.item, output=answer.response.text if answer.response else "")
 
 
@@ -167,7 +166,7 @@ def _hand_over(run: EvalRun) -> None:
     """After a slice: the next one, the scoring, a wait for the next attempt, or the end."""
     if run.items.filter(status="pending").exists():
         wait = _wait_for_work(run)
-        if run_release(run, not_before=wait):
+        if run_release(run, wait=wait):
             enqueue_drive(run, countdown=wait.total_seconds() if wait else None)
     elif run.items.filter(status="answered").exists():
         if run_release(run):

@@ -14,7 +14,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, connections
-from django.db.models import Q
 from django.utils import timezone
 
 from apps.evaluations.engine import WorkItem
@@ -24,37 +23,39 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY_S = 4.0
+#: How long a turn may wait in its queue before the sweep sends its message again (which does no harm).
+PATIENCE = timedelta(seconds=20)
 
 
-def run_claim(run_id: UUID) -> EvalRun | None:
-    """Take the wheel of a run for one slice; None when it needs no driver, or another one drives it."""
+def run_claim(run_id: UUID, turn: int) -> EvalRun | None:
+    """Take the wheel of a run for one slice; None when this turn was taken already, or the run was stopped.
+
+    A message names the turn it is for (the run's `driver_token`). Taking it counts the token up, so a
+    message delivered twice, or sent again by the sweep, drives nothing twice.
+    """
     now = timezone.now()
-    taken = EvalRun.objects.filter(
-        Q(driver_lease_until=None) | Q(driver_lease_until__lt=now),
-        pk=run_id,
-        status__in=("pending", "running"),
-    )
-    run = taken.select_related(
-        "project", "prompt_version", "model__provider", "dataset_version__dataset"
-    ).first()
+    runs = EvalRun.objects.select_related("project", "prompt_version", "model__provider", "dataset_version")
+    run = runs.filter(pk=run_id, driver_token=turn, status__in=("pending", "running")).first()
     if run is None:
         return None
-    fields = {"status": "running", "driver_token": run.driver_token + 1, "driver_lease_until": now + LEASE}
-    if run.started_at is None:
-        fields["started_at"] = now
-    if not taken.filter(driver_token=run.driver_token).update(**fields):
+    fields = {
+        "status": "running",
+        "started_at": run.started_at or now,
+        "driver_token": turn + 1,
+        "driver_lease_until": now + LEASE,
+    }
+    if not EvalRun.objects.filter(pk=run_id, driver_token=turn, status=run.status).update(**fields):
         return None
     for name, value in fields.items():
         setattr(run, name, value)
     return run
 
 
-def run_release(run: EvalRun, *, not_before: timedelta = timedelta(0)) -> bool:
-    """Let go of the wheel; with `not_before`, nobody takes it until then. False when it was lost already."""
-    until = timezone.now() + not_before if not_before else None
+def run_release(run: EvalRun, *, wait: timedelta = timedelta(0)) -> bool:
+    """Let go of the wheel: the next turn is to begin after `wait`. False when it was lost already."""
     return bool(
         EvalRun.objects.filter(pk=run.pk, driver_token=run.driver_token, status="running").update(
-            driver_lease_until=until
+            driver_lease_until=timezone.now() + wait + PATIENCE
         )
     )
 

@@ -217,7 +217,7 @@ class RunMetric(models.Model):
 
 
 class Comparison(ProjectRow, AuthoredModel):
-    """A baseline run and its candidates over one dataset; a worker makes the statistics, and they are kept."""
+    """A baseline run and its candidates over one dataset, with the statistics that a worker made of them."""
 
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200, blank=True)

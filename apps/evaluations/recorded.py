@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.evaluations.errors import InvalidResults, RunStateConflict
+from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore
 from apps.evaluations.run_dispatch import enqueue_scoring
 
@@ -65,7 +66,8 @@ def recorded_run_finish(*, run: EvalRun, by: Actor) -> EvalRun:
         run = _open_run(run)
         run.items.filter(status="pending").update(status="cancelled", error="No result was posted for it.")
         run.status, run.started_at = EvalRun.Status.RUNNING, run.started_at or timezone.now()
-        run.save(update_fields=["status", "started_at"])
+        run.driver_lease_until = timezone.now() + PATIENCE
+        run.save(update_fields=["status", "started_at", "driver_lease_until"])
         audit(by, "eval_run.finish", run, project=run.project, after={"status": run.status})
         enqueue_scoring(run)
     return run

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from apps.evaluations.models import EvalItem, EvalRun, RunMetric
-from apps.evaluations.selectors import counts_of
+from apps.evaluations.selectors import RunCounts, RunUsage, counts_of, usage_of
 
 
 def runs_json(runs: Sequence[EvalRun]) -> list[dict[str, Any]]:
     """Each run with counts, usage and metrics: three queries, however many runs."""
-    counts, usage, metrics = counts_of(runs), _usage_of(runs), _metrics_of(runs)
+    counts, usage, metrics = counts_of(runs), usage_of(runs), _metrics_of(runs)
     return [_run_json(run, counts[run.pk], usage[run.pk], metrics[run.pk]) for run in runs]
 
 
-def _run_json(run: EvalRun, counts: Any, usage: dict[str, Any], metrics: list[RunMetric]) -> dict[str, Any]:
+def _run_json(run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[RunMetric]) -> dict[str, Any]:
     prompt = run.prompt_version
     return {
         "id": str(run.pk),
@@ -45,7 +43,7 @@ def _run_json(run: EvalRun, counts: Any, usage: dict[str, Any], metrics: list[Ru
             "cancelled": counts.cancelled,
             "pending": run.total - counts.completed - counts.failed - counts.cancelled,
         },
-        "usage": usage,
+        "usage": _usage_json(usage),
         "metrics": [
             {
                 "name": metric.name,
@@ -61,24 +59,12 @@ def _run_json(run: EvalRun, counts: Any, usage: dict[str, Any], metrics: list[Ru
     }
 
 
-def _usage_of(runs: Sequence[EvalRun]) -> dict[UUID, dict[str, Any]]:
-    rows = (
-        EvalItem.objects.filter(run__in=[run.pk for run in runs])
-        .values("run")
-        .annotate(input=Sum("input_tokens"), output=Sum("output_tokens"), cost=Sum("cost_usd"))
-    )
-    found: dict[UUID, dict[str, Any]] = {
-        row["run"]: _usage(row["input"] or 0, row["output"] or 0, row["cost"]) for row in rows
-    }
-    return {run.pk: found.get(run.pk, _usage(0, 0, None)) for run in runs}
-
-
-def _usage(input_tokens: int, output_tokens: int, cost: Any) -> dict[str, Any]:
+def _usage_json(usage: RunUsage) -> dict[str, Any]:
     # The judges' cost is apart; no evaluator asks a model yet, so it is nothing.
     return {
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "cost_usd": None if cost is None else plain(cost),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": None if usage.cost_usd is None else plain(usage.cost_usd),
         "judge_cost_usd": "0",
     }
 

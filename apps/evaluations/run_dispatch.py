@@ -14,14 +14,20 @@ COMPARE_TASK = "worker.evaluations.compute_comparison"
 
 
 def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
-    """The next slice of answering."""
-    enqueue(DRIVE_TASKS[run.queue], queue=run.queue, countdown=countdown, run_id=str(run.pk))
+    """The next slice of answering: the turn after the one that the run is at."""
+    enqueue(
+        DRIVE_TASKS[run.queue],
+        queue=run.queue,
+        countdown=countdown,
+        run_id=str(run.pk),
+        turn=run.driver_token,
+    )
 
 
 def enqueue_scoring(run: EvalRun) -> None:
     """The next slice of scoring what is answered but not yet scored."""
     queue = scoring_queue(run)
-    enqueue(SCORE_TASKS[queue], queue=queue, run_id=str(run.pk))
+    enqueue(SCORE_TASKS[queue], queue=queue, run_id=str(run.pk), turn=run.driver_token)
 
 
 def enqueue_finalize(run: EvalRun) -> None:

@@ -16,6 +16,7 @@ from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.errors import InvalidInput, RunStateConflict
+from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
 from apps.evaluations.run_dispatch import enqueue_drive, enqueue_finalize
 from apps.evaluations.run_plan import (
@@ -87,6 +88,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
             max_concurrency=_concurrency(request, model),
             seed=request.seed,
             budget_usd=request.budget_usd,
+            driver_lease_until=None if request.recorded else timezone.now() + PATIENCE,
             **EvalRun.author_fields(by),
         )
         run.evaluator_versions.set(request.evaluators)
@@ -159,7 +161,7 @@ def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str,
         run.finished_at = timezone.now() if to in EvalRun.TERMINAL else None
         run.finalized_at = None
         run.driver_token += 1  # whoever drives it now has lost it
-        run.driver_lease_until = None
+        run.driver_lease_until = timezone.now() + PATIENCE
         run.save()
         audit(
             by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 from apps.evaluations.run_dispatch import (
     enqueue_comparison,
@@ -15,8 +16,6 @@ from apps.evaluations.run_dispatch import (
     enqueue_scoring,
 )
 
-#: How long work may wait in a queue before it counts as lost. A second message does no harm.
-PATIENCE = timedelta(seconds=20)
 MOST_AT_ONCE = 500
 
 
@@ -35,12 +34,15 @@ def _drive_again(now: datetime) -> None:
     abandoned = (
         EvalRun.objects.filter(Q(status="running") | Q(status="pending", recorded=False))
         .filter(Q(driver_lease_until=None) | Q(driver_lease_until__lt=now))
-        .filter(created_at__lt=now - timedelta(seconds=2))
         .annotate(to_answer=Exists(EvalItem.objects.filter(run=OuterRef("pk"), status="pending")))
         .annotate(to_score=Exists(EvalItem.objects.filter(run=OuterRef("pk"), status="answered")))
         .order_by(F("driver_lease_until").asc(nulls_first=True))
     )
     for run in abandoned[:MOST_AT_ONCE]:
+        # Only whoever marks it sends it, and then not again for a while.
+        unchanged = EvalRun.objects.filter(pk=run.pk, driver_token=run.driver_token)
+        if not unchanged.update(driver_lease_until=now + PATIENCE):
+            continue
         if run.to_score and not run.to_answer:
             enqueue_scoring(run)
         elif run.recorded:

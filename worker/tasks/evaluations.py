@@ -9,23 +9,23 @@ from worker.registry import sweeper, task
 
 
 @task("worker.evaluations.drive_run", queue="llm")
-def drive_run(run_id: str) -> None:
-    driving.drive_run(UUID(run_id))
+def drive_run(run_id: str, turn: int) -> None:
+    driving.drive_run(UUID(run_id), turn)
 
 
 @task("worker.evaluations.drive_local_run", queue="local")
-def drive_local_run(run_id: str) -> None:
-    driving.drive_local_run(UUID(run_id))
+def drive_local_run(run_id: str, turn: int) -> None:
+    driving.drive_local_run(UUID(run_id), turn)
 
 
 @task("worker.evaluations.score_run", queue="default")
-def score_run(run_id: str) -> None:
-    driving.score_run(UUID(run_id))
+def score_run(run_id: str, turn: int) -> None:
+    driving.score_run(UUID(run_id), turn)
 
 
 @task("worker.evaluations.score_local_run", queue="local")
-def score_local_run(run_id: str) -> None:
-    driving.score_run(UUID(run_id))
+def score_local_run(run_id: str, turn: int) -> None:
+    driving.score_run(UUID(run_id), turn)
 
 
 @task("worker.evaluations.finalize_run", queue="default")

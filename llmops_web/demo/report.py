@@ -1,0 +1,69 @@
+"""The comparison as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, Q
+
+from apps.evaluations.models import Comparison, EvalItem, EvalRun
+
+
+def progress_line(runs: Sequence[EvalRun]) -> str:
+    """How far each run is: "Correct English v1: 24 of 72 (running)"."""
+    done = Count("pk", filter=Q(status__in=("answered", "completed", "failed")))
+    counted = dict(
+        EvalItem.objects.filter(run__in=runs).values("run").annotate(done=done).values_list("run", "done")
+    )
+    parts = []
+    for run in runs:
+        failed = run.items.filter(status="failed").count()
+        trouble = f", {failed} failed" if failed else ""
+        parts.append(f"{run.name}: {counted.get(run.pk, 0)} of {run.total} ({run.status}{trouble})")
+    return "   ".join(parts)
+
+
+def comparison_lines(comparison: Comparison, runs: Sequence[EvalRun]) -> list[str]:
+    """A table of the metrics: both means, the paired difference with its 95% interval, wins, ties, losses."""
+    baseline, candidate = runs
+    result = comparison.result["candidates"][0]
+    header = ("metric", "n", "A", "B", "B - A", "95% interval", "p", "wins", "ties", "losses")
+    rows = [header, *(_row(metric) for metric in result["metrics"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    table = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    seconds = [_seconds(run) for run in runs]
+    return [
+        "",
+        f"A  {baseline.name} ({baseline.prompt_version.commit_message}), {seconds[0]}",
+        f"B  {candidate.name} ({candidate.prompt_version.commit_message}), {seconds[1]}",
+        f"   {baseline.total} sentences, {baseline.model_name}",
+        "",
+        *table,
+        "",
+    ]
+
+
+def _row(metric: dict[str, Any]) -> tuple[str, ...]:
+    low, high = metric["ci_low"], metric["ci_high"]
+    interval = "-" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
+    return (
+        metric["name"],
+        str(metric["n"]),
+        _number(metric["baseline_mean"], ".3f"),
+        _number(metric["candidate_mean"], ".3f"),
+        _number(metric["difference"], "+.3f"),
+        interval,
+        _number(metric["p_value"], ".3g"),
+        *(str(metric[name]) for name in ("wins", "ties", "losses")),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _seconds(run: EvalRun) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return "not finished"
+    return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"

@@ -1,0 +1,160 @@
+"""The demo: makes what is missing, runs the A/B on the embedded model, and prints the comparison.
+
+Everything goes through the services that a person's clicks go through, and the workers do the work.
+A second time finds what is there and makes nothing twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.core.files.base import ContentFile
+
+from apps.core.actor import Actor
+from apps.core.models import Project
+from apps.core.projects import project_create
+from apps.datasets.importers.mapping import Mapping
+from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.selectors import latest_version
+from apps.datasets.services.datasets import dataset_create
+from apps.datasets.services.imports import import_preview, import_start, import_upload
+from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.evaluator_services import evaluator_create
+from apps.evaluations.models import Comparison, Evaluator, EvaluatorVersion, EvalRun
+from apps.evaluations.run_services import RunRequest, eval_run_create
+from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.services import prompt_create, prompt_version_create
+from llmops_web.demo import content
+from llmops_web.demo.report import comparison_lines, progress_line
+
+BY = Actor.system("demo")
+Say = Callable[[str], None]
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo consists of, once all of it is there."""
+
+    project: Project
+    runs: tuple[EvalRun, ...]
+    comparison: Comparison
+
+
+class DemoFailed(Exception):
+    """A run or the comparison did not come to its end; the message says why."""
+
+
+def run_demo(say: Say) -> Demo:
+    """Make, run, compare and tell; returns when the comparison is there. Raises DemoFailed."""
+    project = Project.objects.filter(slug=content.PROJECT_SLUG).first() or project_create(
+        by=BY, name=content.PROJECT_NAME, slug=content.PROJECT_SLUG
+    )
+    versions, data = _prompt_versions(project), _dataset(project)
+    evaluators = _evaluators(project)
+    runs = tuple(_run(project, version, data, evaluators) for version in versions)
+    _follow(runs, say)
+    comparison = _computed(_comparison(project, *runs))
+    for line in comparison_lines(comparison, runs):
+        say(line)
+    return Demo(project, runs, comparison)
+
+
+def _prompt_versions(project: Project) -> list[PromptVersion]:
+    prompt = Prompt.objects.filter(project=project, slug=content.PROMPT_SLUG).first() or prompt_create(
+        project=project, by=BY, name=content.PROMPT_NAME, slug=content.PROMPT_SLUG
+    )
+    there = {version.number: version for version in prompt.versions.all()}
+    return [
+        there.get(number)
+        or prompt_version_create(
+            prompt=prompt, by=BY, messages=messages, parameters=content.PARAMETERS, commit_message=note
+        )
+        for number, (note, messages) in enumerate(content.VERSIONS, start=1)
+    ]
+
+
+def _dataset(project: Project) -> DatasetVersion:
+    dataset = Dataset.objects.filter(project=project, slug=content.DATASET_SLUG).first() or dataset_create(
+        project=project, by=BY, name=content.DATASET_NAME, slug=content.DATASET_SLUG
+    )
+    first = dataset.versions.filter(number=1).first()
+    if first is not None:
+        return first
+    file = ContentFile(content.SENTENCES.read_bytes(), name=content.SENTENCES.name)
+    job = import_upload(dataset=dataset, by=BY, file=file, filename=content.SENTENCES.name)
+    seen, _ = import_preview(job)
+    mapping = Mapping(**content.MAPPING)
+    import_start(job=job, by=BY, seen=seen, mapping=mapping, note="Sentences written for the demo")
+    made = latest_version(dataset)
+    if made is None:
+        raise DemoFailed("The demo's sentences could not be imported.")
+    return made
+
+
+def _evaluators(project: Project) -> list[EvaluatorVersion]:
+    found = []
+    for name, kind, config in content.EVALUATORS:
+        evaluator = Evaluator.objects.filter(project=project, name=name).first() or evaluator_create(
+            project=project, by=BY, name=name, kind=kind, config=config
+        )
+        found.append(evaluator.versions.select_related("evaluator").order_by("number")[0])
+    return found
+
+
+def _run(
+    project: Project, version: PromptVersion, data: DatasetVersion, evaluators: list[EvaluatorVersion]
+) -> EvalRun:
+    """The demo's run of a version: the one that is there unless it was ended early, else a new one."""
+    there = EvalRun.objects.filter(project=project, prompt_version=version, dataset_version=data)
+    good = there.exclude(status__in=("failed", "cancelled")).order_by("number").first()
+    if good is not None:
+        return good
+    request = RunRequest(
+        name=f"{content.PROMPT_NAME} v{version.number}",
+        dataset_version=data,
+        prompt_version=version,
+        evaluators=evaluators,
+    )
+    return eval_run_create(project=project, by=BY, request=request)
+
+
+def _follow(runs: tuple[EvalRun, ...], say: Say) -> None:
+    """Wait for the runs, telling how they go whenever something has changed."""
+    told = ""
+    while True:
+        for run in runs:
+            run.refresh_from_db(fields=["status", "status_reason", "finished_at", "finalized_at"])
+        line = progress_line(runs)
+        if line != told:
+            say(line)
+            told = line
+        for run in runs:
+            if run.status in ("failed", "cancelled", "paused"):
+                raise DemoFailed(f"{run.name} is {run.status}. {run.status_reason}")
+        if all(run.finalized_at for run in runs):
+            return
+        time.sleep(POLL_S)
+
+
+def _comparison(project: Project, baseline: EvalRun, candidate: EvalRun) -> Comparison:
+    there = Comparison.objects.filter(project=project, baseline=baseline, candidate_ids=[candidate.pk])
+    return there.order_by("number").first() or comparison_create(
+        project=project,
+        by=BY,
+        baseline=baseline,
+        candidates=[candidate],
+        primary_metric=content.PRIMARY,
+        name="Three worked examples against zero-shot",
+    )
+
+
+def _computed(comparison: Comparison) -> Comparison:
+    while comparison.result is None:
+        if comparison.result_error:
+            raise DemoFailed(comparison.result_error)
+        time.sleep(POLL_S)
+        comparison.refresh_from_db()
+    return comparison

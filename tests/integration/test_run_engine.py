@@ -1,0 +1,302 @@
+"""Runs are driven slice by slice to their end, on a real database, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from apps.core.actor import Actor
+from apps.core.errors import ProductError
+from apps.core.models import Project
+from apps.datasets.importers.mapping import Mapping
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import examples_of, latest_version
+from apps.datasets.services.datasets import dataset_create
+from apps.datasets.services.imports import import_preview, import_start, import_upload
+from apps.evaluations import driving, finalizing
+from apps.evaluations.answering import CallPool, answer_batch
+from apps.evaluations.errors import NothingToRun, RunStateConflict, VariablesMissing
+from apps.evaluations.evaluators import default_config, kind
+from apps.evaluations.leases import items_claim, run_claim
+from apps.evaluations.models import EvalItem, EvalRun, Evaluator, EvaluatorVersion, ItemScore
+from apps.evaluations.run_plan import ExampleChoice
+from apps.evaluations.run_services import (
+    RunRequest,
+    eval_run_cancel,
+    eval_run_create,
+    eval_run_pause,
+    eval_run_resume,
+    eval_run_retry_failed,
+)
+from apps.evaluations.sweeping import sweep_runs
+from apps.prompts.models import PromptVersion
+from apps.prompts.services import prompt_create, prompt_version_create
+from apps.providers.models import Provider
+from apps.providers.services import ProviderSettings, provider_create
+from apps.traces.models import Span
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BY = Actor.system("tests")
+
+
+@pytest.fixture
+def fake(project: Project) -> Provider:
+    return provider_create(project=project, by=BY, kind="fake", settings=ProviderSettings(name="Fake"))
+
+
+@pytest.fixture
+def prompt(project: Project, fake: Provider) -> PromptVersion:
+    return make_prompt(project, "fake/upper")
+
+
+def make_prompt(project: Project, model: str, content: str = "{{ word }}") -> PromptVersion:
+    return prompt_version_create(
+        prompt=prompt_create(project=project, by=BY, name=f"Prompt for {model}"),
+        by=BY,
+        messages=[{"role": "user", "content": content}],
+        parameters={"model": model},
+    )
+
+
+@pytest.fixture
+def words(project: Project) -> DatasetVersion:
+    return make_dataset(project, [f"word{number},WORD{number},{number % 2}" for number in range(40)])
+
+
+def make_dataset(project: Project, rows: list[str]) -> DatasetVersion:
+    dataset = dataset_create(project=project, by=BY, name="Words")
+    file = ContentFile("\n".join(["word,expected,odd", *rows]).encode(), name="words.csv")
+    job = import_upload(dataset=dataset, by=BY, file=file, filename="words.csv")
+    seen, _ = import_preview(job)
+    mapping = Mapping(inputs=["word"], reference="expected", metadata=["odd"])
+    import_start(job=job, by=BY, seen=seen, mapping=mapping)
+    version = latest_version(dataset)
+    assert version is not None
+    return version
+
+
+@pytest.fixture
+def exact(project: Project) -> EvaluatorVersion:
+    evaluator = Evaluator.objects.create(project=project, slug="exact", name="exact", kind="exact_match")
+    return EvaluatorVersion.objects.create(
+        evaluator=evaluator, number=1, config=default_config(kind("exact_match"))
+    )
+
+
+def make_run(
+    words: DatasetVersion, prompt: PromptVersion, *evaluators: EvaluatorVersion, **more: Any
+) -> EvalRun:
+    request = RunRequest(
+        name="a run", dataset_version=words, prompt_version=prompt, evaluators=evaluators, **more
+    )
+    return eval_run_create(project=prompt.prompt.project, by=BY, request=request)
+
+
+def drive(run: EvalRun, *, slices: int = 50) -> EvalRun:
+    """What the workers do, one slice after the other, until the run has ended."""
+    for _ in range(slices):
+        run.refresh_from_db()
+        if run.is_terminal or run.status == "paused":
+            break
+        if run.items.filter(status="pending").exists():
+            run.items.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=timezone.now())
+            driving.drive_run(run.pk, run.driver_token)
+        else:
+            driving.score_run(run.pk, run.driver_token)
+    finalizing.finalize_run(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_answers_and_scores_each_example_once(
+    words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion
+) -> None:
+    run = drive(make_run(words, prompt, exact))
+
+    assert run.status == "completed"
+    items = list(run.items.select_related("example"))
+    assert len(items) == 40
+    assert all(item.output == item.example.inputs["word"].upper() for item in items)
+    assert ItemScore.objects.filter(item__run=run, value=1).count() == 40
+    metric = run.metrics.get()
+    assert (metric.name, metric.n, metric.mean, metric.missing) == ("exact", 40, 1.0, 0)
+    assert Span.objects.filter(trace_id=run.plan["trace"], prompt_version=prompt).count() == 40
+
+
+def test_repetitions_are_items_of_their_own(words: DatasetVersion, prompt: PromptVersion) -> None:
+    run = drive(make_run(words, prompt, repetitions=3, choice=ExampleChoice(limit=5)))
+
+    assert run.total == 15
+    assert sorted(run.items.values_list("position", "repetition")) == [
+        (position, repetition) for position in range(1, 6) for repetition in (1, 2, 3)
+    ]
+
+
+def test_a_filter_and_a_limit_choose_the_examples(words: DatasetVersion, prompt: PromptVersion) -> None:
+    value = examples_of(words).order_by("position")[0].metadata["odd"]
+    run = make_run(words, prompt, choice=ExampleChoice(filter={"odd": value}, limit=7))
+
+    assert run.total == 7
+    assert {item.example.metadata["odd"] for item in run.items.select_related("example")} == {value}
+
+
+def test_nothing_to_run_is_said_at_once(words: DatasetVersion, prompt: PromptVersion) -> None:
+    with pytest.raises(NothingToRun, match="split 'dev'"):
+        make_run(words, prompt, choice=ExampleChoice(split="dev"))
+
+
+def test_a_variable_that_the_dataset_lacks_is_named(
+    project: Project, fake: Provider, words: DatasetVersion
+) -> None:
+    prompt = make_prompt(project, "fake/echo", "{{ word }} {{ tone }}")
+
+    with pytest.raises(VariablesMissing, match="tone") as refused:
+        make_run(words, prompt)
+    assert refused.value.extra["missing"] == ["tone"]
+    assert not EvalRun.objects.exists()
+
+
+def test_an_unknown_model_is_refused_before_anything_is_written(
+    project: Project, words: DatasetVersion, prompt: PromptVersion
+) -> None:
+    with pytest.raises(ProductError, match="nothing-like-it"):
+        make_run(words, prompt, model="fake/nothing-like-it")
+    assert not EvalRun.objects.exists()
+
+
+def test_a_refused_key_ends_the_run_with_its_reason(
+    project: Project, words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion
+) -> None:
+    run = drive(make_run(words, make_prompt(project, "fake/error-401"), exact))
+
+    assert run.status == "failed"
+    assert "key" in run.status_reason
+    assert set(run.items.values_list("status", "error_kind")) == {("failed", "authentication")}
+    metric = run.metrics.get()
+    assert (metric.n, metric.mean, metric.missing) == (0, None, 40), "what failed is missing, not zero"
+
+
+def test_an_account_without_quota_pauses_the_run(
+    project: Project, words: DatasetVersion, prompt: PromptVersion
+) -> None:
+    run = drive(make_run(words, make_prompt(project, "fake/error-quota")))
+
+    assert run.status == "paused"
+    assert "quota" in run.status_reason
+    # The first calls got the answer; the others were never made, and wait.
+    assert run.items.filter(status="pending").exists()
+
+
+def test_a_passing_error_is_tried_again_and_then_given_up(
+    project: Project, words: DatasetVersion, prompt: PromptVersion
+) -> None:
+    run = drive(make_run(words, make_prompt(project, "fake/error-500"), choice=ExampleChoice(limit=3)))
+
+    assert run.status == "failed"
+    assert set(run.items.values_list("attempts", flat=True)) == {5}
+    assert Span.objects.filter(trace_id=run.plan["trace"], error_kind="overloaded").count() == 15
+
+
+def test_a_result_of_a_lost_claim_is_dropped(words: DatasetVersion, prompt: PromptVersion) -> None:
+    """A worker that was thought dead comes back after another has answered its item."""
+    run = make_run(words, prompt, choice=ExampleChoice(limit=1))
+    slow = driving._Slice(claimed(run))
+    (item,) = items_claim(slow.run, status="pending", token=slow.token, most=1)
+    EvalItem.objects.filter(pk=item.id).update(lease_until=timezone.now())
+
+    drive(run)
+
+    def too_late(requests: object) -> list[object]:
+        raise TimeoutError("never stored")
+
+    slow._store(answer_batch([item], slow.builder, too_late))
+
+    assert run.items.get().output == run.items.get().example.inputs["word"].upper()
+    assert Span.objects.filter(trace_id=run.plan["trace"]).count() == 1
+
+
+def claimed(run: EvalRun) -> EvalRun:
+    found = run_claim(run.pk, run.driver_token)
+    assert found is not None
+    return found
+
+
+def test_a_message_delivered_twice_drives_once(words: DatasetVersion, prompt: PromptVersion) -> None:
+    run = make_run(words, prompt)
+
+    assert run_claim(run.pk, run.driver_token) is not None
+    assert run_claim(run.pk, run.driver_token) is None
+
+
+def test_cancel_keeps_what_was_answered_and_resume_does_the_rest(
+    words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion
+) -> None:
+    run = make_run(words, prompt, exact)
+    slice_ = driving._Slice(claimed(run))
+    items = items_claim(slice_.run, status="pending", token=slice_.token, most=10)
+    pool = CallPool(slice_.connection, slice_.builder, 10)
+    for item in items:
+        pool.start(item)
+    while len(pool):
+        slice_._store(pool.finished(1))
+
+    run = eval_run_cancel(run=run, by=BY)
+    assert run.status == "cancelled"
+    assert run.items.filter(status="completed").count() == 10
+    assert run.items.filter(status="cancelled").count() == 30
+
+    run = drive(eval_run_resume(run=run, by=BY))
+    assert run.status == "completed"
+    assert run.items.filter(status="completed").count() == 40
+    assert ItemScore.objects.filter(item__run=run).count() == 40
+
+
+def test_pause_and_resume(words: DatasetVersion, prompt: PromptVersion) -> None:
+    run = eval_run_pause(run=make_run(words, prompt), by=BY)
+    driving.drive_run(run.pk, run.driver_token)
+    assert not run.items.exclude(status="pending").exists(), "a paused run claims nothing"
+
+    assert drive(eval_run_resume(run=run, by=BY)).status == "completed"
+    with pytest.raises(RunStateConflict, match="completed"):
+        eval_run_pause(run=run, by=BY)
+
+
+def test_retry_answers_only_what_failed(
+    project: Project, words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion
+) -> None:
+    run = drive(make_run(words, prompt, exact))
+    broken = run.items.first()
+    assert broken is not None
+    EvalItem.objects.filter(pk=broken.pk).update(status="failed", error="it broke", output="")
+    before = Span.objects.filter(trace_id=run.plan["trace"]).count()
+
+    run = drive(eval_run_retry_failed(run=run, by=BY))
+
+    assert run.status == "completed"
+    assert run.items.filter(status="completed").count() == 40
+    assert Span.objects.filter(trace_id=run.plan["trace"]).count() == before + 1
+    assert ItemScore.objects.filter(item__run=run).count() == 40
+
+
+def test_the_sweep_finds_a_run_whose_worker_died(
+    words: DatasetVersion, prompt: PromptVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("apps.core.dispatch._send", lambda name, *args: sent.append(name))
+    run = make_run(words, prompt)
+    sent.clear()
+    driver = claimed(run)
+    items_claim(driver, status="pending", token=driver.pk, most=5)
+    sweep_runs()
+    assert sent == [], "its lease still holds"
+
+    past = timezone.now() - timedelta(seconds=60)
+    EvalRun.objects.filter(pk=run.pk).update(driver_lease_until=past)
+    EvalItem.objects.filter(lease_token=driver.pk).update(lease_until=past)
+    sweep_runs()
+    assert sent == ["worker.evaluations.drive_run"]
+    assert drive(run).status == "completed"
