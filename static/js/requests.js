@@ -3,8 +3,8 @@ import { ask } from "./dialogs.js";
 import { notify } from "./notices.js";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
-/** Answers that carry a fragment to swap in: a form shown again with its errors. */
-const SWAPPED_ERRORS = new Set([422]);
+/** Answers that may carry a fragment to swap in: a form shown again with its errors, both versions of a conflict. */
+const SWAPPED_ERRORS = new Set([400, 409, 422]);
 
 /** @param {string} name */
 export function meta(name) {
@@ -35,6 +35,12 @@ function problemOf(text, status) {
   };
 }
 
+/** True for a piece of a page: no notice, no whole page, no problem document. */
+function isFragment(text) {
+  const start = text.trimStart().slice(0, 15).toLowerCase();
+  return start.startsWith("<") && !start.startsWith("<!doctype") && !text.includes("data-toast-detail");
+}
+
 /** True when the answer must not be swapped in, because it is an error or the sign-in page. */
 function refuseAnswer({ ctx }) {
   const { status } = ctx.response;
@@ -47,8 +53,7 @@ function refuseAnswer({ ctx }) {
     return true;
   }
   if (status < 400) return false;
-  const isNotice = ctx.text.includes("data-toast-detail");
-  if (SWAPPED_ERRORS.has(status) && !isNotice) return false;
+  if (SWAPPED_ERRORS.has(status) && isFragment(ctx.text)) return false;
   notify({ level: "danger", ...problemOf(ctx.text, status) });
   return true;
 }
