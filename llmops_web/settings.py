@@ -153,7 +153,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-MEDIA_ROOT = STACK.files
+#: Worker machines share this folder (a network file system).
+MEDIA_ROOT = Path(env.str("LLMOPS_FILES_DIR", "") or STACK.files)
 MEDIA_URL = ""
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -191,6 +192,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "apps.core.second_factor.EncryptingAdapter"
 MFA_TOTP_ISSUER = "llmops-web"
 MFA_TOTP_TOLERANCE = 1  # a phone whose clock is up to half a minute off
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are given by admins; nobody confirms one by mail
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
     if env.str("EMAIL_HOST", "")

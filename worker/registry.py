@@ -17,6 +17,14 @@ QUEUE_OF: dict[str, str] = {}
 SWEEPERS: dict[str, Callable[[], object]] = {}
 
 
+def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Celery's router: wherever a task is sent from in a worker, it goes to its own queue."""
+    return {"queue": QUEUE_OF[name]} if name in QUEUE_OF else None
+
+
+app.conf.task_routes = (route,)
+
+
 def task(name: str, *, queue: str) -> Callable[[Work], Task]:
     """Register a Celery task, e.g. `@task("worker.datasets.run_import", queue="default")`.
 
@@ -31,7 +39,7 @@ def task(name: str, *, queue: str) -> Callable[[Work], Task]:
         if name in QUEUE_OF:
             raise ValueError(f"Two tasks are named {name!r}.")
         QUEUE_OF[name] = queue
-        registered: Task = app.task(name=name, queue=queue)(work)
+        registered: Task = app.task(name=name)(work)
         return registered
 
     return register

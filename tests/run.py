@@ -1,0 +1,47 @@
+"""All tests, in the order in which a failure tells most: `python -m tests.run [arguments of pytest]`.
+
+First what needs no browser, on two processes; then the browser tests, one at a time, as each of them
+runs a whole stack of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.browser import find_or_install_browser
+
+NO_TESTS_COLLECTED = 5
+
+
+def main(arguments: list[str]) -> int:
+    os.environ["LLMOPS_TEST_BROWSER"] = find_or_install_browser()
+    if arguments:
+        return _pytest(arguments)
+    everything_else = [
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "--ignore=tests/e2e",
+        "--ignore=tests/benchmarks",
+        "tests",
+    ]
+    first = _pytest(everything_else)
+    second = _pytest(["tests/e2e"])
+    return first or (0 if second == NO_TESTS_COLLECTED else second)
+
+
+def _pytest(arguments: list[str]) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as run:
+        try:
+            return run.wait()
+        except KeyboardInterrupt:
+            run.wait()  # it has the same Ctrl-C, and tidies up
+            return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
