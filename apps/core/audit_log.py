@@ -57,7 +57,10 @@ def audit_actions(project: Project) -> list[str]:
 def action_words(action: str) -> str:
     """ "prompt_version.create" as "Prompt version: create"."""
     subject, _, verb = action.replace("_", " ").partition(".")
-    return f"{subject.capitalize()}: {verb}" if verb else subject.capitalize()
+    subject = subject[:1].upper() + subject[1:]
+    if subject.startswith("Api "):
+        subject = f"API {subject[4:]}"
+    return f"{subject}: {verb}" if verb else subject
 
 
 def changes(event: AuditEvent) -> list[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +66,19 @@ def _beyond(queryset: QuerySet[Any], field: str, cursor: list[Any], down: bool) 
         return queryset.filter(
             Q(**{f"{field}__{comparison}": value}) | Q(**{field: value, f"pk__{comparison}": key})
         )
-    except (ValueError, TypeError, ValidationError):  # a forged cursor that does not fit the column
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        ValidationError,
+    ):  # a forged cursor that does not fit the column
         return queryset
 
 
 def _size(text: str | None, default: int) -> int:
-    return min(_MOST, max(_LEAST, int(text))) if text and text.isascii() and text.isdigit() else default
+    if not text or len(text) > 6 or not (text.isascii() and text.isdigit()):
+        return default
+    return min(_MOST, max(_LEAST, int(text)))
 
 
 def _url(request: HttpRequest, direction: str, row: Model, field: str) -> str:
@@ -95,9 +103,14 @@ def _decode(text: str | None) -> list[Any] | None:
         return None
     if not isinstance(cursor, list) or len(cursor) != 2 or any(isinstance(v, dict | list) for v in cursor):
         return None
-    if any(isinstance(v, str) and "\x00" in v for v in cursor):
-        return None
-    return cursor
+    return cursor if all(_storable(value) for value in cursor) else None
+
+
+def _storable(value: Any) -> bool:
+    """Whether Postgres could hold the value: text without NUL or half a surrogate pair, a finite number."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def sort_field(request: HttpRequest, allowed: dict[str, str], default: str) -> str:

@@ -32,7 +32,7 @@ def not_set_up(request: HttpRequest) -> HttpResponse:
     """What everybody sees while there is nobody."""
     if anybody():
         return redirect("core:home")
-    return render(request, "core/not_set_up.html", status=503)
+    return render(request, "core/not_set_up.html")
 
 
 @sensitive_post_parameters(*_PASSWORDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -31,7 +33,9 @@ def person() -> User:
     return make_user("person@example.com", password=PASSWORD)
 
 
-def sign_in(client: Client, password: str = PASSWORD, email: str = "person@example.com", **extra: str) -> object:
+def sign_in(
+    client: Client, password: str = PASSWORD, email: str = "person@example.com", **extra: str
+) -> object:
     return client.post(LOGIN, {"login": email, "password": password}, **extra)
 
 
@@ -75,7 +79,9 @@ def test_behind_our_proxy_each_client_is_counted_by_itself(
 ) -> None:
     settings.TRUSTED_PROXIES = 1  # type: ignore[attr-defined]
     for number in range(10):
-        sign_in(client, "wrong", f"nobody{number}@example.com", HTTP_X_FORWARDED_FOR="203.0.113.5, 198.51.100.1")
+        sign_in(
+            client, "wrong", f"nobody{number}@example.com", HTTP_X_FORWARDED_FOR="203.0.113.5, 198.51.100.1"
+        )
     answer = sign_in(client, HTTP_X_FORWARDED_FOR="203.0.113.5, 198.51.100.2")
     assert answer.status_code == 302  # type: ignore[attr-defined]
 
@@ -87,13 +93,17 @@ def test_sign_up_is_closed(client: Client, person: User) -> None:
     assert User.objects.count() == 1
 
 
-@pytest.mark.parametrize("name", ["account_email", "account_email_verification_sent", "account_request_login_code"])
+@pytest.mark.parametrize(
+    "name", ["account_email", "account_email_verification_sent", "account_request_login_code"]
+)
 def test_allauth_s_pages_that_do_not_apply_have_no_address(name: str) -> None:
     with pytest.raises(NoReverseMatch):
         reverse(name)
 
 
-def test_without_a_mail_server_the_page_says_whom_to_ask(client: Client, person: User, settings: object) -> None:
+def test_without_a_mail_server_the_page_says_whom_to_ask(
+    client: Client, person: User, settings: object
+) -> None:
     settings.EMAIL_HOST = ""  # type: ignore[attr-defined]
     for answer in (
         client.get("/account/password/reset/"),
@@ -146,10 +156,13 @@ def switch_second_factor_on(client: Client) -> str:
     return str(secret)
 
 
-def test_a_second_factor_is_set_up_and_asked_for(person: User) -> None:
+def test_a_second_factor_is_set_up_and_asked_for(
+    person: User, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]]
+) -> None:
     client = Client()
     sign_in(client)
-    secret = switch_second_factor_on(client)
+    with django_capture_on_commit_callbacks(execute=True):
+        secret = switch_second_factor_on(client)
     assert client.get("/account/2fa/").status_code == 200
     later = Client()
     assert sign_in(later).url == "/account/2fa/authenticate/"  # type: ignore[attr-defined]
