@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from apps.core.spreadsheets import csv_lines
 from apps.datasets.models import DatasetVersion, Example
 from apps.datasets.selectors import examples_of
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _ROWS_AT_A_TIME = 1_000
 _CHUNK_CHARS = 1 << 17
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[-+]?\d[\d ,.]*(?:[eE][-+]?\d+)?%?\Z")
-
-
-def defused(cell: str) -> str:
-    """The cell with a leading apostrophe where a spreadsheet would run it as a formula; numbers stay.
-
-    See OWASP, "CSV Injection".
-    """
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) and not _NUMBER.match(cell) else cell
 
 
 def export_version(version: DatasetVersion, format: str) -> Iterator[str]:
@@ -70,12 +58,13 @@ def _csv_lines(version: DatasetVersion) -> Iterator[str]:
     reference = _free_name(version.columns.get("reference") or "reference", {"key", "split", *inputs})
     taken = {"key", "split", reference, *inputs}
     header = ["key", *inputs, reference, *(_free_name(n, taken, "metadata.") for n in metadata), "split"]
-    yield _csv_line(["\ufeff" + defused(header[0]), *map(defused, header[1:])])
-    for example in _rows(version):
-        cells = [example.key, *(_cell(example.inputs, name) for name in inputs)]
-        cells.append("" if example.reference is None else _text(example.reference))
-        cells += [*(_cell(example.metadata, name) for name in metadata), example.split]
-        yield _csv_line([defused(cell) for cell in cells])
+    return csv_lines(header, (_csv_row(example, inputs, metadata) for example in _rows(version)))
+
+
+def _csv_row(example: Example, inputs: list[str], metadata: list[str]) -> list[str]:
+    cells = [example.key, *(_cell(example.inputs, name) for name in inputs)]
+    cells.append("" if example.reference is None else _text(example.reference))
+    return [*cells, *(_cell(example.metadata, name) for name in metadata), example.split]
 
 
 def _free_name(name: str, taken: set[str], prefix: str = "reference.") -> str:
@@ -89,9 +78,3 @@ def _cell(values: dict[str, Any], name: str) -> str:
 def _text(value: Any) -> str:
     """Text as it is; numbers, truth values, lists and objects as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _csv_line(cells: list[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue()

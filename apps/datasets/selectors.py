@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from apps.core.models import Project
@@ -199,3 +199,22 @@ def last_position(dataset: Dataset) -> int:
     """The greatest position among the current examples, 0 where there is none."""
     current = Example.objects.filter(dataset=dataset, valid_to__isnull=True)
     return int(current.aggregate(last=Max("position"))["last"] or 0)
+
+
+def draft_size(dataset: Dataset) -> int:
+    """How many edits wait in the draft."""
+    return DraftChange.objects.filter(draft__dataset=dataset).count()
+
+
+def draft_actions(dataset: Dataset, keys: list[str]) -> dict[str, str]:
+    """What the draft does with these keys: {key: "upsert" or "delete"}."""
+    changes = DraftChange.objects.filter(draft__dataset=dataset, key__in=keys)
+    return dict(changes.values_list("key", "action"))
+
+
+def draft_changes_out_of_date(dataset: Dataset) -> QuerySet[DraftChange]:
+    """Pending edits of examples whose newest row is not the one they were based on."""
+    newest = Example.objects.filter(dataset=dataset, key=OuterRef("key"), valid_to__isnull=True)
+    changes = draft_changes(dataset).annotate(newest_id=Subquery(newest.values("pk")[:1]))
+    same = Q(newest_id=F("base_id")) | Q(newest_id__isnull=True, base_id__isnull=True)
+    return changes.exclude(same)

@@ -20,6 +20,7 @@ from apps.datasets.importers.rows import (
 from apps.datasets.importers.values import BadValue
 
 _BATCH_ROWS = 64
+_BATCH_CELLS = 512
 #: The most a column of one row group may unpack to. Pages are read one after the other; this stops bombs.
 _MOST_UNPACKED = 2 << 30
 _MOST_TIMES_SMALLER = 200
@@ -27,7 +28,7 @@ _MOST_TIMES_SMALLER = 200
 _LIGHT_BATCH = 32 << 20
 
 
-def _open(path: Path, dictionaries: list[str] | None = None) -> Any:
+def _open(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -36,7 +37,6 @@ def _open(path: Path, dictionaries: list[str] | None = None) -> Any:
             path,
             buffer_size=1 << 18,
             pre_buffer=False,
-            read_dictionary=dictionaries,
             thrift_string_size_limit=16_000_000,
             thrift_container_size_limit=1_000_000,
         )
@@ -74,43 +74,21 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> Rows:
     """Rows with JSON values: dates and times as ISO 8601 text, decimals as numbers, structs as objects."""
     import pyarrow as pa
 
-    # A text column stays a dictionary of its distinct values: a text repeated a million times is held once.
-    file = _open(path, _text_columns(_open(path).schema_arrow))
+    file = _open(path)
+    wanted = len(columns) if columns else len(file.schema_arrow.names)
+    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_CELLS // wanted))
     total = max(file.metadata.num_rows, 1)
     size = path.stat().st_size
     number = 0
     try:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
-            step = _BATCH_ROWS if _widest_row(batch) * batch.num_rows <= _LIGHT_BATCH else 1
+        for batch in file.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False):
+            step = batch_rows if batch.nbytes <= _LIGHT_BATCH else 1
             for start in range(0, batch.num_rows, step):
                 for values in batch.slice(start, step).to_pylist():
                     number += 1
                     yield _row(number, values, size * number // total)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         yield Rejection(number + 1, f"The file is damaged from this row on: {_first_line(error)}", size)
-
-
-def _text_columns(schema: Any) -> list[str]:
-    import pyarrow as pa
-
-    return [
-        field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)
-    ]
-
-
-def _widest_row(batch: Any) -> int:
-    """An upper bound of the bytes in one row of the batch."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    widest = 0
-    for column in batch.columns:
-        texts = column.dictionary if pa.types.is_dictionary(column.type) else None
-        if texts is not None and len(texts):
-            widest += pc.max(pc.binary_length(texts)).as_py() or 0
-        elif texts is None:
-            widest += column.nbytes // max(len(column), 1)
-    return widest
 
 
 def _row(number: int, values: dict[str, Any], offset: int) -> Row | Rejection:

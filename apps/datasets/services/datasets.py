@@ -12,6 +12,8 @@ from apps.core.models import Project
 from apps.core.slugs import clean_slug, unique_slug
 from apps.datasets.models import Dataset
 
+#: The page that makes a dataset is where a dataset of this slug would be.
+_RESERVED_SLUGS = frozenset({"new"})
 _SLUG_CONSTRAINT = "one_dataset_per_slug"
 
 
@@ -25,7 +27,7 @@ def dataset_create(
     name = _clean_name(name)
     with transaction.atomic():
         _lock_names(project)
-        chosen = clean_slug(slug) if slug else unique_slug(Dataset.objects.filter(project=project), name)
+        chosen = _chosen_slug(project, slug, name)
         try:
             with transaction.atomic():
                 dataset = Dataset.objects.create(
@@ -81,6 +83,20 @@ def _clean_name(name: str) -> str:
         message = "Give the dataset a name of at most 120 characters."
         raise InvalidInput(message, fields={"name": [message]})
     return name
+
+
+def _chosen_slug(project: Project, slug: str, name: str) -> str:
+    if clean_slug(slug or "any") in _RESERVED_SLUGS:
+        message = f"{slug!r} is an address of the product's own. Choose another slug."
+        raise InvalidInput(message, fields={"slug": [message]})
+    if slug:
+        return slug
+    made = unique_slug(Dataset.objects.filter(project=project), name)
+    return (
+        unique_slug(Dataset.objects.filter(project=project), f"{name} dataset")
+        if made in _RESERVED_SLUGS
+        else made
+    )
 
 
 def _lock_names(project: Project) -> None:
