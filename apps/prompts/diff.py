@@ -252,5 +252,9 @@ def value_text(value: Any) -> str:
 def _diff_json(old: Any, new: Any) -> list[Part]:
     if old == new:
         return []
-    texts = ["" if value is None else json.dumps(value, indent=2, ensure_ascii=False) for value in (old, new)]
-    return diff_text(texts[0], texts[1])
+    return diff_text(pretty_json(old), pretty_json(new))
+
+
+def pretty_json(value: Any) -> str:
+    """Indented JSON for people to read; "" for None."""
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)

@@ -20,6 +20,10 @@ class VersionNotFound(NotFound):
     code = "prompt_version_not_found"
 
 
+class PromptNameTaken(NameTaken):
+    """Another prompt of the project that is in use has this name."""
+
+
 class PromptSlugTaken(NameTaken):
     code = "slug_taken"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.errors import InvalidInput
+from apps.core.locks import transaction_lock
 from apps.core.models import Project
 from apps.core.slugs import clean_slug, unique_slug
 from apps.prompts.content import VersionContent, parse_content
@@ -17,6 +18,7 @@ from apps.prompts.errors import (
     InvalidContent,
     NothingChanged,
     PromptArchived,
+    PromptNameTaken,
     PromptSlugTaken,
     StaleParentError,
 )
@@ -53,33 +55,50 @@ def clean_folder(folder: str) -> str:
 def prompt_create(*, project: Project, by: Actor, name: str, slug: str = "", folder: str = "") -> Prompt:
     """A new prompt without versions. The slug is made from the name where none is given.
 
-    Raises InvalidInput, and PromptSlugTaken when a slug that was asked for is in use.
+    Raises InvalidInput, PromptNameTaken for a name that a prompt in use has, PromptSlugTaken when the slug
+    that was asked for is another prompt's, archived or not.
     """
     name, folder = clean_name(name), clean_folder(folder)
+    wanted = clean_slug(slug) if slug else ""
     prompts = Prompt.objects.filter(project=project)
-    wanted = clean_slug(slug) if slug else unique_slug(prompts, name)
-    try:
-        with transaction.atomic():
-            prompt = Prompt.objects.create(
-                project=project,
-                slug=wanted,
-                name=name,
-                folder=folder,
-                **Prompt.author_fields(by),
+    with transaction.atomic():
+        _lock_names(project)
+        _refuse_taken_name(project, name)
+        if wanted and prompts.filter(slug=wanted).exists():
+            raise PromptSlugTaken(
+                f"There is a prompt “{wanted}” in this project already. Choose another slug.",
+                fields={"slug": ["Taken by another prompt."]},
             )
-            after = {"name": name, "slug": wanted, "folder": folder}
-            audit(by, "prompt.create", prompt, project=project, after=after)
-    except IntegrityError as error:
-        raise PromptSlugTaken(
-            f"There is a prompt “{wanted}” in this project already. Choose another slug.",
-            fields={"slug": ["Taken by another prompt."]},
-        ) from error
+        wanted = wanted or unique_slug(prompts, name)
+        prompt = Prompt.objects.create(
+            project=project, slug=wanted, name=name, folder=folder, **Prompt.author_fields(by)
+        )
+        after = {"name": name, "slug": wanted, "folder": folder}
+        audit(by, "prompt.create", prompt, project=project, after=after)
     return prompt
 
 
+def _lock_names(project: Project) -> None:
+    """Those who give a prompt a name in a project take turns, so that two cannot give the same one."""
+    transaction_lock(f"prompt names of {project.pk}")
+
+
+def _refuse_taken_name(project: Project, name: str, *, but: Prompt | None = None) -> None:
+    taken = Prompt.objects.filter(project=project, archived_at=None, name__iexact=name)
+    if taken.exclude(pk=but.pk if but else None).exists():
+        raise PromptNameTaken(
+            f"There is a prompt called “{name}” in this project already. Choose another name.",
+            fields={"name": ["Taken by another prompt."]},
+        )
+
+
 def prompt_rename(*, prompt: Prompt, by: Actor, name: str) -> Prompt:
-    """Change the name; the slug, and so every link, stays."""
-    return _change(prompt, by, "prompt.rename", name=clean_name(name))
+    """Change the name; the slug, and so every link, stays. Raises PromptNameTaken."""
+    name = clean_name(name)
+    with transaction.atomic():
+        _lock_names(prompt.project)
+        _refuse_taken_name(prompt.project, name, but=prompt)
+        return _change(prompt, by, "prompt.rename", name=name)
 
 
 def prompt_move(*, prompt: Prompt, by: Actor, folder: str) -> Prompt:
@@ -93,7 +112,11 @@ def prompt_archive(*, prompt: Prompt, by: Actor) -> Prompt:
 
 
 def prompt_restore(*, prompt: Prompt, by: Actor) -> Prompt:
-    return _change(prompt, by, "prompt.restore", archived_at=None)
+    """Bring it back into the lists. Raises PromptNameTaken when another prompt got its name meanwhile."""
+    with transaction.atomic():
+        _lock_names(prompt.project)
+        _refuse_taken_name(prompt.project, prompt.name, but=prompt)
+        return _change(prompt, by, "prompt.restore", archived_at=None)
 
 
 def prompt_change(

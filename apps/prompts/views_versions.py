@@ -10,7 +10,7 @@ from apps.core.pages import keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.prompts import selectors
-from apps.prompts.diff import diff_versions, flat_parameters
+from apps.prompts.diff import diff_versions, flat_parameters, pretty_json
 from apps.prompts.forms import DiffForm
 
 
@@ -33,6 +33,7 @@ def version_detail(request: ProjectRequest, slug: str, number: int) -> HttpRespo
         "version": version,
         "labels": sorted(label.name for label in version.labels.all()),
         "parameters": flat_parameters(version.parameters),
+        "response_schema": pretty_json(version.response_schema),
         "is_editor": request.actor.may(Role.EDITOR),
     }
     return render(request, "prompts/version.html", context)
