@@ -172,7 +172,7 @@ def _diff_messages(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list
     keys_new = [json.dumps(message, sort_keys=True) for message in new]
     result: list[MessageDiff] = []
     allowance = Allowance()
-    for tag, i, j, k, m in SequenceMatcher(None, keys_old, keys_new, autojunk=False).getalign():
+    for tag, i, j, k, m in SequenceMatcher(None, keys_old, keys_new, autojunk=False).get_opcodes():
         pairs = min(j - i, m - k)
         for offset in range(pairs):
             result.append(_pair(old, new, i + offset, k + offset, tag == "equal", allowance))
