@@ -19,6 +19,7 @@ from apps.providers.protocol import (
     CompletionResponse,
     ModelListing,
 )
+from apps.providers.rate_limits import wait_for_turn
 
 #: Adapters kept open in one loop; the least recently used goes first.
 MAX_OPEN = 64
@@ -51,15 +52,17 @@ _FACTORIES: dict[str, Callable[[ProviderConnection], Adapter]] = {OPENAI: _opena
 
 
 class SharedAdapter:
-    """An adapter that counts the calls in flight, so that it is not closed under one of them."""
+    """An adapter that keeps to the provider's calls per minute, and is not closed under a call."""
 
-    def __init__(self, inner: Adapter) -> None:
+    def __init__(self, inner: Adapter, connection: ProviderConnection) -> None:
         self._inner = inner
+        self._connection = connection
         self.calls = 0
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         self.calls += 1
         try:
+            await wait_for_turn(self._connection)
             return await self._inner.complete(request)
         finally:
             self.calls -= 1
@@ -67,6 +70,7 @@ class SharedAdapter:
     async def stream(self, request: CompletionRequest) -> AsyncIterator[CompletionDelta]:
         self.calls += 1
         try:
+            await wait_for_turn(self._connection)
             async for delta in self._inner.stream(request):
                 yield delta
         finally:
@@ -95,7 +99,7 @@ class _LoopAdapters:
         self.closing: set[asyncio.Task[None]] = set()
 
     def get(self, connection: ProviderConnection) -> SharedAdapter:
-        found = self.open.pop(connection, None) or SharedAdapter(make_adapter(connection))
+        found = self.open.pop(connection, None) or SharedAdapter(make_adapter(connection), connection)
         for other in [key for key in self.open if key.provider_id == connection.provider_id]:
             self.retired.append(self.open.pop(other))
         self.open[connection] = found
