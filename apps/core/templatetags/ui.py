@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 from django import template
 from django.forms import BoundField
@@ -27,6 +25,7 @@ register.filter("number", figures.number)
 register.filter("duration", figures.duration)
 register.filter("money", figures.money)
 register.filter("score", figures.score)
+register.filter("signed", figures.signed)
 
 
 @register.simple_tag
@@ -137,15 +136,3 @@ def level_class(level: str) -> str:
     return {"error": "danger", "danger": "danger", "warning": "warning", "success": "success"}.get(
         level, "info"
     )
-
-
-@register.simple_tag
-def unique_id(prefix: str = "id") -> str:
-    """An id that no other element of the page has, for pairing a label with its control."""
-    return f"{prefix}-{uuid4().hex[:8]}"
-
-
-@register.filter
-def signed(value: Decimal | float | int | None) -> str:
-    """A difference, always with its sign: "+0.050"."""
-    return figures.signed(value)

@@ -10,6 +10,7 @@ import PlotController from "./plot_controller.js";
 import RowsController from "./rows_controller.js";
 import ThemeController from "./theme_controller.js";
 import ToastController from "./toast_controller.js";
+import WalkController from "./walk_controller.js";
 
 export const CONTROLLERS = {
   clipboard: ClipboardController,
@@ -24,4 +25,5 @@ export const CONTROLLERS = {
   rows: RowsController,
   theme: ThemeController,
   toast: ToastController,
+  walk: WalkController,
 };
