@@ -39,9 +39,13 @@ def api_key_create(
     if by.role is not None and role > by.role:
         raise Refused(f"You cannot make a key with the role {role.label}: yours is {by.role.label}.")
     if not name.strip():
-        raise InvalidInput("Give the key a name that says who will use it.", fields={"name": ["Give a name."]})
+        raise InvalidInput(
+            "Give the key a name that says who will use it.", fields={"name": ["Give a name."]}
+        )
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidInput("The key would have expired already.", fields={"expires_at": ["Choose a later time."]})
+        raise InvalidInput(
+            "The key would have expired already.", fields={"expires_at": ["Choose a later time."]}
+        )
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         row = ApiKey.objects.create(
@@ -60,9 +64,13 @@ def api_key_create(
 def api_key_revoke(*, project: Project, by: Actor, key: ApiKey) -> None:
     """End a key at once; ending it twice changes nothing."""
     with transaction.atomic():
-        ended = ApiKey.objects.filter(project=project, pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+        ended = ApiKey.objects.filter(project=project, pk=key.pk, revoked_at=None).update(
+            revoked_at=timezone.now()
+        )
         if ended:
-            audit(by, "api_key.revoke", key, project=project, before={"name": key.name, "role": key.role_name})
+            audit(
+                by, "api_key.revoke", key, project=project, before={"name": key.name, "role": key.role_name}
+            )
 
 
 def api_key_principal(key: str, *, address: str = "") -> ApiKeyPrincipal | None:

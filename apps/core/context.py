@@ -35,7 +35,14 @@ class Shell:
 _NAVIGATION = (
     ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER),
     ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER),
-    ("Measure", "Evaluators", "ruler-measure", "evaluations:evaluator-list", "evaluations:evaluator", Role.VIEWER),
+    (
+        "Measure",
+        "Evaluators",
+        "ruler-measure",
+        "evaluations:evaluator-list",
+        "evaluations:evaluator",
+        Role.VIEWER,
+    ),
     ("Measure", "Runs", "player-play", "evaluations:run-list", "evaluations:run", Role.VIEWER),
     ("Measure", "Comparisons", "scale", "evaluations:comparison-list", "evaluations:comparison", Role.VIEWER),
     ("Project", "Providers", "plug-connected", "providers:list", "providers:", Role.VIEWER),

@@ -119,24 +119,21 @@ def _rotate(token: str, where: str = "a second factor") -> str:
         return _ring().rotate(token.encode()).decode()
     except InvalidToken as exc:
         raise UndecipherableSecret(
-            f"The key ring has no key that opens the secret of {where}. Restore the key ring it was saved with, or "
-            "enter that secret again; then run this again. No key has been dropped."
+            f"The key ring has no key that opens the secret of {where}. Restore the key ring it was saved "
+            "with, or enter that secret again; then run this again. No key has been dropped."
         ) from exc
 
 
 def _ring() -> MultiFernet:
-    keys = key_ring_keys() if settings.KEY_RING else _keys_of_file(_file_stamp())
-    return MultiFernet([Fernet(key) for key in keys])
-
-
-def _file_stamp() -> tuple[int, int]:
-    try:
-        status = settings.KEY_RING_FILE.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_ino)
+    if settings.KEY_RING:
+        return MultiFernet([Fernet(key) for key in key_ring_keys()])
+    if not settings.KEY_RING_FILE.exists():
+        key_ring_keys()  # made now, so that what is remembered is what lies on the disk
+    status = settings.KEY_RING_FILE.stat()
+    return MultiFernet([Fernet(key) for key in _keys_of_file((status.st_mtime_ns, status.st_ino))])
 
 
 @lru_cache(maxsize=2)
 def _keys_of_file(stamp: tuple[int, int]) -> list[str]:
+    """The ring as it was when the file had this time and inode: a rotation changes both."""
     return key_ring_keys()

@@ -106,7 +106,7 @@ class NewPersonForm(NewPasswordForm):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    field_order = ("name", "password", "password_again")
+    field_order: tuple[str, ...] = ("name", "password", "password_again")
 
 
 class SetupForm(NewPersonForm):

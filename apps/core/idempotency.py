@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,6 +27,8 @@ IDEMPOTENCY_HEADER = OpenApiParameter(
     description="A repeat with the same key and body answers what the first one did, and creates nothing.",
 )
 Handler = Callable[..., Response]
+#: For how long a repeat is recognised.
+ANSWERS_KEPT = timedelta(days=7)
 
 
 def idempotent(handler: Handler) -> Handler:
@@ -50,7 +55,7 @@ def idempotent(handler: Handler) -> Handler:
                 transaction.set_rollback(True)
                 return response
             record.status = response.status_code
-            record.body = json.loads(json.dumps(response.data, default=str))
+            record.body = json.loads(JSONRenderer().render(response.data))
             record.save(update_fields=["status", "body"])
             return response
 
@@ -76,3 +81,9 @@ def _claim(project: Project, key: str, route: str, body_hash: str) -> tuple[Idem
     if record.request_hash != body_hash:
         raise Conflict("This Idempotency-Key was used with another body. Use a new key for a new creation.")
     return record, False
+
+
+def forget_old_answers() -> int:
+    """Delete records of creations that nobody repeats any more; the number of them."""
+    count, _ = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - ANSWERS_KEPT).delete()
+    return count

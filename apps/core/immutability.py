@@ -14,7 +14,8 @@ DECLARE
     new_row jsonb;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        RAISE EXCEPTION '% rows are never deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+        RAISE EXCEPTION '% rows are never deleted', TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     old_row := to_jsonb(OLD) - allowed;
     new_row := to_jsonb(NEW) - allowed;

@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -73,7 +74,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     class Meta:
-        constraints = (models.UniqueConstraint(models.functions.Lower("email"), name="user_email_any_case"),)
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_any_case"),)
 
     def __str__(self) -> str:
         return self.email
@@ -122,7 +123,7 @@ class OneTimeLink(UuidModel):
     class Purpose(models.TextChoices):
         FIRST_ADMIN = "first_admin"
         INVITATION = "invitation"
-        PASSWORD_RESET = "password_reset"
+        PASSWORD_RESET = "password_reset"  # noqa: S105  # a purpose, no password
 
     purpose = models.CharField(max_length=20, choices=Purpose.choices)
     token_hash = models.CharField(max_length=64, unique=True)
@@ -194,6 +195,9 @@ class AuditEvent(UuidModel):
             models.Index(fields=("project", "action", "-id"), name="audit_by_action"),
         )
 
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor_label}"
+
 
 class WorkerHeartbeat(models.Model):
     """A worker process says that it lives, and which queues it serves."""
@@ -205,6 +209,9 @@ class WorkerHeartbeat(models.Model):
     current_task = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class IdempotencyRecord(ProjectRow):
@@ -222,3 +229,6 @@ class IdempotencyRecord(ProjectRow):
                 fields=("project", "route", "key"), name="one_answer_per_idempotency_key"
             ),
         )
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"

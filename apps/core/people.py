@@ -83,7 +83,8 @@ def invitation_accept(
     """
     with transaction.atomic():
         link = link_get(Purpose.INVITATION, token, lock=True)
-        assert link.project is not None and link.role is not None  # every invitation has both
+        assert link.project is not None  # every invitation has both
+        assert link.role is not None
         _lock(link.project)
         if user is None:
             inviter = Actor(
@@ -92,7 +93,8 @@ def invitation_accept(
             user = user_create(by=inviter, email=link.email, name=name, password=password)
         elif user.email.lower() != link.email.lower():
             raise InvitationForSomebodyElse(
-                f"You are signed in as {user.email}; the invitation is for {link.email}. Sign out, then open it again."
+                f"You are signed in as {user.email}; the invitation is for {link.email}. "
+                "Sign out, then open it again."
             )
         role = Role(link.role)
         member, joined = Membership.objects.get_or_create(
@@ -147,7 +149,7 @@ def member_remove(*, project: Project, by: Actor, user: User) -> None:
 
 
 def _lock(project: Project) -> None:
-    """One change of a project's members at a time. NO KEY: rows that refer to the project go on being made."""
+    """One change of a project's members at a time. NO KEY: rows that refer to it go on being made."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
@@ -178,7 +180,8 @@ def _refuse_last_admin(project: Project, member: Membership, what: str) -> None:
     )
     if not others.exists():
         raise LastAdmin(
-            f"{member.user.email} is the last admin of {project} and cannot be {what}. Make somebody else admin first."
+            f"{member.user.email} is the last admin of {project} and cannot be {what}. "
+            "Make somebody else admin first."
         )
 
 

@@ -33,8 +33,9 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> Response | None:
     response = _problem(exc.status_code, title, str(exc.detail), exc.get_codes(), {}, {})
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         response["WWW-Authenticate"] = "Bearer"
-    if isinstance(exc, exceptions.Throttled) and exc.wait:
-        response["Retry-After"] = str(int(exc.wait) + 1)
+    wait = getattr(exc, "wait", None)  # of Throttled, in seconds
+    if wait:
+        response["Retry-After"] = str(int(wait) + 1)
     return response
 
 
@@ -75,4 +76,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    # DRF's own name for what is_valid() found; here it is a field of the answer.
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )

@@ -68,7 +68,7 @@ def api_key_get(*, project: Project, key_id: UUID) -> ApiKey:
 
 
 def resettable_users(by: Actor, users: Iterable[User]) -> set[UUID]:
-    """The ids of those for whom `by` may make a reset link: the rule of `may_reset_password`, in two queries."""
+    """The ids of those for whom `by` may make a reset link, by the rule of `may_reset_password`."""
     doer = User.objects.filter(pk=by.id, is_active=True).first() if by.kind == "user" else None
     ids = {user.pk for user in users}
     if doer is None:

@@ -21,7 +21,7 @@ class Step:
 _STEPS = (
     (
         "Connect a provider",
-        "The embedded model needs nothing; OpenAI, vLLM and other compatible endpoints need an address and a key.",
+        "The embedded model needs nothing; OpenAI, vLLM and the like need an address and a key.",
         "plug-connected",
         "providers:list",
     ),

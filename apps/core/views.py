@@ -65,9 +65,7 @@ def project_view(role: Role, *, while_archived: bool = False) -> Callable[[View]
                 )
             archived = request.project.archived_at is not None
             if archived and not while_archived and request.method not in _SAFE_METHODS:
-                raise Refused(
-                    f"{request.project} is archived and read only. An admin can bring it back in its settings."
-                )
+                raise Refused(f"{request.project} is archived and read only. An admin can bring it back.")
             return view(request, *args, **kwargs)
 
         wrapped.required_role = role  # type: ignore[attr-defined]  # read by the permission matrix test

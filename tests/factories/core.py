@@ -16,12 +16,15 @@ from apps.core.projects import project_create
 from apps.core.roles import Role
 
 PASSWORD = "a long enough passphrase"
+#: Somebody who may do everything, for services.
+SYSTEM = Actor.system("tests")
+_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 _numbers = count(1)
 
 
 def make_project(name: str | None = None) -> Project:
     """A project made by the system, so without members."""
-    return project_create(by=Actor.system("tests"), name=name or f"Project {next(_numbers)}")
+    return project_create(by=SYSTEM, name=name or f"Project {next(_numbers)}")
 
 
 def make_user(email: str | None = None, *, superuser: bool = False, password: str | None = None) -> User:
@@ -42,7 +45,7 @@ def make_member(project: Project, role: Role, user: User | None = None) -> User:
 
 
 def make_api_key(project: Project, role: Role, name: str = "a script") -> tuple[ApiKey, str]:
-    return api_key_create(project=project, by=Actor.system("tests"), name=name, role=role)
+    return api_key_create(project=project, by=SYSTEM, name=name, role=role)
 
 
 def actor_for(user: User, project: Project | None = None) -> Actor:
@@ -66,7 +69,7 @@ def other_project(db: None) -> Project:
 @pytest.fixture
 def actor() -> Actor:
     """Somebody who may do everything, for services."""
-    return Actor.system("tests")
+    return SYSTEM
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def client_as(user_with_role: Callable[[Role], User]) -> Callable[[Role], Client
 
     def signed_in(role: Role) -> Client:
         client = Client()
-        client.force_login(user_with_role(role), backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user_with_role(role), backend=_BACKEND)
         return client
 
     return signed_in
@@ -91,14 +94,14 @@ def client_as(user_with_role: Callable[[Role], User]) -> Callable[[Role], Client
 def stranger_client(db: None) -> Client:
     """A browser in which somebody is signed in who belongs to no project."""
     client = Client()
-    client.force_login(make_user(), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(make_user(), backend=_BACKEND)
     return client
 
 
 @pytest.fixture
 def superuser_client(db: None) -> Client:
     client = Client()
-    client.force_login(make_user(superuser=True), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(make_user(superuser=True), backend=_BACKEND)
     return client
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import QuerySet
@@ -23,7 +23,7 @@ ORDERS = ("-id", "id", "name", "-name", "role", "-role", "created_at", "-created
 def keys(project: Project) -> QuerySet[ApiKey]:
     """23 rows with many ties in name, role and time."""
     chance = random.Random(7)
-    begin = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
     ApiKey.objects.bulk_create(
         ApiKey(
             project=project,

@@ -33,7 +33,9 @@ def url(name: str, project: Project, *args: object) -> str:
 
 
 def test_an_invitation_is_made_sent_and_accepted(admin: Client, project: Project) -> None:
-    answer = admin.post(url("member-invite", project), {"email": "new@example.com", "role": Role.EDITOR.value})
+    answer = admin.post(
+        url("member-invite", project), {"email": "new@example.com", "role": Role.EDITOR.value}
+    )
     link = shown_link(answer)
     assert "new@example.com" in admin.get(url("members", project)).content.decode()
     assert link not in admin.get(url("members", project)).content.decode()
@@ -57,7 +59,9 @@ def test_somebody_with_an_account_signs_in_before_joining(admin: Client, project
 
 
 def test_an_invitation_opened_by_somebody_else_says_so(admin: Client, project: Project) -> None:
-    answer = admin.post(url("member-invite", project), {"email": "new@example.com", "role": Role.VIEWER.value})
+    answer = admin.post(
+        url("member-invite", project), {"email": "new@example.com", "role": Role.VIEWER.value}
+    )
     opened = admin.get(shown_link(answer))
     assert opened.status_code == 403
     assert "for somebody else" in opened.content.decode()

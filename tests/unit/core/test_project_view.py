@@ -65,14 +65,18 @@ def test_a_refusal_says_which_role_is_needed(client_as: Callable[[Role], Client]
 
 
 def test_htmx_gets_a_failure_as_a_notice(client_as: Callable[[Role], Client], project: Project) -> None:
-    answer = client_as(Role.EDITOR).get(reverse("core:audit", args=[project.slug]), headers={"HX-Request": "true"})
+    answer = client_as(Role.EDITOR).get(
+        reverse("core:audit", args=[project.slug]), headers={"HX-Request": "true"}
+    )
     assert answer.status_code == 403
     assert "<html" not in answer.content.decode()
     assert "data-toast" in answer.content.decode()
 
 
 @pytest.mark.parametrize("query", ["?q=%00", "?after=%00", "?x=a%00b"])
-def test_nul_in_an_address_is_refused_not_a_crash(superuser_client: Client, project: Project, query: str) -> None:
+def test_nul_in_an_address_is_refused_not_a_crash(
+    superuser_client: Client, project: Project, query: str
+) -> None:
     answer = superuser_client.get(reverse("core:audit", args=[project.slug]) + query)
     assert answer.status_code == 400
     assert "NUL" in answer.content.decode()
@@ -82,7 +86,9 @@ def test_an_archived_project_is_read_only_until_it_is_brought_back(
     client_as: Callable[[Role], Client], project: Project
 ) -> None:
     admin = client_as(Role.ADMIN)
-    archiving, settings_ = (reverse(f"core:project-{n}", args=[project.slug]) for n in ("archive", "settings"))
+    archiving, settings_ = (
+        reverse(f"core:project-{n}", args=[project.slug]) for n in ("archive", "settings")
+    )
     assert admin.post(archiving).status_code == 302
     assert admin.get(settings_).status_code == 200
     assert admin.post(settings_, {"name": "Renamed"}).status_code == 403

@@ -16,7 +16,7 @@ from apps.core.services import api_key_create, project_create
 
 
 class Command(BaseCommand):
-    help = "Make an API key and print it, nothing else. It cannot be shown again. Makes the project if there is none."
+    help = "Make an API key and print it, nothing else: it cannot be shown again. Makes the project, too."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, metavar="SLUG", help="the project's slug")
