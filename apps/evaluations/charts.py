@@ -1,7 +1,7 @@
 """Figures of scores, as plotly describes them. They hold counts, not rows, so their size does not grow with a
 run.
 
-Colours and grid lines are chosen to read on a light and on a dark page; text colour is left to the page.
+They name no colours: the page that draws a figure gives it those of its theme, light or dark.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SERIES_COLOURS = ("#4299e1", "#f59f00")
-GRID = "rgba(128, 139, 154, 0.25)"
-TEXT = "#7d8899"
 MAX_BINS = 30
 MAX_DISTINCT = 12
 
@@ -47,41 +44,31 @@ def distribution(metric: MetricSpec, series: Sequence[Series]) -> Figure:
     together = np.concatenate(arrays) if arrays else np.array([])
     distinct = np.array([0.0, 1.0]) if metric.scale == "binary" else np.unique(together)
     if metric.scale != "continuous" and distinct.size <= MAX_DISTINCT:
-        traces = [
-            _bars(one.name, array, distinct, place)
-            for place, (one, array) in enumerate(zip(series, arrays, strict=True))
-        ]
+        traces = [_bars(one.name, array, distinct) for one, array in zip(series, arrays, strict=True)]
     else:
         edges = _bin_edges(together, metric)
-        traces = [
-            _histogram(one.name, array, edges, place)
-            for place, (one, array) in enumerate(zip(series, arrays, strict=True))
-        ]
+        traces = [_histogram(one.name, array, edges) for one, array in zip(series, arrays, strict=True)]
     return _figure(traces, title=f"{metric.title} ({metric.unit})" if metric.unit else metric.title)
 
 
-def _bars(
-    name: str, values: NDArray[np.float64], distinct: NDArray[np.float64], place: int
-) -> dict[str, Any]:
+def _bars(name: str, values: NDArray[np.float64], distinct: NDArray[np.float64]) -> dict[str, Any]:
     counts = [int((values == value).sum()) for value in distinct]
-    return _trace(name, [f"{value:g}" for value in distinct], counts, place)
+    return _trace(name, [f"{value:g}" for value in distinct], counts)
 
 
-def _histogram(
-    name: str, values: NDArray[np.float64], edges: NDArray[np.float64], place: int
-) -> dict[str, Any]:
+def _histogram(name: str, values: NDArray[np.float64], edges: NDArray[np.float64]) -> dict[str, Any]:
     import numpy as np
 
     counts, _ = np.histogram(values, bins=edges)
     centres = [float(centre) for centre in (edges[:-1] + edges[1:]) / 2]
     ranges = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
-    trace = _trace(name, centres, [int(count) for count in counts], place)
+    trace = _trace(name, centres, [int(count) for count in counts])
     trace["customdata"] = [[count, text] for (count,), text in zip(trace["customdata"], ranges, strict=True)]
     trace["hovertemplate"] = "%{customdata[1]}: %{customdata[0]:,} results (%{y:.1%})"
     return trace
 
 
-def _trace(name: str, x: list[Any], counts: list[int], place: int) -> dict[str, Any]:
+def _trace(name: str, x: list[Any], counts: list[int]) -> dict[str, Any]:
     total = sum(counts) or 1
     return {
         "type": "bar",
@@ -90,12 +77,11 @@ def _trace(name: str, x: list[Any], counts: list[int], place: int) -> dict[str, 
         "y": [count / total for count in counts],
         "customdata": [[count] for count in counts],
         "hovertemplate": "%{x}: %{customdata[0]:,} results (%{y:.1%})",
-        "marker": {"color": SERIES_COLOURS[place % len(SERIES_COLOURS)]},
     }
 
 
 def _bin_edges(values: NDArray[np.float64], metric: MetricSpec) -> NDArray[np.float64]:
-    """Bins over what occurs, within the metric's bounds, by numpy's "auto" rule up to MAX_BINS."""
+    """Equal bins over what occurs, 2n^(1/3) of them (Rice's rule) up to MAX_BINS."""
     import numpy as np
 
     if values.size == 0:
@@ -106,17 +92,11 @@ def _bin_edges(values: NDArray[np.float64], metric: MetricSpec) -> NDArray[np.fl
         only = float(values[0])
         margin = max(0.05, abs(only) * 0.05)
         return np.array([only - margin, only + margin])
-    low, high = float(values.min()), float(values.max())
-    edges = (
-        np.histogram_bin_edges(values, bins="auto", range=(low, high))
-        if values.size < 100_000
-        else np.array([])
-    )
-    return edges if 1 < edges.size <= MAX_BINS + 1 else np.linspace(low, high, MAX_BINS + 1)
+    bins = min(MAX_BINS, max(5, round(2 * values.size ** (1 / 3))))
+    return np.linspace(float(values.min()), float(values.max()), bins + 1)
 
 
 def _figure(traces: list[dict[str, Any]], *, title: str) -> Figure:
-    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "automargin": True}
     several = len(traces) > 1
     category = bool(traces) and any(isinstance(x, str) for x in traces[0]["x"])
     return {
@@ -126,14 +106,10 @@ def _figure(traces: list[dict[str, Any]], *, title: str) -> Figure:
             "bargap": 0.4 if category else 0.05,
             "height": 240,
             "margin": {"l": 48, "r": 8, "t": 24 if several else 8, "b": 40},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": TEXT},
             "showlegend": several,
             "legend": {"orientation": "h", "y": 1.15},
-            "xaxis": {**axis, "title": {"text": title}, "type": "category" if category else "linear"},
+            "xaxis": {"title": {"text": title}, "type": "category" if category else "linear"},
             "yaxis": {
-                **axis,
                 "title": {"text": "Share of results"},
                 "tickformat": ".0%",
                 "rangemode": "tozero",

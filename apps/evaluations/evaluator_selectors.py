@@ -1,0 +1,90 @@
+"""Reading evaluators; everything starts from the project."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from apps.core.models import Project
+from apps.evaluations.evaluator_errors import EvaluatorNotFound
+from apps.evaluations.evaluators import Direction, EvaluatorKind, MetricSpec, kind
+from apps.evaluations.models import Evaluator, EvaluatorVersion
+
+DIRECTION_WORDS: dict[Direction | None, str] = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    None: "neither way is better",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting in the words of its form; `code` says to show it as code, over several lines."""
+
+    title: str
+    shown: str
+    code: bool = False
+
+
+def evaluator_list(*, project: Project, search: str = "", archived: bool = False) -> QuerySet[Evaluator]:
+    """The project's evaluators, each with `version_number`, `version_config`, `changed_at`, `changed_by`."""
+    evaluators = _with_newest(Evaluator.objects.filter(project=project, archived_at__isnull=not archived))
+    text = search.strip().replace("\x00", "")[:200]
+    if not text:
+        return evaluators
+    kinds_named = Q(kind__icontains=text) | Q(kind__icontains=text.replace(" ", "_"))
+    return evaluators.filter(Q(name__icontains=text) | Q(slug__icontains=text) | kinds_named)
+
+
+def evaluator_get(*, project: Project, slug: str) -> Evaluator:
+    """One evaluator, archived or not, with its newest version as in `evaluator_list`."""
+    found = _with_newest(Evaluator.objects.filter(project=project, slug=slug)).first()
+    if found is None:
+        raise EvaluatorNotFound(f"There is no evaluator “{slug}” in {project}.")
+    return found
+
+
+def version_list(*, evaluator: Evaluator) -> QuerySet[EvaluatorVersion]:
+    """Its versions, the newest first."""
+    return evaluator.versions.order_by("-number")
+
+
+def metrics_of(evaluator: Evaluator) -> tuple[MetricSpec, ...]:
+    """What it measures, under the names by which its scores are stored."""
+    return kind(evaluator.kind).metrics_of(evaluator.slug)
+
+
+def setting_rows(of: EvaluatorKind, config: dict[str, Any]) -> list[SettingRow]:
+    """The settings as a reader sees them, in the order of the form."""
+    properties: dict[str, dict[str, Any]] = of.config_schema["properties"]
+    return [
+        _setting_row(schema, config[name])
+        for name, schema in properties.items()
+        if config.get(name) is not None
+    ]
+
+
+def _setting_row(schema: dict[str, Any], value: Any) -> SettingRow:
+    title = schema["title"]
+    if isinstance(value, bool):
+        return SettingRow(title, "Yes" if value else "No")
+    if "enum" in schema:
+        return SettingRow(title, dict(zip(schema["enum"], schema["x-enum-titles"], strict=True))[value])
+    if isinstance(value, list):
+        return SettingRow(title, "\n".join(map(str, value)) or "None", code=bool(value))
+    if isinstance(value, dict):
+        return SettingRow(title, json.dumps(value, indent=2, ensure_ascii=False), code=True)
+    return SettingRow(title, str(value), code=isinstance(value, str))
+
+
+def _with_newest(evaluators: QuerySet[Evaluator]) -> QuerySet[Evaluator]:
+    newest = EvaluatorVersion.objects.filter(evaluator=OuterRef("pk")).order_by("-number")
+    return evaluators.annotate(
+        version_number=Subquery(newest.values("number")[:1]),
+        version_config=Subquery(newest.values("config")[:1]),
+        changed_at=Subquery(newest.values("created_at")[:1]),
+        changed_by=Subquery(newest.values("author_label")[:1]),
+    )

@@ -1,0 +1,16 @@
+"""Pages of evaluators; included by the room's `urls` under `evaluators/`."""
+
+from django.urls import path
+
+from apps.evaluations import evaluator_views as views
+
+urlpatterns = [
+    path("", views.evaluator_list, name="evaluator-list"),
+    path("new/", views.evaluator_create, name="evaluator-create"),
+    path("dry-run/<slug:kind_name>/", views.evaluator_dry_run, name="evaluator-dry-run"),
+    path("trial/<slug:token>/", views.evaluator_trial, name="evaluator-trial"),
+    path("<slug:slug>/", views.evaluator_detail, name="evaluator-detail"),
+    path("<slug:slug>/edit/", views.evaluator_edit, name="evaluator-edit"),
+    path("<slug:slug>/archive/", views.evaluator_archive, name="evaluator-archive"),
+    path("<slug:slug>/restore/", views.evaluator_restore, name="evaluator-restore"),
+]
