@@ -75,7 +75,11 @@ def _model(value: Any, place: str, problems: Problems) -> str:
 def _number(
     value: Any, place: str, least: float, most: float, whole: bool, problems: Problems
 ) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
         problems.add(place, "Give a number.")
         return 0
     if whole and value != int(value):

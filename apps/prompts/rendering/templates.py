@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Template, meta, nodes
 from jinja2.exceptions import (
     SecurityError,
-    TemplateRuntimeError,
     TemplateSyntaxError,
 )
 
@@ -50,9 +49,20 @@ class CompiledText:
         assert isinstance(context, PromptContext)
         context.budget = budget
         try:
-            return "".join(self.template.root_render_func(context))
+            return _storable("".join(self.template.root_render_func(context)))
         except Exception as error:
             raise _explained(error, self.template) from error
+
+
+def _storable(text: str) -> str:
+    """`text`, unless a template's escapes (such as "\\ud800") put in what is no character."""
+    if "\x00" in text:
+        raise TemplateFailed("the result holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TemplateFailed("the result holds half of a surrogate pair, which is no character") from error
+    return text
 
 
 @lru_cache(maxsize=CACHED_TEMPLATES)
@@ -112,12 +122,8 @@ def _explained(error: Exception, template: Template) -> RenderError:
         return SizeLimitExceeded("the template makes a value that does not fit into memory", line=line)
     if isinstance(error, OverflowError) and "Range too big" in str(error):
         return SizeLimitExceeded("a range has at most 100,000 numbers", line=line)
-    if isinstance(
-        error,
-        TemplateRuntimeError | TypeError | ValueError | ArithmeticError | LookupError | AttributeError,
-    ):
-        return TemplateFailed(_sentence(str(error)), line=line)
-    raise error
+    # Whatever else an expression raises (TypeError, ZeroDivisionError, …) is a failure of the template.
+    return TemplateFailed(_sentence(str(error)) or type(error).__name__, line=line)
 
 
 def _line_of(traceback: TracebackType | None, template: Template) -> int | None:
