@@ -31,8 +31,11 @@ class AuditFilter:
     until: date | None = None
 
 
-def audit_events(*, project: Project, chosen: AuditFilter | None = None) -> QuerySet[AuditEvent]:
-    """The project's events that pass the filter, unordered. Days are whole days, both ends included."""
+def audit_events(*, project: Project | None, chosen: AuditFilter | None = None) -> QuerySet[AuditEvent]:
+    """The project's events that pass the filter, unordered; with None, those that belong to no project.
+
+    Days are whole days, both ends included.
+    """
     events, chosen = AuditEvent.objects.filter(project=project), chosen or AuditFilter()
     if chosen.action:
         events = events.filter(action=chosen.action)
@@ -49,8 +52,8 @@ def audit_events(*, project: Project, chosen: AuditFilter | None = None) -> Quer
     return events
 
 
-def audit_actions(project: Project) -> list[str]:
-    """The kinds of action that the project's log holds, by name."""
+def audit_actions(project: Project | None) -> list[str]:
+    """The kinds of action that the log of the project (None: of the accounts) holds, by name."""
     return sorted(AuditEvent.objects.filter(project=project).values_list("action", flat=True).distinct())
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from apps.core.actor import Actor
@@ -17,10 +19,24 @@ from apps.core.models import Membership, Project, User
 from apps.core.roles import Role
 from apps.core.selectors import membership_of
 
-__all__ = ["ProjectRequest", "client_address", "project_view", "user_actor"]
+__all__ = [
+    "ProjectRequest",
+    "UserRequest",
+    "client_address",
+    "project_view",
+    "signed_in",
+    "superuser_view",
+    "user_actor",
+]
 
 View = Callable[..., HttpResponseBase]
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class UserRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
 
 
 class ProjectRequest(HttpRequest):
@@ -41,6 +57,24 @@ def user_actor(request: HttpRequest, role: Role | None = None) -> Actor:
     )
 
 
+def signed_in(view: View) -> View:
+    """A page for people who are signed in; others are asked to, and come back.
+
+    A fragment cannot become the sign-in page, so htmx is told to leave the page that it is on.
+    """
+
+    @wraps(view)
+    def wrapped(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            here = request.htmx.current_url_abs_path or request.get_full_path()
+            return HttpResponseClientRedirect(redirect_to_login(here, settings.LOGIN_URL).url)
+        return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+
+    return wrapped
+
+
 def project_view(role: Role, *, while_archived: bool = False) -> Callable[[View], View]:
     """A page of a project, for members with at least `role`.
 
@@ -50,7 +84,7 @@ def project_view(role: Role, *, while_archived: bool = False) -> Callable[[View]
     """
 
     def decorate(view: View) -> View:
-        @login_required
+        @signed_in
         @wraps(view)
         def wrapped(request: Any, project_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             membership = membership_of(user=request.user, project_slug=project_slug)
@@ -72,3 +106,17 @@ def project_view(role: Role, *, while_archived: bool = False) -> Callable[[View]
         return wrapped
 
     return decorate
+
+
+def superuser_view(view: View) -> View:
+    """A page of the whole installation, for superusers; others get 403."""
+
+    @signed_in
+    @wraps(view)
+    def wrapped(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_superuser:
+            raise Refused("This is for superusers. Ask the person who set up this installation.")
+        return view(request, *args, **kwargs)
+
+    wrapped.superusers_only = True  # type: ignore[attr-defined]  # read by the permission matrix test
+    return wrapped

@@ -6,25 +6,19 @@ from allauth.account import views as allauth_views
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from apps.core.accounts import account_rename
 from apps.core.forms_people import AccountForm
-from apps.core.models import User
 from apps.core.selectors import memberships_of
-from apps.core.views import user_actor
+from apps.core.views import UserRequest, signed_in, user_actor
 
 
-class _UserRequest(HttpRequest):
-    user: User
-
-
-@login_required
+@signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def account(request: _UserRequest) -> HttpResponse:
+def account(request: UserRequest) -> HttpResponse:
     form = AccountForm(request.POST or None, initial={"name": request.user.name})
     if request.method == "POST" and form.is_valid():
         account_rename(user=request.user, by=user_actor(request), name=form.cleaned_data["name"])

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.core.errors import ProductError, Refused
+from apps.core.errors import ProductError
 from apps.core.forms_people import ProjectForm
-from apps.core.models import User
 from apps.core.projects import project_archive, project_create, project_rename, project_unarchive
 from apps.core.roles import Role
 from apps.core.selectors import archived_projects_of, members_of, projects_of
 from apps.core.start import next_steps
-from apps.core.views import ProjectRequest, project_view, user_actor
+from apps.core.views import ProjectRequest, UserRequest, project_view, signed_in, superuser_view, user_actor
 
 _LAST_PROJECT = "last_project"
 
 
-class _UserRequest(HttpRequest):
-    user: User
-
-
-@login_required
+@signed_in
 @require_safe
-def home(request: _UserRequest) -> HttpResponse:
+def home(request: UserRequest) -> HttpResponse:
     """The project seen last, the only one, or the list of them all (always with ?all)."""
     projects = list(projects_of(request.user))
     if "all" not in request.GET:
@@ -38,10 +32,8 @@ def home(request: _UserRequest) -> HttpResponse:
     return render(request, "core/home.html", context)
 
 
-@login_required
-def project_new(request: _UserRequest) -> HttpResponse:
-    if not request.user.is_superuser:
-        raise Refused("Only a superuser makes projects. Ask the person who set up this installation.")
+@superuser_view
+def project_new(request: UserRequest) -> HttpResponse:
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

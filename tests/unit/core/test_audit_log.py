@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
+from django.test import AsyncRequestFactory, Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from apps.core.audit_log import AuditFilter, Change, action_words, audit_events,
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.core.spreadsheets import defused
+from apps.core.streams import download
 
 pytestmark = pytest.mark.django_db
 ALICE = Actor(kind="user", id="1", label="alice@example.com", role=Role.EDITOR, address="192.0.2.7")
@@ -153,3 +155,37 @@ def test_the_export_holds_what_the_filter_lets_through_and_no_formula(
 )
 def test_a_cell_is_no_formula(cell: object, safe: str) -> None:
     assert defused(cell) == safe
+
+
+def test_what_happened_to_accounts_is_for_superusers(
+    superuser_client: Client, client_as: Callable[[Role], Client], project: Project
+) -> None:
+    note(project, after={"colour": "in-a-project"})
+    page = superuser_client.get(reverse("core:accounts-audit")).content.decode()
+    assert "User: sign in" in page
+    assert "in-a-project" not in page
+    export = superuser_client.get(reverse("core:accounts-audit-export"))
+    assert b"user.sign_in" in b"".join(export.streaming_content)  # type: ignore[arg-type]
+    admin = client_as(Role.ADMIN)
+    assert admin.get(reverse("core:accounts-audit")).status_code == 403
+    assert admin.get(reverse("core:accounts-audit-export")).status_code == 403
+
+
+def test_under_asgi_the_export_is_sent_while_it_is_made() -> None:
+    drawn: list[int] = []
+
+    def lines() -> Iterator[str]:
+        for number in range(3000):
+            drawn.append(number)
+            yield f"{number}\n"
+
+    request = AsyncRequestFactory().get("/")
+    answer = download(request, lines(), name="x.csv", content_type="text/csv")
+
+    async def read() -> None:
+        parts = aiter(answer)
+        first = await anext(parts)
+        assert (first.count(b"\n"), len(drawn)) == (1000, 1000)
+        assert b"".join([first] + [part async for part in parts]).count(b"\n") == 3000
+
+    async_to_sync(read)()

@@ -111,3 +111,12 @@ def test_pages_ask_the_database_little(
         user_with_role(Role.EDITOR)
     with django_assert_max_num_queries(12):  # type: ignore[attr-defined]
         client.get(reverse(name, args=[project.slug]))
+
+
+def test_a_fragment_asked_for_after_the_session_ended_leads_to_sign_in(
+    client: Client, project: Project
+) -> None:
+    page = reverse("core:members", args=[project.slug])
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}?q=1"}
+    answer = client.get(reverse("core:project-home", args=[project.slug]), headers=headers)
+    assert answer["HX-Redirect"] == f"{reverse('account_login')}?next={page}%3Fq%3D1"
