@@ -1,2 +1,35 @@
+"""Pages of runs, comparisons and evaluators, inside a project."""
+
+from django.urls import include, path
+
+from apps.evaluations import comparison_views, run_exports, run_views
+
 app_name = "evaluations"
-urlpatterns: list = []
+
+_RUN = "runs/<int:number>/"
+_COMPARISON = "comparisons/<int:number>/"
+
+urlpatterns = [
+    path("runs/", run_views.run_list_page, name="run-list"),
+    path("runs/new/", run_views.run_create_page, name="run-create"),
+    path(_RUN, run_views.run_detail_page, name="run-detail"),
+    path(f"{_RUN}progress/", run_views.run_progress_fragment, name="run-progress"),
+    path(f"{_RUN}distribution/", run_views.run_distribution_fragment, name="run-distribution"),
+    path(f"{_RUN}results/<uuid:item_id>/", run_views.run_result_page, name="run-result"),
+    path(f"{_RUN}export.csv", run_exports.run_export, {"format": "csv"}, name="run-export-csv"),
+    path(f"{_RUN}export.jsonl", run_exports.run_export, {"format": "jsonl"}, name="run-export-jsonl"),
+    path(f"{_RUN}pause/", run_views.run_move, {"verb": "pause"}, name="run-pause"),
+    path(f"{_RUN}resume/", run_views.run_move, {"verb": "resume"}, name="run-resume"),
+    path(f"{_RUN}cancel/", run_views.run_move, {"verb": "cancel"}, name="run-cancel"),
+    path(f"{_RUN}retry-failed/", run_views.run_move, {"verb": "retry-failed"}, name="run-retry-failed"),
+    path("comparisons/", comparison_views.comparison_list_page, name="comparison-list"),
+    path("comparisons/new/", comparison_views.comparison_create_page, name="comparison-create"),
+    path(_COMPARISON, comparison_views.comparison_detail_page, name="comparison-detail"),
+    path(f"{_COMPARISON}summary/", comparison_views.comparison_summary_fragment, name="comparison-summary"),
+    path(
+        f"{_COMPARISON}examples/<uuid:example_id>/",
+        comparison_views.comparison_example_page,
+        name="comparison-example",
+    ),
+    path("evaluators/", include("apps.evaluations.evaluator_urls")),
+]

@@ -1,0 +1,205 @@
+"""A comparison made ready for its page: verdicts, figures to scale, rows with their differences marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.evaluations.comparison_rows import ComparedRow
+from apps.evaluations.comparison_selectors import candidates_of, result_for
+from apps.evaluations.models import Comparison, EvalItem, EvalRun
+from apps.evaluations.presentation import Named, named, readable
+from apps.evaluations.verdict import LEVEL, Tone, Verdict, verdict
+from apps.prompts.diff import Part, diff_text
+
+#: Characters of an output that are compared word by word in the table; the drawer shows all of it.
+TABLE_TEXT = 1_500
+
+_TESTS = {
+    "mcnemar_midp": "McNemar's test, mid-p",
+    "mcnemar_exact": "McNemar's exact test",
+    "clustered_t": "t-test with clustered errors",
+    "paired_t": "Paired t-test",
+    "t": "Paired t-test",
+    "sign_exact": "Exact sign test",
+    "wilcoxon": "Wilcoxon signed-rank test",
+    "wilcoxon_signed_rank": "Wilcoxon signed-rank test",
+    "bootstrap": "Paired bootstrap",
+    "paired_bootstrap": "Paired bootstrap",
+}
+_INTERVALS = {
+    "bonett_price": "Bonett–Price interval",
+    "clustered_t": "clustered t interval",
+    "bca": "bootstrap interval (BCa)",
+    "t": "t interval",
+    "constant": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """A difference with its interval on a line of 100 units with zero in the middle, for an svg."""
+
+    point: float
+    low: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """One metric (or cost, or latency) of a candidate against the baseline. `metric` is the stored result."""
+
+    metric: dict[str, Any]
+    tone: Tone
+    forest: Forest | None
+    test: str
+    wins_share: float
+    ties_share: float
+
+    @property
+    def losses_from(self) -> float:
+        return self.wins_share + self.ties_share
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """A candidate with its verdict (None before the statistics are there)."""
+
+    run: EvalRun
+    verdict: Verdict | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSide:
+    """One run's output of a row as parts, marked where they differ; without any where it has no output."""
+
+    item: EvalItem | None
+    parts: list[Part]
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    row: ComparedRow
+    inputs: list[Named]
+    reference: str
+    baseline: OutputSide
+    candidate: OutputSide
+
+
+def candidate_views(comparison: Comparison, chosen: EvalRun) -> list[CandidateView]:
+    """Each candidate with a sentence on the primary metric."""
+    return [
+        CandidateView(run, _verdict_on(comparison, run), chosen=run == chosen)
+        for run in candidates_of(comparison)
+    ]
+
+
+def chosen_candidate(comparison: Comparison, number: str) -> EvalRun:
+    """The candidate that the address names by its number, else the first."""
+    candidates = candidates_of(comparison)
+    return next((run for run in candidates if str(run.number) == number), candidates[0])
+
+
+def primary_of(comparison: Comparison, candidate: EvalRun) -> dict[str, Any] | None:
+    """The stored result of the metric that decides; None before it is computed, or where none is shared."""
+    entry = result_for(comparison, candidate)
+    metrics = entry["metrics"] if entry else []
+    return next((metric for metric in metrics if metric["primary"]), None)
+
+
+def metric_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
+    """One line a metric, the primary first."""
+    entry = result_for(comparison, candidate)
+    metrics = sorted(entry["metrics"], key=lambda metric: not metric["primary"]) if entry else []
+    return [_line(metric) for metric in metrics]
+
+
+def measured_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
+    """Latency and cost of a call, where both runs know them."""
+    entry = result_for(comparison, candidate) or {}
+    titles = {"latency": "Latency of a call", "cost": "Cost of a call"}
+    return [
+        _line({**entry[name], "title": title, "name": name, "direction": "lower"})
+        for name, title in titles.items()
+        if entry.get(name) and entry[name].get("n")
+    ]
+
+
+def row_view(row: ComparedRow, columns: Sequence[str], *, limit: int | None = TABLE_TEXT) -> RowView:
+    """A row with its inputs as text and the words that differ marked on both sides."""
+    example = row.item.example
+    baseline, candidate = _output(row.baseline), _output(row.candidate)
+    parts = diff_text(baseline[:limit], candidate[:limit]) if baseline and candidate else None
+    return RowView(
+        row=row,
+        inputs=named(example.inputs, columns),
+        reference=readable(example.reference),
+        baseline=_side(row.baseline, baseline, parts, "insert", limit),
+        candidate=_side(row.candidate, candidate, parts, "delete", limit),
+    )
+
+
+def _output(item: EvalItem | None) -> str:
+    return item.output if item is not None and item.status == "completed" else ""
+
+
+def _side(
+    item: EvalItem | None, text: str, parts: list[Part] | None, hidden: str, limit: int | None
+) -> OutputSide:
+    shown = (
+        [Part("equal", text[:limit])] if parts is None else [part for part in parts if part.kind != hidden]
+    )
+    return OutputSide(item, shown if text else [], cut=limit is not None and len(text) > limit)
+
+
+def _verdict_on(comparison: Comparison, candidate: EvalRun) -> Verdict | None:
+    if result_for(comparison, candidate) is None:
+        return None
+    return verdict(
+        primary_of(comparison, candidate), candidate=candidate.name, baseline=comparison.baseline.name
+    )
+
+
+def _line(metric: dict[str, Any]) -> MetricLine:
+    wins, ties, losses = (metric.get(name) or 0 for name in ("wins", "ties", "losses"))
+    total = wins + ties + losses or 1
+    return MetricLine(
+        metric=metric,
+        tone=_tone(metric),
+        forest=_forest(metric),
+        test=_method(metric),
+        wins_share=round(100 * wins / total, 2),
+        ties_share=round(100 * ties / total, 2),
+    )
+
+
+def _tone(metric: dict[str, Any]) -> Tone:
+    """Coloured only where the interval excludes no difference and the corrected test agrees."""
+    low, high, p = metric["ci_low"], metric["ci_high"], metric.get("p_adjusted")
+    if low is None or high is None or low <= 0 <= high or (p is not None and p >= LEVEL):
+        return "open"
+    if metric["direction"] not in ("higher", "lower"):
+        return "open"
+    return "better" if (low > 0) == (metric["direction"] == "higher") else "worse"
+
+
+def _forest(metric: dict[str, Any]) -> Forest | None:
+    low, high, difference = metric["ci_low"], metric["ci_high"], metric["difference"]
+    if low is None or high is None or difference is None:
+        return None
+    reach = max(abs(low), abs(high), abs(difference)) or 1.0
+    place = {name: round(50 + 46 * value / reach, 2) for name, value in (("low", low), ("high", high))}
+    return Forest(
+        point=round(50 + 46 * difference / reach, 2),
+        low=place["low"],
+        width=round(max(place["high"] - place["low"], 0.5), 2),
+    )
+
+
+def _method(metric: dict[str, Any]) -> str:
+    test, interval = metric.get("test") or "", metric.get("interval") or ""
+    parts = [_TESTS.get(test, test.replace("_", " ").capitalize()), _INTERVALS.get(interval, interval)]
+    return "; ".join(part for part in parts if part)

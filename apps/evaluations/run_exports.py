@@ -1,0 +1,86 @@
+"""A run's results as a file: CSV that no spreadsheet runs as formulas, or JSON lines. Streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from apps.core.roles import Role
+from apps.core.spreadsheets import csv_lines
+from apps.core.views import ProjectRequest, project_view
+from apps.datasets.streaming import stream_response
+from apps.evaluations.models import EvalItem, EvalRun
+from apps.evaluations.presentation import readable
+from apps.evaluations.result_selectors import result_rows
+from apps.evaluations.run_forms import ResultFilterForm
+from apps.evaluations.selectors import metric_names, run_get
+
+_MEASURES = ("input_tokens", "output_tokens", "cost_usd", "latency_ms", "time_to_first_token_ms")
+_CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_export(request: ProjectRequest, number: int, format: str) -> HttpResponseBase:
+    """The results that pass the filter of the address, in its order."""
+    run = run_get(project=request.project, number=number)
+    metrics = metric_names(run)
+    chosen = ResultFilterForm(request.GET, metrics=[(name, name) for name in metrics]).chosen()
+    items = result_rows(run, chosen)
+    lines = _csv(run, metrics, items) if format == "csv" else _jsonl(items)
+    return stream_response(request, lines, _CONTENT_TYPES[format], f"run-{run.number}.{format}")
+
+
+def _csv(run: EvalRun, metrics: list[str], items: Iterator[EvalItem]) -> Iterator[str]:
+    columns = run.dataset_version.columns.get("inputs", [])
+    header = [
+        "key",
+        "repetition",
+        *(f"input.{name}" for name in columns),
+        "reference",
+        "status",
+        "output",
+        "error",
+    ]
+    rows = (_csv_row(item, columns, metrics) for item in items)
+    return csv_lines(chain(header, metrics, _MEASURES), rows)
+
+
+def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any]:
+    scores = {score.metric: score.value for score in item.scores.all()}
+    return [
+        item.example_key,
+        item.repetition,
+        *(readable(item.example.inputs.get(name)) for name in columns),
+        readable(item.example.reference),
+        item.status,
+        item.output,
+        item.error,
+        *(scores.get(name) for name in metrics),
+        *(getattr(item, name) for name in _MEASURES),
+    ]
+
+
+def _jsonl(items: Iterator[EvalItem]) -> Iterator[str]:
+    for item in items:
+        row = {
+            "key": item.example_key,
+            "repetition": item.repetition,
+            "inputs": item.example.inputs,
+            "reference": item.example.reference,
+            "metadata": item.example.metadata,
+            "status": item.status,
+            "output": item.output,
+            "error": item.error or None,
+            "scores": [
+                {"metric": score.metric, "source": score.source, "value": score.value, "detail": score.detail}
+                for score in item.scores.all()
+            ],
+            **{name: getattr(item, name) for name in _MEASURES},
+        }
+        yield json.dumps(row, ensure_ascii=False, default=str) + "\n"

@@ -1,0 +1,230 @@
+"""Forms of the run pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from apps.core.forms import ProductForm
+from apps.core.models import Project
+from apps.evaluations.models import EvalRun
+from apps.evaluations.result_selectors import STATUSES, UNSCORED, ResultFilter
+from apps.evaluations.run_choices import RunChoices, RunPreview, run_choices, run_preview, typed_filter
+from apps.evaluations.run_plan import ExampleChoice
+from apps.evaluations.run_requests import run_request
+from apps.evaluations.run_services import MOST_REPETITIONS, RunRequest
+
+ORDERS = (
+    ("position", "Dataset order"),
+    ("-latency", "Slowest first"),
+    ("-cost", "Dearest first"),
+    ("score", "Lowest score first"),
+    ("-score", "Highest score first"),
+)
+
+
+class RunForm(ProductForm):
+    """A new run. The options of its selects depend on the prompt and the dataset chosen so far."""
+
+    prompt = forms.ChoiceField(label="Prompt")
+    prompt_version = forms.TypedChoiceField(
+        label="Prompt version", coerce=int, required=False, empty_value=None
+    )
+    dataset = forms.ChoiceField(label="Dataset")
+    dataset_version = forms.TypedChoiceField(
+        label="Dataset version", coerce=int, required=False, empty_value=None
+    )
+    evaluators = forms.MultipleChoiceField(
+        label="Evaluators", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=200,
+        help_text="Without one, the run is called by its number.",
+    )
+    model = forms.CharField(
+        label="Another model",
+        required=False,
+        max_length=200,
+        help_text="Written provider/model. Empty: the model that the prompt names.",
+    )
+    split = forms.ChoiceField(label="Split", required=False)
+    limit = forms.IntegerField(
+        label="At most",
+        required=False,
+        min_value=1,
+        max_value=10_000_000,
+        help_text="Examples, from the top.",
+    )
+    filter_name = forms.ChoiceField(label="Only where", required=False)
+    filter_value = forms.CharField(label="has the value", required=False, max_length=200)
+    repetitions = forms.IntegerField(
+        label="Repetitions", initial=1, min_value=1, max_value=MOST_REPETITIONS, help_text="Of each example."
+    )
+    max_concurrency = forms.IntegerField(
+        label="Calls at a time",
+        required=False,
+        min_value=1,
+        max_value=512,
+        help_text="Empty: as the provider is set up.",
+    )
+    seed = forms.IntegerField(
+        label="Seed",
+        required=False,
+        min_value=-(2**62),
+        max_value=2**62,
+        help_text="For providers that heed one.",
+    )
+    budget_usd = forms.DecimalField(
+        label="Budget",
+        required=False,
+        min_value=0,
+        max_digits=12,
+        decimal_places=6,
+        help_text="US dollars. The run pauses when it has cost as much.",
+    )
+
+    #: A change of one of these changes what the others offer, or what would be run.
+    REFRESHING = ("prompt", "prompt_version", "dataset", "dataset_version", "split", "limit", "repetitions")
+
+    def __init__(
+        self,
+        *,
+        project: Project,
+        posted: Mapping[str, Any] | None = None,
+        chosen: Mapping[str, Any],
+        refresh_url: str,
+    ) -> None:
+        """`posted` is checked; `chosen` (from the address, or the form so far) only fills the form in."""
+        super().__init__(posted, initial={name: value for name, value in chosen.items() if value})
+        source = posted if posted is not None else chosen
+        names = ("prompt", "prompt_version", "dataset", "dataset_version")
+        self.project = project
+        self.choices: RunChoices = run_choices(
+            project=project, **{name: str(source.get(name) or "") for name in names}
+        )
+        self._offer()
+        for name in self.REFRESHING:
+            self.fields[name].widget.attrs |= {
+                "hx-get": refresh_url,
+                "hx-trigger": "change",
+                "hx-target": "#run-fields",
+                "hx-swap": "outerHTML",
+                "hx-include": "#run-fields",
+            }
+
+    def _offer(self) -> None:
+        choices = self.choices
+        offered: dict[str, list[tuple[str, str]]] = {
+            "prompt": [("", "Choose a prompt"), *choices.prompts],
+            "prompt_version": choices.prompt_versions or [("", "No version yet")],
+            "dataset": [("", "Choose a dataset"), *choices.datasets],
+            "dataset_version": choices.dataset_versions or [("", "No version yet")],
+            "evaluators": choices.evaluators,
+            "split": [("", "All splits"), *((split, split) for split in choices.splits)],
+            "filter_name": [("", "No filter"), *((name, name) for name in choices.metadata)],
+        }
+        for name, options in offered.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = options
+        own = choices.prompt_version.model_name if choices.prompt_version else ""
+        self.fields["model"].widget.attrs |= {"list": "run-models", "placeholder": own or "provider/model"}
+
+    def request(self) -> RunRequest:
+        """What the valid form asks for. Raises InvalidInput at a field whose name is not there any more."""
+        asked = dict(self.cleaned_data)
+        name, value = asked.pop("filter_name"), asked.pop("filter_value")
+        version = self.choices.dataset_version
+        asked["filter"] = typed_filter(version, name, value) if version else {}
+        return run_request(project=self.project, **asked)
+
+    def preview(self) -> RunPreview:
+        """What the form would run as it stands, valid or not."""
+        choice = ExampleChoice(limit=self._count("limit"), split=self._text("split"), filter=self._filter())
+        return run_preview(
+            self.choices,
+            choice=choice,
+            repetitions=self._count("repetitions") or 1,
+            model=self._text("model"),
+        )
+
+    def _filter(self) -> dict[str, Any]:
+        version = self.choices.dataset_version
+        return typed_filter(version, self._text("filter_name"), self._text("filter_value")) if version else {}
+
+    def _text(self, name: str) -> str:
+        return str(self[name].value() or "").replace("\x00", "")[:200]
+
+    def _count(self, name: str) -> int | None:
+        text = self._text(name)
+        return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 2**31 else None
+
+
+class ResultFilterForm(ProductForm):
+    """The filter of a run's results, from the address; what cannot be read is left out."""
+
+    q = forms.CharField(required=False, max_length=200)
+    status = forms.ChoiceField(required=False)
+    metric = forms.ChoiceField(required=False)
+    low = forms.FloatField(required=False)
+    high = forms.FloatField(required=False)
+    missing = forms.BooleanField(required=False)
+    order = forms.ChoiceField(required=False, choices=ORDERS)
+
+    def __init__(self, query: Mapping[str, Any], *, metrics: list[tuple[str, str]]) -> None:
+        super().__init__({**_from_shorthand(str(query.get("score") or "")), **_plain(query)})
+        self.fields["status"].choices = [  # type: ignore[attr-defined]
+            ("", "Any state"),
+            *((status, status.capitalize()) for status in STATUSES),
+            (UNSCORED, "Lacks a score"),
+        ]
+        self.fields["metric"].choices = [("", "Any score"), *metrics]  # type: ignore[attr-defined]
+
+    def chosen(self) -> ResultFilter:
+        self.is_valid()
+        values = {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+        return ResultFilter(**values)
+
+
+class RunFilterForm(ProductForm):
+    """The filter of the list of runs, from the address."""
+
+    q = forms.CharField(required=False, max_length=200)
+    status = forms.ChoiceField(required=False)
+    prompt = forms.ChoiceField(required=False)
+    dataset = forms.ChoiceField(required=False)
+
+    def __init__(
+        self, query: Mapping[str, Any], *, prompts: list[tuple[str, str]], datasets: list[tuple[str, str]]
+    ) -> None:
+        super().__init__(_plain(query))
+        statuses = [(str(status), str(status).capitalize()) for status in EvalRun.Status]
+        for name, first, options in (
+            ("status", "Any state", statuses),
+            ("prompt", "Any prompt", prompts),
+            ("dataset", "Any dataset", datasets),
+        ):
+            self.fields[name].choices = [("", first), *options]  # type: ignore[attr-defined]
+
+    def chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+def _plain(query: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value).replace("\x00", "") for name, value in query.items()}
+
+
+def _from_shorthand(text: str) -> dict[str, str]:
+    """`metric:0`, `metric:0..0.5` or `metric:missing`, as links write a filter by score."""
+    metric, colon, value = text.rpartition(":")
+    if not colon or not metric:
+        return {}
+    if value == "missing":
+        return {"metric": metric, "missing": "on"}
+    low, dots, high = value.partition("..")
+    return {"metric": metric, "low": low, "high": high if dots else low}

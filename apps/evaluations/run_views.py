@@ -1,0 +1,229 @@
+"""Pages of runs: the list, a new one, one with its results as they come."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.core.errors import ProductError
+from apps.core.pages import Page, keyset
+from apps.core.roles import Role
+from apps.core.views import ProjectRequest, project_view
+from apps.datasets.selectors import dataset_list
+from apps.evaluations.models import EvalRun
+from apps.evaluations.presentation import named, plan_facts, readable, result_row
+from apps.evaluations.result_selectors import result_get, result_page
+from apps.evaluations.run_figures import metric_figure
+from apps.evaluations.run_forms import ResultFilterForm, RunFilterForm, RunForm
+from apps.evaluations.run_services import (
+    eval_run_cancel,
+    eval_run_create,
+    eval_run_pause,
+    eval_run_resume,
+    eval_run_retry_failed,
+)
+from apps.evaluations.selectors import (
+    counts_of,
+    headline_metrics,
+    run_get,
+    run_list,
+    run_metrics,
+    run_progress,
+    run_usage,
+    usage_of,
+)
+from apps.prompts.selectors import prompt_list
+from apps.providers.selectors import model_names
+
+PAGE_SIZE = 50
+RUNS_A_PAGE = 25
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_list_page(request: ProjectRequest) -> HttpResponse:
+    form = RunFilterForm(
+        request.GET,
+        prompts=list(prompt_list(project=request.project).order_by("name").values_list("slug", "name")),
+        datasets=list(dataset_list(project=request.project).order_by("name").values_list("slug", "name")),
+    )
+    chosen = form.chosen()
+    page = keyset(run_list(project=request.project, **chosen), request, size=RUNS_A_PAGE)
+    counts, usage, metrics = counts_of(page.rows), usage_of(page.rows), headline_metrics(page.rows)
+    rows = [(run, counts[run.pk], usage[run.pk], metrics.get(run.pk)) for run in page.rows]
+    context = {"form": form, "page": page, "rows": rows, "filtered": bool(chosen), **_rights(request)}
+    return render(request, "evaluations/run_list.html", context)
+
+
+@project_view(Role.EDITOR)
+@require_http_methods(["GET", "HEAD", "POST"])
+def run_create_page(request: ProjectRequest) -> HttpResponse:
+    """The form; an htmx request asks for its fields alone, as they are for what is chosen so far."""
+    form = _run_form(request)
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = eval_run_create(project=request.project, by=request.actor, request=form.request())
+        except ProductError as exc:
+            form.add_product_error(exc)
+        else:
+            return redirect("evaluations:run-detail", request.project.slug, run.number)
+    template = "evaluations/_run_fields.html" if request.htmx else "evaluations/run_create.html"
+    context = {"form": form, "preview": form.preview(), "models": model_names(project=request.project)}
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+def _run_form(request: ProjectRequest) -> RunForm:
+    chosen: dict[str, Any] = {name: request.GET[name] for name in request.GET}
+    chosen["evaluators"] = request.GET.getlist("evaluators")
+    # Links name a version shortly: ?prompt=slug&version=3, ?dataset=slug&dataset_version=2.
+    chosen.setdefault("prompt_version", request.GET.get("version", ""))
+    return RunForm(
+        project=request.project,
+        posted=request.POST if request.method == "POST" else None,
+        chosen=chosen,
+        refresh_url=reverse("evaluations:run-create", args=[request.project.slug]),
+    )
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_detail_page(request: ProjectRequest, number: int) -> HttpResponse:
+    """A run; an htmx request (a filter, another page) asks for its results alone."""
+    run = run_get(project=request.project, number=number)
+    context = _results(request, run)
+    if request.htmx:
+        return render(request, "evaluations/_run_results.html", context)
+    return render(request, "evaluations/run_detail.html", context | _live(request, run))
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_progress_fragment(request: ProjectRequest, number: int) -> HttpResponse:
+    """Where the run is now. Once it has settled, the page is told to fetch its results anew."""
+    return _live_response(request, run_get(project=request.project, number=number))
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_distribution_fragment(request: ProjectRequest, number: int) -> HttpResponse:
+    run = run_get(project=request.project, number=number)
+    figure = metric_figure(run, request.GET.get("metric", ""))
+    return render(request, "evaluations/_run_distribution.html", {"run": run, "figure": figure})
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_result_page(request: ProjectRequest, number: int, item_id: UUID) -> HttpResponse:
+    """Everything about one result: in the drawer for htmx, else a page of its own."""
+    run = run_get(project=request.project, number=number)
+    result = result_get(run, item_id)
+    example = result.item.example
+    context = {
+        "run": run,
+        "result": result,
+        "item": result.item,
+        "inputs": named(example.inputs, run.dataset_version.columns.get("inputs", [])),
+        "metadata": named(example.metadata, run.dataset_version.columns.get("metadata", [])),
+        "reference": readable(example.reference),
+        "titles": {spec["name"]: spec["title"] for spec in run.plan.get("metrics", [])},
+    }
+    template = "evaluations/_run_result.html" if request.htmx else "evaluations/run_result.html"
+    return render(request, template, context)
+
+
+_MOVES = {
+    "pause": (eval_run_pause, "The run is paused. What was answered is kept."),
+    "resume": (eval_run_resume, "The run goes on."),
+    "cancel": (eval_run_cancel, "The run is cancelled. What was answered is kept."),
+    "retry-failed": (eval_run_retry_failed, "What failed is answered again."),
+}
+
+
+@project_view(Role.EDITOR)
+@require_POST
+def run_move(request: ProjectRequest, number: int, verb: str) -> HttpResponse:
+    """Pause, resume, cancel or retry-failed; the answer is the run as it is then."""
+    move, said = _MOVES[verb]
+    move(run=run_get(project=request.project, number=number), by=request.actor)
+    if request.htmx:
+        return _live_response(request, run_get(project=request.project, number=number))
+    messages.success(request, said)
+    return redirect("evaluations:run-detail", request.project.slug, number)
+
+
+def _results(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
+    metrics = run_metrics(run)
+    form = ResultFilterForm(request.GET, metrics=[(metric.name, metric.title) for metric in metrics])
+    chosen = form.chosen()
+    found = result_page(
+        run,
+        chosen,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+        size=PAGE_SIZE,
+    )
+    columns = run.dataset_version.columns.get("inputs", [])
+    return {
+        "run": run,
+        "form": form,
+        "filtered": any(name in request.GET for name in (*form.fields, "score")),
+        "metrics": metrics,
+        "rows": [result_row(item, columns, metrics) for item in found.rows],
+        "page": Page(
+            rows=found.rows,
+            next_url=cursor_url(request, "after", found.next),
+            previous_url=cursor_url(request, "before", found.previous),
+            size=PAGE_SIZE,
+        ),
+        "query": without_cursor(request.GET).urlencode(),
+    }
+
+
+def _live(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
+    counts = counts_of([run])[run.pk]
+    settled = run.is_terminal and run.finalized_at is not None
+    return {
+        "run": run,
+        "counts": counts,
+        "usage": run_usage(run),
+        "progress": run_progress(run, counts),
+        "metrics": run_metrics(run),
+        "plan": plan_facts(run),
+        "took": run.finished_at - run.started_at if run.finished_at and run.started_at else None,
+        "settled": settled,
+        "waiting": not settled and run.status != EvalRun.Status.PAUSED,
+        **_rights(request),
+    }
+
+
+def _live_response(request: ProjectRequest, run: EvalRun) -> HttpResponse:
+    context = _live(request, run)
+    response = render(request, "evaluations/_run_live.html", context)
+    if not context["waiting"]:
+        response["HX-Trigger"] = '{"run-settled": {"target": "#run-results"}}'
+    return response
+
+
+def _rights(request: ProjectRequest) -> dict[str, Any]:
+    return {"may_edit": request.actor.may(Role.EDITOR)}
+
+
+def cursor_url(request: HttpRequest, direction: str, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    query = without_cursor(request.GET)
+    query[direction] = cursor
+    return f"?{query.urlencode()}"
+
+
+def without_cursor(query: QueryDict) -> QueryDict:
+    plain = query.copy()
+    plain.pop("after", None)
+    plain.pop("before", None)
+    return plain

@@ -1,0 +1,283 @@
+"""Reading runs: which there are, how far they are, what they cost, what they measured.
+
+Everything starts from the project, or from a run that was found through it. The rows of a run are read by
+`result_selectors`, comparisons by `comparison_selectors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
+
+from apps.core.models import Project
+from apps.evaluations.errors import RunNotFound
+from apps.evaluations.models import EvalItem, EvalRun, RunMetric
+
+LONGEST_SEARCH = 200
+LARGEST_NUMBER = 2**31 - 1
+#: The rate is that of the last half minute, so that a pause or a slow start does not spoil it for long.
+RATE_WINDOW_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """Items by state. `pending` waits for its answer, `answered` for its scores."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    pending: int = 0
+    answered: int = 0
+
+    @property
+    def done(self) -> int:
+        """Items that are over, however they ended."""
+        return self.completed + self.failed + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class RunUsage:
+    """Tokens, US dollars and milliseconds. `cost_usd` sums what is known; None when nothing is known.
+
+    `cost_unknown` counts answers whose price is unknown: with any of them the cost is a lower bound.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal | None = None
+    cost_unknown: int = 0
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    judge_cost_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is. `rate` is in items per second, `seconds_left` an estimate; None when unknown."""
+
+    done: int
+    failed: int
+    total: int
+    rate: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """One metric over a run. `n` is in examples when final, in items so far when `provisional`."""
+
+    name: str
+    title: str
+    source: str
+    scale: str
+    direction: str
+    unit: str
+    n: int
+    missing: int
+    mean: float | None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    provisional: bool = False
+
+
+def run_list(
+    *, project: Project, q: str = "", status: str = "", prompt: str = "", dataset: str = ""
+) -> QuerySet[EvalRun]:
+    """The project's runs with prompt, dataset and model at hand. `prompt` and `dataset` are slugs;
+    `q` finds text in the names of the run, its prompt, its dataset and its model, or the run's number."""
+    runs = _runs_of(project)
+    if status:
+        runs = runs.filter(status=status)
+    if prompt:
+        runs = runs.filter(prompt_version__prompt__slug=_clean(prompt))
+    if dataset:
+        runs = runs.filter(dataset_version__dataset__slug=_clean(dataset))
+    words = _clean(q).strip()
+    if words:
+        named = (
+            Q(name__icontains=words)
+            | Q(model_name__icontains=words)
+            | Q(prompt_version__prompt__name__icontains=words)
+            | Q(dataset_version__dataset__name__icontains=words)
+        )
+        number = words.lstrip("#")
+        if number.isascii() and number.isdigit() and int(number) <= LARGEST_NUMBER:
+            named |= Q(number=int(number))
+        runs = runs.filter(named)
+    return runs
+
+
+def run_get(*, project: Project, id: UUID | None = None, number: int | None = None) -> EvalRun:
+    """A run by its id or by its number in the project. Raises RunNotFound."""
+    runs = _runs_of(project)
+    found = None
+    if id is not None:
+        found = runs.filter(pk=id).first()
+    elif number is not None and 0 < number <= LARGEST_NUMBER:
+        found = runs.filter(number=number).first()
+    if found is None:
+        raise RunNotFound(f"There is no run {f'#{number}' if id is None else id} in {project.name}.")
+    return found
+
+
+def counts_of(runs: Sequence[EvalRun]) -> dict[UUID, RunCounts]:
+    """Run id → counts, for each of `runs`, in one query."""
+    found: dict[UUID, dict[str, int]] = {run.pk: {} for run in runs}
+    rows = EvalItem.objects.filter(run__in=list(found)).order_by().values_list("run", "status")
+    for run_id, status, amount in rows.annotate(amount=Count("pk")):
+        found[run_id][status] = amount
+    return {run.pk: RunCounts(total=run.total, **found[run.pk]) for run in runs}
+
+
+def usage_of(runs: Sequence[EvalRun]) -> dict[UUID, RunUsage]:
+    """Run id → tokens and cost, for each of `runs`, in one query and without latency."""
+    unknown = Q(cost_usd=None, status__in=("answered", "completed"))
+    rows = (
+        EvalItem.objects.filter(run__in=[run.pk for run in runs])
+        .order_by()
+        .values("run")
+        .annotate(
+            input=Sum("input_tokens"),
+            output=Sum("output_tokens"),
+            cost=Sum("cost_usd"),
+            unknown=Count("pk", filter=unknown),
+        )
+    )
+    found = {row["run"]: row for row in rows}
+    return {run.pk: _usage(found.get(run.pk, {})) for run in runs}
+
+
+def run_usage(run: EvalRun) -> RunUsage:
+    """Tokens, cost, and the median and 95th percentile of latency, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT sum(input_tokens), sum(output_tokens), sum(cost_usd),
+                   count(*) FILTER (WHERE cost_usd IS NULL AND status IN ('answered', 'completed')),
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms),
+                   percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms)
+            FROM evaluations_evalitem WHERE run_id = %s
+            """,
+            [run.pk],
+        )
+        names = ("input", "output", "cost", "unknown", "p50", "p95")
+        return _usage(dict(zip(names, cursor.fetchone() or (), strict=False)))
+
+
+def run_progress(run: EvalRun, counts: RunCounts) -> RunProgress:
+    """How far, how fast over the last half minute, how long still. One query; none for a run that ended."""
+    if run.is_terminal or run.started_at is None:
+        return RunProgress(counts.done, counts.failed, counts.total, None, None)
+    now = timezone.now()
+    window = min(RATE_WINDOW_S, max(1.0, (now - run.started_at).total_seconds()))
+    recent = run.items.filter(answered_at__gt=now - timedelta(seconds=window)).count()
+    rate = recent / window if recent else None
+    left = (counts.total - counts.done) / rate if rate and run.status == EvalRun.Status.RUNNING else None
+    return RunProgress(counts.done, counts.failed, counts.total, rate, left)
+
+
+def run_metrics(run: EvalRun) -> list[MetricSummary]:
+    """What the run measured: its summaries once it is finalised, else the means so far, without interval."""
+    return _final_metrics(run) if run.finalized_at is not None else _metrics_so_far(run)
+
+
+def headline_metrics(runs: Sequence[EvalRun]) -> dict[UUID, MetricSummary]:
+    """Run id → the first metric of its summary, for those of `runs` that have one, in one query."""
+    plans = {run.pk: _titles(run) for run in runs}
+    rows = RunMetric.objects.filter(run__in=list(plans)).order_by("run_id", "id").distinct("run_id")
+    return {row.run_id: _final(row, plans[row.run_id]) for row in rows}
+
+
+def metric_names(run: EvalRun) -> list[str]:
+    """The names of the run's metrics: planned ones in order, then those of posted scores."""
+    return list(dict.fromkeys([*_titles(run), *(metric.name for metric in run_metrics(run))]))
+
+
+def _runs_of(project: Project) -> QuerySet[EvalRun]:
+    return EvalRun.objects.filter(project=project).select_related(
+        "project", "prompt_version__prompt", "dataset_version__dataset", "model__provider"
+    )
+
+
+def _usage(row: dict[str, Any]) -> RunUsage:
+    return RunUsage(
+        input_tokens=row.get("input") or 0,
+        output_tokens=row.get("output") or 0,
+        cost_usd=row.get("cost"),
+        cost_unknown=row.get("unknown") or 0,
+        latency_p50_ms=row.get("p50"),
+        latency_p95_ms=row.get("p95"),
+    )
+
+
+def _titles(run: EvalRun) -> dict[str, str]:
+    return {spec["name"]: spec["title"] for spec in run.plan.get("metrics", [])}
+
+
+def _final_metrics(run: EvalRun) -> list[MetricSummary]:
+    titles = _titles(run)
+    return [_final(row, titles) for row in run.metrics.order_by("id")]
+
+
+def _final(row: RunMetric, titles: dict[str, str]) -> MetricSummary:
+    return MetricSummary(
+        name=row.name,
+        title=titles.get(row.name, row.name),
+        source=row.source,
+        scale=row.scale,
+        direction=row.direction,
+        unit=row.unit,
+        n=row.n,
+        missing=row.missing,
+        mean=row.mean,
+        ci_low=row.ci_low,
+        ci_high=row.ci_high,
+    )
+
+
+def _metrics_so_far(run: EvalRun) -> list[MetricSummary]:
+    specs = {spec["name"]: spec for spec in run.plan.get("metrics", [])}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT score.metric, score.source, count(score.value), count(*) - count(score.value),
+                   avg(score.value)
+            FROM evaluations_itemscore AS score JOIN evaluations_evalitem AS item ON item.id = score.item_id
+            WHERE item.run_id = %s GROUP BY score.metric, score.source
+            """,
+            [run.pk],
+        )
+        rows = {(metric, source): rest for metric, source, *rest in cursor.fetchall()}
+    planned = {(name, "evaluator"): (0, 0, None) for name in specs}
+    return [
+        _so_far(name, source, specs.get(name, {}), rows.get((name, source), nothing))
+        for (name, source), nothing in (planned | rows).items()
+    ]
+
+
+def _so_far(name: str, source: str, spec: dict[str, Any], row: Any) -> MetricSummary:
+    return MetricSummary(
+        name=name,
+        title=spec.get("title", name),
+        source=source,
+        scale=spec.get("scale", "continuous"),
+        direction=spec.get("direction") or "",
+        unit=spec.get("unit", ""),
+        n=row[0],
+        missing=row[1],
+        mean=row[2],
+        provisional=True,
+    )
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "")[:LONGEST_SEARCH]

@@ -1,0 +1,53 @@
+"""How figures of runs and comparisons read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from apps.core import figures
+
+register = template.Library()
+
+_WORDS = {
+    "rate_limited": "Too many requests",
+    "overloaded": "The provider is overloaded",
+    "timeout": "No answer in time",
+    "connection": "The provider cannot be reached",
+    "authentication": "The key is refused",
+    "unknown_model": "Unknown model",
+    "context_length": "Too long for the model",
+    "content_filter": "Stopped by the provider's content filter",
+    "bad_request": "The provider refused the request",
+    "quota": "Out of quota",
+    "bad_response": "The answer could not be read",
+    "render": "The prompt could not be rendered",
+    "internal": "Internal error",
+    "recorded": "Recorded error",
+    "stop": "the model had finished",
+    "length": "the limit of tokens was reached",
+    "tool_calls": "the model called a tool",
+}
+
+
+@register.filter
+def ms(value: Any) -> str:
+    """Milliseconds in the unit that suits: 812 ms, 4.2 s."""
+    return figures.MISSING if value is None else figures.duration(float(value) / 1000)
+
+
+@register.filter
+def words(value: str) -> str:
+    """A kind of error or a finish reason, as a provider writes it, in words."""
+    return _WORDS.get(value, value.replace("_", " "))
+
+
+@register.filter
+def p_value(value: float | None) -> str:
+    """A probability with two figures: 0.031; under one in a thousand "< 0.001"."""
+    if value is None:
+        return figures.MISSING
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
