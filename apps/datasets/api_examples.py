@@ -42,7 +42,7 @@ CONFLICT = {409: ProblemSerializer}
 
 
 class ExamplePagination(KeysetPagination):
-    ordering = ("position", "id")
+    ordering = ("position", "id")  # type: ignore[assignment]  # as CursorPagination takes it
 
 
 class ExampleListView(ProjectAPIView):

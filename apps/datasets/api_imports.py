@@ -130,7 +130,7 @@ def _repeated(request: Request, dataset: Dataset) -> DatasetImport | None:
 
 def _asked_for(request: Request, *, raw: bool) -> tuple[Mapping | None, dict[str, Any]]:
     """The mapping and the options, from the query string of a raw body or the fields of a form."""
-    given = request.query_params if raw else request.data
+    given: Any = request.query_params if raw else request.data
     options = ImportOptionsSerializer(data={name: given[name] for name in given if name != "file"})
     options.is_valid(raise_exception=True)
     if raw:
@@ -201,7 +201,7 @@ class DatasetImportDetailView(ProjectAPIView):
 
 
 class RejectionPagination(KeysetPagination):
-    ordering = ("line", "id")
+    ordering = ("line", "id")  # type: ignore[assignment]  # as CursorPagination takes it
 
 
 class ImportRejectionListView(ProjectAPIView):

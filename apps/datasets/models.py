@@ -10,6 +10,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from apps.core.models import AuthoredModel, ProjectRow, UuidModel, new_id
 
@@ -26,7 +27,7 @@ class Dataset(ProjectRow, AuthoredModel):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("project", "slug"), name="one_dataset_per_slug"),
-            models.UniqueConstraint("project", models.functions.Lower("name"), name="one_dataset_per_name"),
+            models.UniqueConstraint("project", Lower("name"), name="one_dataset_per_name"),
         )
 
     def __str__(self) -> str:
@@ -153,7 +154,8 @@ class DatasetImport(ProjectRow, AuthoredModel):
     mapping = models.JSONField(default=dict)
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.MERGE)
     note = models.TextField(blank=True, default="", max_length=2000)
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    # Null, not empty, where there is none: it is unique.
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
 
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -204,6 +206,9 @@ class ImportRejection(models.Model):
     class Meta:
         indexes = (models.Index(fields=("batch", "line", "id"), name="rejection_by_line"),)
 
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.error}"
+
 
 class StagedExample(models.Model):
     """Rows gathered before they are published in one go. Unlogged: a crash of the database empties it,
@@ -228,3 +233,6 @@ class StagedExample(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=("batch", "key", "line"), name="staged_by_key"),)
+
+    def __str__(self) -> str:
+        return self.key

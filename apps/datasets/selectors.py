@@ -30,7 +30,9 @@ LONGEST_SEARCH = 200
 
 
 def dataset_list(*, project: Project, archived: bool = False, q: str = "") -> QuerySet[Dataset]:
-    """The project's datasets; of the newest version, each has `latest_number`, `example_count`, `changed_at`."""
+    """The project's datasets, each with what is shown of its newest version:
+    `latest_number`, `example_count`, `changed_at`.
+    """
     newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
     datasets = Dataset.objects.filter(project=project, archived_at__isnull=not archived)
     if q:

@@ -255,7 +255,7 @@ class ImportSerializer(serializers.ModelSerializer[DatasetImport]):
         shown = job.rejections.order_by("line", "id").values("line", "error")[
             : self.context.get("shown", 1000)
         ]
-        return list(shown)
+        return [dict(row) for row in shown]
 
     def get_url(self, job: DatasetImport) -> str:
         return f"/api/v1/datasets/{job.dataset.slug}/imports/{job.pk}/"

@@ -36,6 +36,7 @@ def frame(request: ProjectRequest, dataset: Dataset, tab: str) -> dict[str, Any]
         "dataset": dataset,
         "tab": tab,
         "draft_size": draft_size(dataset),
+        "is_editor": request.actor.may(Role.EDITOR),
         "can_edit": request.actor.may(Role.EDITOR) and dataset.archived_at is None,
     }
 

@@ -142,8 +142,7 @@ def _edit_form(request: ProjectRequest, dataset: Dataset, state: ExampleState) -
 
 def _resumed(form: ExampleForm, state: ExampleState) -> ExampleForm:
     """The same form with what was typed, that starts from the newest state: saving it again is a choice."""
-    form.data = form.data.copy()  # type: ignore[union-attr]  # a QueryDict
-    form.data["seen"] = state.revision
+    form.data = {**form.data.dict(), "seen": state.revision}  # type: ignore[attr-defined]  # a QueryDict
     return form
 
 

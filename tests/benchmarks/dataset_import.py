@@ -1,4 +1,6 @@
-"""How long 100,000 rows (100 MB) take to import, and how much memory: `python -m tests.benchmarks.dataset_import`.
+"""How long 100,000 rows (100 MB) take to import, and how much memory.
+
+Run it with `python -m tests.benchmarks.dataset_import [csv] [jsonl] [parquet]`.
 
 Runs against the database of the settings, in a process of its own for each format, in a project of its own
 that it leaves behind archived. The goal: under 60 s on two cores, with less than 200 MB above idle.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from apps.datasets.importers.rows import (
@@ -100,7 +100,7 @@ class PhysicalLines:
 
 
 def read_csv(path: Path, source: Source) -> Rows:
-    """Rows with text values. Rows that are too long, or have more or fewer cells than the header, are rejected."""
+    """Rows with text values. Rows that are too long, or do not fit the header, are rejected."""
     columns: list[str] = []
     skip = 0
     for _ in range(_MOST_RESTARTS):
@@ -157,7 +157,9 @@ def distinct_names(header: list[str]) -> list[str]:
     return names
 
 
-def _records(lines: PhysicalLines, source: Source, columns: list[str]) -> Iterator[Row | Rejection]:
+def _records(
+    lines: PhysicalLines, source: Source, columns: list[str]
+) -> Generator[Row | Rejection, None, int | None]:
     """Yields rows; returns the line after which to begin again, None when the file is done."""
     reader = csv.reader(lines, delimiter=source.delimiter)
     while True:

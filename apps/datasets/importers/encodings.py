@@ -96,7 +96,7 @@ def _wrong_encoding(path: Path, encoding: str, offset: int) -> SourceError:
     with path.open("rb") as file:
         byte = file.seek(offset) is not None and file.read(1)
     guesses = guess_encodings(path, offset, besides=encoding)
-    shown = f" (byte 0x{byte[0]:02x})" if byte else ""
+    shown = f" (0x{byte[0]:02x})" if byte else ""
     offer = (
         f" It may be {' or '.join(ENCODINGS[name] for name in guesses)}: choose the encoding."
         if guesses
@@ -122,7 +122,16 @@ def guess_encodings(path: Path, offset: int, *, besides: str) -> list[str]:
         name for name in ENCODINGS if name not in (besides, "utf-16", "utf-16-le", "utf-16-be", "cp437")
     ]
     found = from_bytes(sample, cp_isolation=[codecs.lookup(name).name for name in candidates])
-    names = [offered for match in list(found)[:3] for offered in [_offered(match.encoding)] if offered]
+    # Of equally likely ones, the more common comes first: ENCODINGS is in that order.
+    order = list(ENCODINGS)
+    likeliest = sorted(
+        (
+            (round(match.chaos, 2), order.index(name), name)
+            for match in found
+            if (name := _offered(match.encoding))
+        )
+    )
+    names = [name for _, _, name in likeliest]
     western = "cp1252"
     if not names and besides != western:
         names = [western]

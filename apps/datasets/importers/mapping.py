@@ -108,9 +108,7 @@ def guess_mapping(columns: list[str], rows: list[Row]) -> Mapping:
         metadata = [name for name in columns if name == "metadata"]
         return Mapping(["inputs"], "reference" if "reference" in columns else "", metadata, key, split)
     rest = [name for name in columns if name not in (key, split, reference)]
-    metadata = [
-        name for name in rest if name.strip().lower() in _METADATA_NAMES or name.startswith("metadata.")
-    ]
+    metadata = [name for name in rest if _is_metadata(name, reference)]
     inputs = [name for name in rest if name not in metadata]
     if not inputs and reference:
         inputs, reference = [reference], ""
@@ -118,7 +116,7 @@ def guess_mapping(columns: list[str], rows: list[Row]) -> Mapping:
         inputs, metadata = (metadata or [name for name in (key, split) if name])[:1], metadata[1:]
         key, split = ("", split) if inputs == [key] else (key, "" if inputs == [split] else split)
     return Mapping(
-        inputs, reference, metadata, key, split, [n for n in rest + [reference] if n and _is_json(n, rows)]
+        inputs, reference, metadata, key, split, [n for n in [*rest, reference] if n and _is_json(n, rows)]
     )
 
 

@@ -143,7 +143,7 @@ def draft_publish(*, dataset: Dataset, by: Actor, note: str = "") -> DatasetVers
         conflicts = find_conflicts(dataset, changes)
         if conflicts:
             raise DraftConflict(
-                f"{len(conflicts)} of {len(changes)} edited examples were changed by somebody else meanwhile. "
+                f"{len(conflicts)} of {len(changes)} edited examples were changed by somebody else since. "
                 "Nothing was published. Look at each in the draft, and keep yours or theirs.",
                 keys=[conflict.change.key for conflict in conflicts][:100],
             )

@@ -129,7 +129,7 @@ def _reject_repeats(job: DatasetImport, *, named: bool) -> int:
     """Of rows with the same key the first stays; returns how many were rejected."""
     with connection.cursor() as cursor:
         cursor.execute(_REJECT_REPEATS, {"batch": job.pk, "fence": job.fence, "named": named})
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _analyze() -> None:

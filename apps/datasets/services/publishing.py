@@ -1,4 +1,4 @@
-"""Staged rows become a version: in one transaction, under the dataset's row lock; what stays is not copied."""
+"""Staged rows become a version, in one transaction under the dataset's row lock, and nothing is copied."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ POSITION_STEP = 1 << 20
 
 _COPY = """
 COPY datasets_stagedexample (
-    batch, fence, line, removed, example_id, key, inputs, reference, metadata, split, content_hash, search_text
+    batch, fence, line, removed, example_id, key,
+    inputs, reference, metadata, split, content_hash, search_text
 )
 FROM STDIN
 """
@@ -51,7 +52,8 @@ WHERE e.dataset_id = %(dataset)s AND e.valid_to IS NULL
 # replacement it comes right after the example that precedes it in the file.
 _INSERT = """
 INSERT INTO datasets_example (
-    id, created_at, dataset_id, key, valid_from, position, inputs, reference, metadata, split, content_hash, search
+    id, created_at, dataset_id, key, valid_from, position,
+    inputs, reference, metadata, split, content_hash, search
 )
 SELECT example_id, now(), %(dataset)s, key, %(number)s,
        coalesce(
@@ -70,7 +72,8 @@ FROM (
                count(coalesce(c.position, o.position)) OVER (ORDER BY s.line) AS old_before
         FROM datasets_stagedexample s
         LEFT JOIN datasets_example c ON c.dataset_id = %(dataset)s AND c.key = s.key AND c.valid_to IS NULL
-        LEFT JOIN datasets_example o ON o.dataset_id = %(dataset)s AND o.key = s.key AND o.valid_to = %(number)s
+        LEFT JOIN datasets_example o
+            ON o.dataset_id = %(dataset)s AND o.key = s.key AND o.valid_to = %(number)s
         WHERE s.batch = %(batch)s AND NOT s.removed
     ) g
 ) placed
