@@ -91,7 +91,7 @@ class EditProviderForm(ProviderForm):
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         kept = ProviderSettings.of(provider)
         initial = {name: getattr(kept, name) for name in kept.__slots__}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": initial})
         if provider.kind != OPENAI:
             for name in ("base_url", "api_key", "remove_key"):
                 del self.fields[name]
@@ -132,7 +132,7 @@ class PriceForm(ProductForm):
 
     def __init__(self, *args: Any, model: Model, **kwargs: Any) -> None:
         initial = {"input_price": model.input_price, "output_price": model.output_price}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": initial})
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -87,7 +87,9 @@ class PriceSerializer(serializers.Serializer[Any]):
 
     input_price = serializers.DecimalField(14, 6, allow_null=True, help_text=_PER_MILLION)
     output_price = serializers.DecimalField(14, 6, allow_null=True, help_text=_PER_MILLION)
-    source = serializers.ChoiceField(choices=("override", "list", "free", "unknown"))
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=("override", "list", "free", "unknown")
+    )
 
 
 class ModelSerializer(serializers.ModelSerializer[Model]):

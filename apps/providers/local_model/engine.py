@@ -80,11 +80,11 @@ class LocalEngine:
 
         started = time.perf_counter()
         folder = model_folder(self._models_dir).path
-        transformers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         on_gpu = torch.cuda.is_available()
         dtype = torch.bfloat16 if on_gpu else torch.float32
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
         self._model = model.to("cuda" if on_gpu else "cpu").eval()
         self._tokenizer = tokenizer
         self._reader = RequestReader(tokenizer, model_name=MODEL_NAME, context_window=CONTEXT_WINDOW)
@@ -175,7 +175,7 @@ class LocalEngine:
             cancelled=cancelled,
             on_text=on_text,
         )
-        config = GenerationConfig(
+        config = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=False,
             max_new_tokens=max(row.max_new for row in batch),
             pad_token_id=pad,

@@ -124,7 +124,7 @@ def _convert(source: Path, draft: Path) -> None:
         str(source.parent), gguf_file=source.name, dtype=torch.float32
     )
     # The weights are unpacked by now; what is left of the quantiser only forbids saving.
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     if model.config.eos_token_id != tokenizer.eos_token_id:

@@ -11,9 +11,7 @@ import pytest
 from apps.providers.adapters.openai import OpenAIAdapter
 from apps.providers.connection import OPENAI, ProviderConnection
 from apps.providers.protocol import CompletionRequest, CompletionResponse, Message, Parameters, ProviderError
-from tests.loopback_provider import API_KEY, LoopbackProvider, loopback_provider
-
-__all__ = ["loopback_provider"]
+from tests.loopback_provider import API_KEY, LoopbackProvider
 
 
 def chat(
