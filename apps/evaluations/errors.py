@@ -8,6 +8,11 @@ class RunNotFound(NotFound):
     title = "There is no such run"
 
 
+class ResultNotFound(NotFound):
+    code = "result_not_found"
+    title = "There is no such result"
+
+
 class ComparisonNotFound(NotFound):
     code = "comparison_not_found"
     title = "There is no such comparison"
