@@ -18,3 +18,8 @@ urlpatterns = [
     path(f"{PROJECT}datasets/", include("apps.datasets.urls")),
     path(PROJECT, include("apps.evaluations.urls")),
 ]
+
+handler400 = "apps.core.failures.bad_request"
+handler403 = "apps.core.failures.permission_denied"
+handler404 = "apps.core.failures.not_found"
+handler500 = "apps.core.failures.server_error"

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.core.errors import InvalidInput, ProductError
-from apps.core.problems import PROBLEM_TYPE
+from apps.core.failures import is_rest
 from apps.core.selectors import anybody
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-_API = "/api/"
 
 
 class ProductErrorMiddleware:
@@ -36,7 +35,7 @@ class ProductErrorMiddleware:
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
-    if request.path_info.startswith(_API):
+    if is_rest(request):
         problem = {
             "type": "about:blank",
             "title": error.title,
@@ -68,7 +67,7 @@ class FirstStartMiddleware:
         match = request.resolver_match
         if self._somebody or match is None or match.view_name in self._OPEN_TO_NOBODY:
             return None
-        if request.path_info.startswith(_API) or self._anybody(request):
+        if is_rest(request) or self._anybody(request):
             return None
         return redirect("core:not-set-up")
 

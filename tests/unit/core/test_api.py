@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
@@ -79,11 +79,18 @@ class Keys(ProjectViewSet):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("a defect")
+
+
 urlpatterns = [
     path("api/v1/things/", Things.as_view()),
     path("api/v1/keys/", Keys.as_view({"get": "list"})),
+    path("api/v1/broken/", broken),
     path("", include("apps.core.urls")),
 ]
+handler404 = "apps.core.failures.not_found"
+handler500 = "apps.core.failures.server_error"
 THINGS = "/api/v1/things/"
 Clients = Callable[[Role], APIClient]
 
@@ -216,6 +223,15 @@ def test_another_media_type_is_answered_415(api_client: Clients) -> None:
 
 def test_nothing_there_is_answered_404(api_client: Clients) -> None:
     problem_of(api_client(Role.VIEWER).get(THINGS + "?missing"), 404)
+
+
+def test_an_address_that_no_view_has_is_answered_404_in_json(project: Project) -> None:
+    problem_of(APIClient().get("/api/v1/nothing/at/all/"), 404)
+
+
+def test_a_defect_is_answered_500_in_json_and_tells_nothing(project: Project) -> None:
+    body = problem_of(APIClient(raise_request_exception=False).get("/api/v1/broken/"), 500)
+    assert "a defect" not in str(body)
 
 
 def test_nul_in_a_query_is_answered_400(api_client: Clients) -> None:
