@@ -32,8 +32,9 @@ class LinesField(forms.CharField):
 
 
 class ObjectField(forms.CharField):
-    """A JSON object, typed as text."""
+    """A JSON object, typed as text; an empty object is a value too."""
 
+    empty_values = (None, "")
     widget = forms.Textarea({"rows": 14, "data-controller": "editor", "data-editor-language-value": "json"})
 
     def to_python(self, value: Any) -> Any:

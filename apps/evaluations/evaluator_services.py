@@ -30,7 +30,7 @@ def evaluator_create(
     Raises UnknownKind, InvalidConfig, InvalidInput, and EvaluatorNameTaken.
     """
     name, of = _clean_name(name), evaluator_kind(kind)
-    settings = checked_config(of, config or {})
+    settings = checked_config(of, {} if config is None else config)
     with _name_once(name), transaction.atomic():
         evaluator = Evaluator.objects.create(
             project=project,
