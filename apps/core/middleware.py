@@ -36,14 +36,7 @@ class ProductErrorMiddleware:
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
     if is_rest(request):
-        problem = {
-            "type": "about:blank",
-            "title": error.title,
-            "status": error.status,
-            "detail": error.detail,
-        }
-        body = problem | {"code": error.code}
-        return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE)
+        return problem_response(error.status, error.detail, error.code, error.title)
     template = "components/_toast.html" if getattr(request, "htmx", False) else "errors/product_error.html"
     context = {"error": error, "title": error.title, "detail": error.detail, "level": "danger"}
     return render(request, template, context, status=error.status)
