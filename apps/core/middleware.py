@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.core.errors import InvalidInput, ProductError
-from apps.core.failures import is_rest
+from apps.core.failures import is_rest, problem_response
 from apps.core.selectors import anybody
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
