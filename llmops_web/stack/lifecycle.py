@@ -19,7 +19,7 @@ from llmops_web.stack.processes import end_leftovers
 from llmops_web.stack.programs import write_programs
 from llmops_web.stack.shape import StackShape
 from llmops_web.stack.supervisor_config import supervisor_config, supervisor_environment
-from llmops_web.stack.waiting import wait_until
+from llmops_web.stack.waiting import last_words, wait_until
 
 
 class RunningStack:
@@ -77,6 +77,13 @@ class RunningStack:
     def start_programs(self) -> None:
         self._start_stage(1)
         self._start_stage(2)
+
+    def require_all_up(self) -> None:
+        """Raises ProgramFailed, with its last words, when a program did not stay up after several tries."""
+        for name, state in self.control.states().items():
+            if state.state == "FATAL":
+                log = self.shape.paths.logs / f"{name}.log"
+                raise ProgramFailed(f"Starting {name}", last_words(log))
 
     def run_command(self, *arguments: str, echo_as: str) -> None:
         """Run a management command to its end, its lines on our console. Raises ProgramFailed."""

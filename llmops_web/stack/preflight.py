@@ -33,13 +33,13 @@ def check_path(folder: Path) -> None:
 
 def check_address(host: str, port: int) -> None:
     """Bind and let go: the web server binds a moment later."""
+    if not 0 < port < 65_536:
+        raise AddressUnavailable(host, port, "a port is a number from 1 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OverflowError as error:
-        raise AddressUnavailable(host, port, "a port is a number from 1 to 65535") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(host, port) from error

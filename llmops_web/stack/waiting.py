@@ -22,11 +22,11 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while not condition():
         if not alive():
-            raise ProgramFailed(f"Starting {what[0].lower()}{what[1:]}", _last_words(log))
+            raise ProgramFailed(f"Starting {what[0].lower()}{what[1:]}", last_words(log))
         if time.monotonic() > deadline:
             raise NotReadyInTime(what, seconds, f"See {log}" if log else "")
         time.sleep(every)
 
 
-def _last_words(log: Path | None) -> str:
+def last_words(log: Path | None) -> str:
     return log.read_text(errors="replace")[-2000:] if log and log.is_file() else ""

@@ -63,6 +63,7 @@ class Command(BaseCommand):
         missing = ["web"]
 
         def ready() -> bool:
+            stack.require_all_up()
             missing[:] = what_does_not_answer() if web_answers(settings.HOST, settings.PORT) else ["web"]
             return not missing
 
