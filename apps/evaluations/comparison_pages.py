@@ -39,11 +39,14 @@ _INTERVALS = {
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """A difference with its interval on a line of 100 units with zero in the middle, for an svg."""
+    """A difference with its interval on a line of 100 units with zero in the middle, for an svg.
 
-    point: float
+    `left` is where the mark of the difference itself begins, two units wide.
+    """
+
+    left: float
     low: float
-    width: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ class MetricLine:
     wins_share: float
     ties_share: float
 
+    losses_share: float
+
     @property
     def losses_from(self) -> float:
-        return self.wins_share + self.ties_share
+        return round(self.wins_share + self.ties_share, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ def _line(metric: dict[str, Any]) -> MetricLine:
         test=_method(metric),
         wins_share=round(100 * wins / total, 2),
         ties_share=round(100 * ties / total, 2),
+        losses_share=round(100 * losses / total, 2),
     )
 
 
@@ -191,12 +197,8 @@ def _forest(metric: dict[str, Any]) -> Forest | None:
     if low is None or high is None or difference is None:
         return None
     reach = max(abs(low), abs(high), abs(difference)) or 1.0
-    place = {name: round(50 + 46 * value / reach, 2) for name, value in (("low", low), ("high", high))}
-    return Forest(
-        point=round(50 + 46 * difference / reach, 2),
-        low=place["low"],
-        width=round(max(place["high"] - place["low"], 0.5), 2),
-    )
+    left, right, middle = (round(50 + 46 * value / reach, 2) for value in (low, high, difference))
+    return Forest(left=round(middle - 1, 2), low=left, high=max(right, round(left + 0.5, 2)))
 
 
 def _method(metric: dict[str, Any]) -> str:

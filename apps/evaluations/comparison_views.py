@@ -192,6 +192,7 @@ def _rows(request: ProjectRequest, comparison: Comparison, candidate: EvalRun) -
     return {
         "comparison": comparison,
         "candidate": candidate,
+        "page_url": reverse("evaluations:comparison-detail", args=[request.project.slug, comparison.number]),
         "primary": primary_of(comparison, candidate),
         "form": form,
         "show": query.show,

@@ -38,6 +38,18 @@ def ms(value: Any) -> str:
 
 
 @register.filter
+def ms_signed(value: Any) -> str:
+    """A difference of milliseconds with its sign: +812 ms, −4.2 s."""
+    return f"+{ms(value)}" if value is not None and float(value) > 0 else ms(value)
+
+
+@register.filter
+def money_signed(value: Any) -> str:
+    """A difference of US dollars with its sign: +$0.0021."""
+    return f"+{figures.money(value)}" if value is not None and float(value) > 0 else figures.money(value)
+
+
+@register.filter
 def words(value: str) -> str:
     """A kind of error or a finish reason, as a provider writes it, in words."""
     return _WORDS.get(value, value.replace("_", " "))
