@@ -167,35 +167,46 @@ def _replaced(before: str, after: str) -> list[Part]:
 
 
 def _diff_messages(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[MessageDiff]:
-    """Equal messages are matched; what lies between is paired in order, and the rest was added or removed."""
+    """Equal messages are matched; what lies between them was changed, added or removed."""
     keys_old = [json.dumps(message, sort_keys=True) for message in old]
     keys_new = [json.dumps(message, sort_keys=True) for message in new]
     result: list[MessageDiff] = []
     allowance = Allowance()
     for tag, i, j, k, m in SequenceMatcher(None, keys_old, keys_new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            result += [_pair(old, new, i + n, k + n, allowance) for n in range(j - i)]
+        else:
+            result += _diff_between(old, new, (i, j), (k, m), allowance)
+    return result
+
+
+def _diff_between(
+    old: list[dict[str, Any]],
+    new: list[dict[str, Any]],
+    old_span: tuple[int, int],
+    new_span: tuple[int, int],
+    allowance: Allowance,
+) -> list[MessageDiff]:
+    """Messages of which none stayed the same: those of one role are paired, then what is left in order."""
+    result: list[MessageDiff] = []
+    old_roles = [message["role"] for message in old[slice(*old_span)]]
+    new_roles = [message["role"] for message in new[slice(*new_span)]]
+    for _, a, b, c, d in SequenceMatcher(None, old_roles, new_roles, autojunk=False).get_opcodes():
+        i, j, k, m = a + old_span[0], b + old_span[0], c + new_span[0], d + new_span[0]
         pairs = min(j - i, m - k)
-        for offset in range(pairs):
-            result.append(_pair(old, new, i + offset, k + offset, tag == "equal", allowance))
-        for index in range(i + pairs, j):
-            result.append(_single(old[index], index + 1, None))
-        for index in range(k + pairs, m):
-            result.append(_single(new[index], None, index + 1))
+        result += [_pair(old, new, i + n, k + n, allowance) for n in range(pairs)]
+        result += [_single(old[index], index + 1, None) for index in range(i + pairs, j)]
+        result += [_single(new[index], None, index + 1) for index in range(k + pairs, m)]
     return result
 
 
 def _pair(
-    old: list[dict[str, Any]], new: list[dict[str, Any]], i: int, k: int, equal: bool, allowance: Allowance
+    old: list[dict[str, Any]], new: list[dict[str, Any]], i: int, k: int, allowance: Allowance
 ) -> MessageDiff:
-    before, after = message_text(old[i]), message_text(new[k])
-    old_role = old[i]["role"] if old[i]["role"] != new[k]["role"] else None
-    return MessageDiff(
-        "equal" if equal else "changed",
-        new[k]["role"],
-        old_role,
-        i + 1,
-        k + 1,
-        diff_text(before, after, allowance),
-    )
+    role, old_role = new[k]["role"], old[i]["role"]
+    kind: MessageKind = "equal" if old[i] == new[k] else "changed"
+    parts = diff_text(message_text(old[i]), message_text(new[k]), allowance)
+    return MessageDiff(kind, role, old_role if old_role != role else None, i + 1, k + 1, parts)
 
 
 def _single(message: dict[str, Any], old_number: int | None, new_number: int | None) -> MessageDiff:

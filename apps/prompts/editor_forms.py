@@ -105,7 +105,7 @@ class VersionForm(ProductForm):
         required=False,
         strip=False,
         widget=forms.Textarea({"rows": 2}),
-        help_text="One a line; the answer ends before the first that comes up.",
+        help_text="One a line; the answer ends before the first that comes up. \\n stands for a line break.",
     )
     extra = forms.CharField(
         label="Other parameters",
@@ -154,7 +154,7 @@ class VersionForm(ProductForm):
             return cls(models=models)
         initial = {name: version.parameters.get(name) for name in ("model", *NUMBERS)}
         initial |= {
-            "stop": "\n".join(version.parameters.get("stop", [])),
+            "stop": "\n".join(map(escaped, version.parameters.get("stop", []))),
             "extra": _pretty(version.parameters.get("extra")),
             "tools": _pretty(version.tools),
             "response_schema": _pretty(version.response_schema),
@@ -166,8 +166,8 @@ class VersionForm(ProductForm):
         """parameters, tools and response_schema as raw JSON; texts that are no JSON are told in `errors`."""
         cleaned = self.cleaned_data
         parameters = {name: cleaned.get(name) for name in ("model", *NUMBERS)}
-        parameters["stop"] = [line for line in cleaned.get("stop", "").split("\n") if line.strip("\r")]
-        parameters["stop"] = [line.rstrip("\r") for line in parameters["stop"]]
+        lines = cleaned.get("stop", "").replace("\r\n", "\n").split("\n")
+        parameters["stop"] = [unescaped(line) for line in lines if line]
         parameters["extra"] = _json(cleaned.get("extra", ""), "parameters.extra", errors)
         return {
             "parameters": parameters,
@@ -215,6 +215,20 @@ class Editor:
                 self.form.add_error(name, shown)
             else:
                 self.errors += [text if name == "messages" else f"{place}: {text}" for text in texts]
+
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def escaped(text: str) -> str:
+    """`text` on one line: line breaks and tabs as \\n, \\r and \\t, a backslash as two."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def unescaped(line: str) -> str:
+    """What `escaped` was given; a backslash before anything else stays as it is."""
+    back = {written: character for character, written in _ESCAPES.items()}
+    return re.sub(r"\\[\\nrt]", lambda match: back[match[0]], line)
 
 
 def _rest(place: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,13 @@ class VariableField:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the messages make of the values: the rendered messages, or why there are none."""
+    """What the messages make of the values: the rendered messages, or why there are none.
+
+    `unused` are values for names that the messages do not use now; they are kept in case the name comes back.
+    """
 
     fields: list[VariableField]
+    unused: list[VariableField] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -49,20 +53,21 @@ def preview_of(*, messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str
     except RenderError as error:
         return Preview(_fields_from_what_compiles(messages, texts), errors=[f"{error}."])
     fields = [VariableField(variable, texts.get(variable.name, "")) for variable in variables]
+    unused = _leftovers(texts, {variable.name for variable in variables})
     missing = [f.variable.name for f in fields if not f.text and not f.variable.optional]
     if missing:
-        return Preview(fields, missing=missing)
+        return Preview(fields, unused, missing=missing)
     inputs = {f.variable.name: value_of(f.text) for f in fields if f.text}
     try:
-        return Preview(fields, messages=render_messages(checked, inputs))
+        return Preview(fields, unused, messages=render_messages(checked, inputs))
     except RenderError as error:
-        return Preview(fields, errors=[f"{error}."])
+        return Preview(fields, unused, errors=[f"{error}."])
 
 
 def _fields_from_what_compiles(
     messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
 ) -> list[VariableField]:
-    """The variables of those messages that are valid, so that typing in one does not empty the form."""
+    """The variables of those messages that are valid, and what was typed for others while they were."""
     found: dict[str, Variable] = {}
     for message in messages:
         try:
@@ -70,7 +75,16 @@ def _fields_from_what_compiles(
             found |= {variable.name: variable for variable in variables_of(valid)}
         except (MessageError, RenderError):
             continue
-    return [VariableField(variable, texts.get(name, "")) for name, variable in found.items()]
+    fields = [VariableField(variable, texts.get(name, "")) for name, variable in found.items()]
+    return fields + _leftovers(texts, found.keys())
+
+
+def _leftovers(texts: Mapping[str, str], used: Container[str]) -> list[VariableField]:
+    return [
+        VariableField(Variable(name), text)
+        for name, text in texts.items()
+        if text and name not in used and name.isidentifier()
+    ]
 
 
 def value_of(text: str) -> Any:

@@ -107,7 +107,7 @@ def test_a_prompt_is_written_and_saved_with_plain_forms(client_as: SignedIn, pro
                 "messages-1-name": "history",
                 "temperature": "0",
                 "max_tokens": "64",
-                "stop": "END\r\n###",
+                "stop": "END\r\n\\n\\n###\r\n",
                 "extra": '{"top_k": 3}',
                 "tools": '[{"type": "function", "function": {"name": "look_up"}}]',
                 "commit_message": "the first",
@@ -125,9 +125,10 @@ def test_a_prompt_is_written_and_saved_with_plain_forms(client_as: SignedIn, pro
     assert version.parameters == {
         "temperature": 0,
         "max_tokens": 64,
-        "stop": ["END", "###"],
+        "stop": ["END", "\n\n###"],
         "extra": {"top_k": 3},
     }
+    assert "END\n\\n\\n###</textarea>" in client.get(made.url).content.decode()
     assert version.tools[0]["function"]["name"] == "look_up"
     assert version.author_label.endswith("@example.com")
 
@@ -224,6 +225,8 @@ def test_the_preview_asks_for_values_then_shows_the_messages(
     broken = preview(("system", "{{ kept }}"), ("user", "a\n{{ b"), kept="typed value")
     assert "Message 2, line 2" in broken
     assert "typed value" in broken
+    for text in ("{{ gone", "no variables now"):
+        assert "typed value" in preview(("user", text), gone="typed value")
     failed = preview(("user", "{{ n.x }}"), n='{"y": 1}')
     assert "Message 1, line 1: there is no “x” in this object" in failed
 

@@ -100,6 +100,15 @@ def test_messages_are_matched_and_parameters_compared() -> None:
     assert diff_versions(new, new).is_empty
 
 
+def test_between_unlike_messages_those_of_one_role_are_compared() -> None:
+    old = content(("user", "Correct: {{ a }}"))
+    new = content(("system", "Be brief."), ("user", "Correct well: {{ a }}"))
+    assert [(m.kind, m.role) for m in diff_versions(old, new).messages] == [
+        ("added", "system"),
+        ("changed", "user"),
+    ]
+
+
 def test_a_changed_role_is_shown() -> None:
     (message,) = diff_versions(content(("system", "Text")), content(("user", "Text"))).messages
     assert (message.kind, message.old_role, message.role) == ("changed", "system", "user")

@@ -40,7 +40,8 @@ def rendered(template: str, **inputs: Any) -> str:
         ),
         ("{% for x in xs if x > 1 %}{{ x }}{% else %}none{% endfor %}", {"xs": [1]}, "none"),
         (
-            "{% for n in t recursive %}{{ n.v }}{% if n.c is defined %}({{ loop(n.c) }}){% endif %}{% endfor %}",
+            "{% for n in t recursive %}{{ n.v }}{% if n.c is defined %}({{ loop(n.c) }}){% endif %}"
+            "{% endfor %}",
             {"t": [{"v": 1, "c": [{"v": 2}]}]},
             "1(2)",
         ),
