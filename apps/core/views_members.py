@@ -60,7 +60,10 @@ def member_role(request: ProjectRequest, member_id: UUID) -> HttpResponse:
     if not form.is_valid():
         raise InvalidInput("Choose one of the roles that you may give.")
     role = form.cleaned_data["role"]
-    member_role_change(project=request.project, by=request.actor, user=member.user, role=role)
+    try:
+        member_role_change(project=request.project, by=request.actor, user=member.user, role=role)
+    except ProductError as exc:
+        return _members_page(request, error=exc, status=exc.status)
     messages.success(request, f"{member.user.email} is {role.label} now.")
     return redirect("core:members", request.project.slug)
 
@@ -69,7 +72,10 @@ def member_role(request: ProjectRequest, member_id: UUID) -> HttpResponse:
 @require_POST
 def member_removal(request: ProjectRequest, member_id: UUID) -> HttpResponse:
     member = member_get(project=request.project, member_id=member_id)
-    member_remove(project=request.project, by=request.actor, user=member.user)
+    try:
+        member_remove(project=request.project, by=request.actor, user=member.user)
+    except ProductError as exc:
+        return _members_page(request, error=exc, status=exc.status)
     messages.success(request, f"{member.user.email} is not a member of {request.project} any more.")
     if member.user == request.user and not request.user.is_superuser:
         return redirect("core:home")
@@ -99,10 +105,16 @@ def _members_page(
     *,
     form: InviteForm | None = None,
     link: dict[str, str] | None = None,
+    error: ProductError | None = None,
     status: int = 200,
 ) -> HttpResponse:
     highest, rows = _highest(request), list(members_of(request.project))
-    context: dict[str, Any] = {"members": rows, "link": link, "is_admin": highest >= Role.ADMIN}
+    context: dict[str, Any] = {
+        "members": rows,
+        "link": link,
+        "error": error,
+        "is_admin": highest >= Role.ADMIN,
+    }
     if context["is_admin"]:
         context |= {
             "form": form or InviteForm(highest=highest),
