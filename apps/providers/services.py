@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.crypto import decrypt, encrypt
-from apps.core.errors import InvalidInput, NameTaken
+from apps.core.errors import Conflict, InvalidInput, NameTaken
 from apps.core.models import Project
 from apps.core.slugs import clean_slug, unique_slug
 from apps.providers.adapters import fake
@@ -128,9 +128,14 @@ def provider_credential_set(*, project: Project, by: Actor, provider: Provider, 
 
 
 def provider_archive(*, project: Project, by: Actor, provider: Provider) -> Provider:
-    """Take a provider out of use. Its name is free again; runs that used it keep their proof."""
+    """Take a provider out of use. Its name is free again; runs that used it keep their proof.
+
+    Raises ProviderArchived when it is already, Conflict for the provider that every project has.
+    """
     with transaction.atomic():
         row = _locked(project, provider)
+        if row.kind == LOCAL and row.slug == LOCAL_SLUG:
+            raise Conflict("The embedded model belongs to every project, so its provider cannot be archived.")
         row.archived_at = timezone.now()
         row.credential = ""
         row.save(update_fields=["archived_at", "credential"])

@@ -9,7 +9,7 @@ import pytest
 
 from apps.core.actor import Actor
 from apps.core.crypto import decrypt, rotate_key_ring
-from apps.core.errors import InvalidInput, NameTaken, ProductError
+from apps.core.errors import Conflict, InvalidInput, NameTaken, ProductError
 from apps.core.models import AuditEvent, Project
 from apps.providers.connection import FAKE, LOCAL, OPENAI
 from apps.providers.errors import BaseUrlRefused, ProviderArchived, ProviderNotFound, UnknownModel
@@ -144,6 +144,11 @@ def test_archiving_forgets_the_key_and_ends_all_changes(project: Project, actor:
         provider_credential_set(project=project, by=actor, provider=provider, api_key="x")
     with pytest.raises(UnknownModel, match="archived"):
         model_resolve(project=project, name="vllm/any")
+
+
+def test_the_embedded_provider_stays(project: Project, actor: Actor) -> None:
+    with pytest.raises(Conflict, match="belongs to every project"):
+        provider_archive(project=project, by=actor, provider=local_provider_ensure(project=project, by=actor))
 
 
 def test_a_model_is_found_by_its_full_name_which_may_hold_slashes(project: Project, actor: Actor) -> None:
