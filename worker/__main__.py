@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from django.conf import settings
 
 from llmops_web.celery import app

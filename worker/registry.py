@@ -25,7 +25,7 @@ def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
 app.conf.task_routes = (route,)
 
 
-def task(name: str, *, queue: str) -> Callable[[Work], Task]:
+def task(name: str, *, queue: str) -> Callable[[Work], Task[Any, Any]]:
     """Register a Celery task, e.g. `@task("worker.datasets.run_import", queue="default")`.
 
     Raises ValueError for a queue that no worker serves, a name outside `worker.`, or a name already taken.
@@ -35,11 +35,11 @@ def task(name: str, *, queue: str) -> Callable[[Work], Task]:
     if not name.startswith("worker."):
         raise ValueError(f"Task {name!r}: a task's name begins with 'worker.'.")
 
-    def register(work: Work) -> Task:
+    def register(work: Work) -> Task[Any, Any]:
         if name in QUEUE_OF:
             raise ValueError(f"Two tasks are named {name!r}.")
         QUEUE_OF[name] = queue
-        registered: Task = app.task(name=name)(work)
+        registered: Task[Any, Any] = app.task(name=name)(work)
         return registered
 
     return register

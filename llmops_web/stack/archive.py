@@ -60,7 +60,7 @@ class ArchiveWriter:
         member = tarfile.TarInfo(name)
         member.size, member.mode, member.mtime = size, 0o600, int(datetime.now(UTC).timestamp())
         counted = _Hashing(source)
-        self._archive.addfile(member, counted)  # type: ignore[arg-type]
+        self._archive.addfile(member, counted)
         self._checksums[name] = counted.hexdigest()
 
 

@@ -9,13 +9,14 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from llmops_web.stack.accounts import Account, anyone_may_read, postgres_account
+from llmops_web.stack.child import die_with_parent
 from llmops_web.stack.errors import ProgramFailed
 from llmops_web.stack.paths import SHARED_STATE, StackPaths
 from llmops_web.stack.waiting import wait_until
@@ -156,14 +157,10 @@ class EmbeddedPostgres:
             text=True,
             check=False,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
-            **self.run_as(),
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
+            extra_groups=[] if self.account else None,
         )
-
-    def run_as(self) -> dict[str, object]:
-        """Arguments of subprocess that drop to the account."""
-        if self.account is None:
-            return {}
-        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
 
     def answers(self) -> bool:
         asked = subprocess.run(
@@ -184,7 +181,7 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     @contextmanager
-    def running(self, *, log: Path, before_exec: object = None) -> Iterator[EmbeddedPostgres]:
+    def running(self, *, log: Path) -> Iterator[EmbeddedPostgres]:
         """Run the server for the length of the block, then stop it."""
         self.prepare()
         with log.open("ab") as output:
@@ -195,7 +192,10 @@ class EmbeddedPostgres:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                **self.run_as(),
+                user=self.account.uid if self.account else None,
+                group=self.account.gid if self.account else None,
+                extra_groups=[] if self.account else None,
+                preexec_fn=partial(die_with_parent, signal.SIGINT, os.getpid()),
             )
         try:
             wait_until(
@@ -209,10 +209,6 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
-
-
-def with_settings(server: EmbeddedPostgres, settings: Mapping[str, str]) -> EmbeddedPostgres:
-    return replace(server, settings={**server.settings, **settings})
 
 
 def installed_binaries() -> Path:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from llmops_web.stack.child import die_with_parent
 from llmops_web.stack.errors import ProgramFailed
 from llmops_web.stack.paths import StackPaths
 from llmops_web.stack.waiting import wait_until
@@ -80,6 +83,7 @@ class EmbeddedValkey:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
             )
         try:
             wait_until(

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+import worker.tasks.sweep  # noqa: F401  registers its task
 from worker import registry, sweeping
 
 
