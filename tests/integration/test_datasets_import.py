@@ -387,6 +387,41 @@ def test_two_imports_at_once_both_succeed_one_after_the_other(settings: Any, tmp
     assert len(set(keys(version_get(dataset=dataset)))) == 401
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_long_publication_holds_up_nobody_else(
+    settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    dataset = make_dataset(make_project())
+    publishing, go_on = threading.Event(), threading.Event()
+    publish = imports_module.publish_staged
+
+    def slowly(**arguments: Any) -> Any:
+        publishing.set()
+        go_on.wait(30)
+        return publish(**arguments)
+
+    def run() -> None:
+        import_rows(dataset, rows(("a", "1")), mapping=KEYED)
+        connection.close()
+
+    monkeypatch.setattr(imports_module, "publish_staged", slowly)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert publishing.wait(30)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '3s'")
+        upload(dataset, "q\nx\n", "other.csv")
+        make_dataset(dataset.project, "Another")
+    finally:
+        go_on.set()
+        thread.join(30)
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+    assert version_get(dataset=dataset).number == 1
+
+
 def test_lease_lost_is_not_a_product_error() -> None:
     """It must never reach a person: whoever lost the lease just stops."""
     assert not hasattr(LeaseLost("x"), "detail")

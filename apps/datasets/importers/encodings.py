@@ -125,11 +125,9 @@ def guess_encodings(path: Path, offset: int, *, besides: str) -> list[str]:
     # Of equally likely ones, the more common comes first: ENCODINGS is in that order.
     order = list(ENCODINGS)
     likeliest = sorted(
-        (
-            (round(match.chaos, 2), order.index(name), name)
-            for match in found
-            if (name := _offered(match.encoding))
-        )
+        (round(match.chaos, 2), order.index(name), name)
+        for match in found
+        if (name := _offered(match.encoding))
     )
     names = [name for _, _, name in likeliest]
     western = "cp1252"

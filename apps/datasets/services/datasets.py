@@ -48,7 +48,11 @@ def dataset_update(
 ) -> Dataset:
     """Rename or describe; the slug stays. Raises NameTaken, InvalidInput."""
     with transaction.atomic():
-        locked = Dataset.objects.select_for_update().select_related("project").get(pk=dataset.pk)
+        locked = (
+            Dataset.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=dataset.pk)
+        )
         before = {"name": locked.name, "description": locked.description}
         locked.name = locked.name if name is None else _clean_name(name)
         locked.description = locked.description if description is None else description.strip()
@@ -67,7 +71,11 @@ def dataset_update(
 def dataset_archive(*, dataset: Dataset, by: Actor, archived: bool = True) -> Dataset:
     """Take a dataset out of the lists, or bring it back. Runs that used it keep it."""
     with transaction.atomic():
-        locked = Dataset.objects.select_for_update().select_related("project").get(pk=dataset.pk)
+        locked = (
+            Dataset.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=dataset.pk)
+        )
         if (locked.archived_at is not None) == archived:
             return locked
         locked.archived_at = timezone.now() if archived else None

@@ -177,7 +177,7 @@ def draft_publish(*, dataset: Dataset, by: Actor, note: str = "") -> DatasetVers
 
 def _locked_draft(dataset: Dataset) -> DatasetDraft:
     """The draft, made if need be, under the dataset's row lock: one writer at a time."""
-    locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    locked = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     if locked.archived_at is not None:
         raise DatasetArchived(f"The dataset {locked.name} is archived. Restore it first.")
     draft, _ = DatasetDraft.objects.get_or_create(dataset=locked)

@@ -51,7 +51,7 @@ def hold(job: DatasetImport, *, lease: timedelta = LEASE, **progress: int | bool
 
 def lock_ours(job: DatasetImport) -> DatasetImport:
     """The import's row, locked until the transaction ends. Raises LeaseLost."""
-    locked = DatasetImport.objects.select_for_update().get(pk=job.pk)
+    locked = DatasetImport.objects.select_for_update(no_key=True).get(pk=job.pk)
     if locked.fence != job.fence or locked.status != Status.RUNNING:
         raise LeaseLost(str(job.pk))
     return locked

@@ -142,7 +142,7 @@ def import_start(
 def import_refuse(*, job: DatasetImport, reason: str) -> None:
     """End an upload that cannot be imported as it was asked for, and say why in the list of imports."""
     with transaction.atomic():
-        locked = DatasetImport.objects.select_for_update().get(pk=job.pk)
+        locked = DatasetImport.objects.select_for_update(no_key=True).get(pk=job.pk)
         if locked.status != Status.UPLOADED:
             return
         _finish(locked, Status.FAILED, reason)
@@ -188,7 +188,11 @@ def _publish(job: DatasetImport, columns: dict[str, Any]) -> None:
     hold(job, lease=LEASE_TO_PUBLISH, publishing=True)
     by = _author(job)
     with transaction.atomic():
-        dataset = Dataset.objects.select_for_update().select_related("project").get(pk=job.dataset_id)
+        dataset = (
+            Dataset.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=job.dataset_id)
+        )
         locked = lock_ours(job)
         _refuse_archived(dataset)
         _check_whole(job)
@@ -254,7 +258,7 @@ def _clean_up(job: DatasetImport) -> None:
 def import_cancel(*, job: DatasetImport, by: Actor) -> DatasetImport:
     """Stop an import; the dataset stays as it was. Raises ImportFinished."""
     with transaction.atomic():
-        locked = DatasetImport.objects.select_for_update().get(pk=job.pk)
+        locked = DatasetImport.objects.select_for_update(no_key=True).get(pk=job.pk)
         if locked.status not in (Status.UPLOADED, Status.PENDING, Status.RUNNING):
             raise ImportFinished(f"The import of {locked.filename} is {locked.status} already.")
         _finish(locked, Status.CANCELLED)
