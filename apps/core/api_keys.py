@@ -36,8 +36,10 @@ def api_key_create(
     *, project: Project, by: Actor, name: str, role: Role, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """Make a key; returns its row and the key itself, which is kept nowhere."""
-    if by.role is not None and role > by.role:
-        raise Refused(f"You cannot make a key with the role {role.label}: yours is {by.role.label}.")
+    if not by.may(role):
+        own = by.role.label if by.role else "none"
+        raise Refused(f"You cannot make a key with the role {role.label}: yours is {own}.")
+    name = name.replace("\x00", "")
     if not name.strip():
         raise InvalidInput(
             "Give the key a name that says who will use it.", fields={"name": ["Give a name."]}
