@@ -109,7 +109,7 @@ class EvaluatorForm(SettingsForm):
 
     name = forms.CharField(
         max_length=MAX_NAME,
-        help_text="Its scores appear under the name in addresses made from this, which never changes.",
+        help_text="It can change later. Scores are kept under a short name that is made from it once.",
     )
     based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
 

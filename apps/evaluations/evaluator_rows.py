@@ -47,4 +47,8 @@ def _range(metric: MetricSpec) -> str:
         return SCALE_WORDS["binary"]
     if metric.low is None or metric.high is None:
         return f"{SCALE_WORDS[metric.scale]} {metric.unit}".strip()
-    return f"{metric.low:g} to {metric.high:g} {metric.unit}".strip()
+    return f"{_bound(metric.low)} to {_bound(metric.high)} {metric.unit}".strip()
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
