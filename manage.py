@@ -5,7 +5,9 @@ import os
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("llmops-web: Python %d.%d is too old: llmops-web needs Python 3.11 or newer." % sys.version_info[:2])
+    sys.exit(
+        "llmops-web: Python %d.%d is too old: llmops-web needs Python 3.11 or newer." % sys.version_info[:2]
+    )
 
 
 def main() -> None:
