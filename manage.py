@@ -4,10 +4,8 @@
 import os
 import sys
 
-if sys.version_info < (3, 11):
-    sys.exit(
-        "llmops-web: Python %d.%d is too old: llmops-web needs Python 3.11 or newer." % sys.version_info[:2]
-    )
+if sys.version_info < (3, 11):  # noqa: UP036  an older one must still be able to read this far
+    sys.exit("llmops-web: this Python is too old: llmops-web needs Python 3.11 or newer.")
 
 
 def main() -> None:
