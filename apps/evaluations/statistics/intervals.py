@@ -39,7 +39,7 @@ def mean_interval(
 ) -> MeanInterval:
     """The mean of `values` with a two-sided interval; values that are not finite are left out.
 
-    Binary values (0 and 1): Wilson's score interval (Wilson 1927, JASA 22:209, without continuity
+    Binary values (all of them 0 or 1): Wilson's score interval (Wilson 1927, JASA 22:209, without continuity
     correction). Others: Student's t. `clusters` gives the unit each value belongs to (same length); where
     units repeat, the variance is that between units' means, and Wilson takes the effective sample size this
     leaves (Korn & Graubard 1998, Survey Methodology 24:193).
@@ -55,7 +55,7 @@ def mean_interval(
     units = array if labels is None else _unit_means(array, labels)
     repeated = units.size < array.size
     mean = float(units.mean())
-    if binary:
+    if binary and bool(((array == 0) | (array == 1)).all()):
         size = _effective_size(units, array.size) if repeated else float(array.size)
         low, high = wilson_interval(mean, size, confidence=confidence)
         return MeanInterval(

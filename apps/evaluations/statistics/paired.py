@@ -21,8 +21,6 @@ Direction = Literal["higher", "lower"]
 Scores = Mapping[str, float | Sequence[float]]
 """A run's values of one metric by example: one, or one for each repetition. A missing example is left out."""
 
-NOTHING = MeanInterval(0, 0, None, None, None, "")
-
 
 @dataclass(frozen=True, slots=True)
 class PairedResult:
@@ -85,13 +83,13 @@ def paired_comparison(
     """
     import numpy as np
 
-    base, cand = _example_means(baseline), _example_means(candidate)
+    base, cand = _finite(baseline), _finite(candidate)
     planned = set(examples) if examples is not None else base.keys() | cand.keys()
     keys = sorted(base.keys() & cand.keys() & planned)
-    x = np.array([base[key] for key in keys], dtype=float)
-    y = np.array([cand[key] for key in keys], dtype=float)
+    x = np.array([_mean(base[key]) for key in keys], dtype=float)
+    y = np.array([_mean(cand[key]) for key in keys], dtype=float)
     differences = _without_rounding(y - x, x, y)
-    repeated = _is_repeated(baseline, keys) or _is_repeated(candidate, keys)
+    repeated = any(len(base[key]) > 1 or len(cand[key]) > 1 for key in keys)
     groups = None if clusters is None else [clusters.get(key, ("alone", key)) for key in keys]
     verdict = judge(
         x, y, differences, scale=scale, repeated=repeated, groups=groups, seed=seed, resamples=resamples
@@ -103,8 +101,8 @@ def paired_comparison(
         missing=len(planned) - len(keys),
         missing_in_baseline=len(planned - base.keys()),
         missing_in_candidate=len(planned - cand.keys()),
-        baseline=_marginal(baseline, keys, scale),
-        candidate=_marginal(candidate, keys, scale),
+        baseline=_marginal(base, keys, scale),
+        candidate=_marginal(cand, keys, scale),
         difference=float(differences.mean()) if keys else None,
         standard_error=standard_error(differences) if len(keys) > 1 else None,
         ci_low=verdict.result.low,
@@ -123,36 +121,31 @@ def paired_comparison(
     )
 
 
-def _example_means(scores: Scores) -> dict[str, float]:
-    """Each example's mean over its finite values; an example without one is missing."""
-    means: dict[str, float] = {}
+def _finite(scores: Scores) -> dict[str, list[float]]:
+    """Each example's finite values; an example without one is missing."""
+    kept: dict[str, list[float]] = {}
     for key, values in scores.items():
-        finite = [
-            float(v) for v in ([values] if isinstance(values, int | float) else values) if math.isfinite(v)
-        ]
+        finite = [values] if type(values) is float else _as_list(values)
+        finite = [value for value in finite if math.isfinite(value)]
         if finite:
-            means[key] = finite[0] if len(finite) == 1 else math.fsum(finite) / len(finite)
-    return means
+            kept[key] = finite
+    return kept
 
 
-def _marginal(scores: Scores, keys: list[str], scale: Scale) -> MeanInterval:
+def _as_list(values: float | Sequence[float]) -> list[float]:
+    return [float(values)] if isinstance(values, int | float) else [float(value) for value in values]
+
+
+def _mean(values: list[float]) -> float:
+    return values[0] if len(values) == 1 else math.fsum(values) / len(values)
+
+
+def _marginal(scores: dict[str, list[float]], keys: list[str], scale: Scale) -> MeanInterval:
     """The mean of one side over the paired examples, with its own interval."""
-    if not keys:
-        return NOTHING
-    values: list[float] = []
-    labels: list[str] = []
-    for key in keys:
-        entry = scores[key]
-        own = [entry] if isinstance(entry, int | float) else list(entry)
-        values += own
-        labels += [key] * len(own)
-    return mean_interval(
-        values, binary=scale == "binary", clusters=labels if len(labels) > len(keys) else None
-    )
-
-
-def _is_repeated(scores: Scores, keys: list[str]) -> bool:
-    return any(not isinstance(entry := scores[key], int | float) and len(entry) > 1 for key in keys)
+    values = [value for key in keys for value in scores[key]]
+    repeated = len(values) > len(keys)
+    labels = [key for key in keys for _ in scores[key]] if repeated else None
+    return mean_interval(values, binary=scale == "binary", clusters=labels)
 
 
 def _without_rounding(differences: Floats, x: Floats, y: Floats) -> Floats:

@@ -175,6 +175,12 @@ def test_means_of_few_values(values, binary, mean, has_interval):
     assert bool(interval.method) == has_interval
 
 
+def test_values_called_binary_that_are_not_have_a_plain_interval():
+    interval = mean_interval([0.0, 1.0, 7.0], binary=True)
+    assert interval.method == "t"
+    assert interval.low < interval.mean < interval.high
+
+
 def test_a_mean_of_perfect_repeated_answers_is_not_certain():
     interval = mean_interval([1.0] * 30, binary=True, clusters=[i // 3 for i in range(30)])
     assert (interval.mean, interval.clusters) == (1.0, 10)
