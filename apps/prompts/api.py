@@ -11,6 +11,7 @@ from rest_framework.serializers import Serializer
 
 from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectViewSet, idempotent
 from apps.core.errors import InvalidInput
+from apps.core.problems import PROBLEM_TYPE
 from apps.core.roles import Role
 from apps.prompts import label_services, selectors, serializers, services
 from apps.prompts.errors import VersionNotFound
@@ -68,7 +69,12 @@ class PromptViewSet(_PromptPartViewSet):
         operation_id="prompts_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=serializers.PromptCreateSerializer,
-        responses={201: serializers.PromptSerializer, 400: _BAD, 403: _REFUSED, 409: _CONFLICT},
+        responses={
+            201: serializers.PromptSerializer,
+            (400, PROBLEM_TYPE): _BAD,
+            (403, PROBLEM_TYPE): _REFUSED,
+            (409, PROBLEM_TYPE): _CONFLICT,
+        },
     )
     @idempotent
     def create(self, request: Request) -> Response:
@@ -79,7 +85,7 @@ class PromptViewSet(_PromptPartViewSet):
     @extend_schema(
         operation_id="prompts_retrieve",
         parameters=[_SLUG],
-        responses={200: serializers.PromptSerializer, 404: _MISSING},
+        responses={200: serializers.PromptSerializer, (404, PROBLEM_TYPE): _MISSING},
     )
     def retrieve(self, request: Request, slug: str) -> Response:
         return Response(self._shown(slug))
@@ -88,7 +94,12 @@ class PromptViewSet(_PromptPartViewSet):
         operation_id="prompts_update",
         parameters=[_SLUG],
         request=serializers.PromptChangeSerializer,
-        responses={200: serializers.PromptSerializer, 400: _BAD, 403: _REFUSED, 404: _MISSING},
+        responses={
+            200: serializers.PromptSerializer,
+            (400, PROBLEM_TYPE): _BAD,
+            (403, PROBLEM_TYPE): _REFUSED,
+            (404, PROBLEM_TYPE): _MISSING,
+        },
     )
     def partial_update(self, request: Request, slug: str) -> Response:
         prompt = self.prompt()
@@ -107,7 +118,7 @@ class PromptVersionViewSet(_PromptPartViewSet):
     @extend_schema(
         operation_id="prompt_versions_list",
         parameters=[_SLUG],
-        responses={200: serializers.VersionSerializer(many=True), 404: _MISSING},
+        responses={200: serializers.VersionSerializer(many=True), (404, PROBLEM_TYPE): _MISSING},
     )
     def list(self, request: Request, slug: str) -> Response:
         versions = self.prompt().versions.select_related("parent").prefetch_related("labels")
@@ -119,10 +130,10 @@ class PromptVersionViewSet(_PromptPartViewSet):
         request=serializers.VersionCreateSerializer,
         responses={
             201: serializers.VersionSerializer,
-            400: _BAD,
-            403: _REFUSED,
-            404: _MISSING,
-            409: OpenApiResponse(
+            (400, PROBLEM_TYPE): _BAD,
+            (403, PROBLEM_TYPE): _REFUSED,
+            (404, PROBLEM_TYPE): _MISSING,
+            (409, PROBLEM_TYPE): OpenApiResponse(
                 ProblemSerializer,
                 "`stale_parent`: someone saved a newer version than `parent`; `ours` and `theirs` hold both. "
                 "`nothing_changed`: the newest version has this content. `prompt_archived`.",
@@ -146,7 +157,7 @@ class PromptVersionViewSet(_PromptPartViewSet):
                 "version", str, OpenApiParameter.PATH, description="A number, a label, or latest."
             ),
         ],
-        responses={200: serializers.VersionSerializer, 404: _MISSING},
+        responses={200: serializers.VersionSerializer, (404, PROBLEM_TYPE): _MISSING},
     )
     def retrieve(self, request: Request, slug: str, version: str) -> Response:
         found = selectors.version_get(prompt=self.prompt(), version=version)
@@ -169,7 +180,7 @@ class PromptLabelViewSet(_PromptPartViewSet):
     @extend_schema(
         operation_id="prompt_labels_list",
         parameters=[_SLUG],
-        responses={200: serializers.LabelSerializer(many=True), 404: _MISSING},
+        responses={200: serializers.LabelSerializer(many=True), (404, PROBLEM_TYPE): _MISSING},
     )
     def list(self, request: Request, slug: str) -> Response:
         return self.page(selectors.label_list(prompt=self.prompt()), serializers.LabelSerializer)
@@ -180,10 +191,12 @@ class PromptLabelViewSet(_PromptPartViewSet):
         request=serializers.LabelSetSerializer,
         responses={
             200: serializers.LabelSerializer,
-            400: _BAD,
-            403: OpenApiResponse(ProblemSerializer, "The role is too low, or the label is protected."),
-            404: _MISSING,
-            409: _CONFLICT,
+            (400, PROBLEM_TYPE): _BAD,
+            (403, PROBLEM_TYPE): OpenApiResponse(
+                ProblemSerializer, "The role is too low, or the label is protected."
+            ),
+            (404, PROBLEM_TYPE): _MISSING,
+            (409, PROBLEM_TYPE): _CONFLICT,
         },
     )
     @idempotent
@@ -199,7 +212,7 @@ class PromptLabelViewSet(_PromptPartViewSet):
     @extend_schema(
         operation_id="prompt_labels_remove",
         parameters=[_SLUG, OpenApiParameter("label", str, OpenApiParameter.PATH)],
-        responses={204: None, 403: _REFUSED, 404: _MISSING},
+        responses={204: None, (403, PROBLEM_TYPE): _REFUSED, (404, PROBLEM_TYPE): _MISSING},
     )
     def destroy(self, request: Request, slug: str, label: str) -> Response:
         label_services.label_remove(prompt=self.prompt(), by=self.actor, name=label.replace("\x00", ""))
@@ -214,7 +227,11 @@ class PromptRenderViewSet(_PromptPartViewSet):
         operation_id="prompts_render",
         parameters=[_SLUG],
         request=serializers.RenderSerializer,
-        responses={200: serializers.RenderedSerializer, 400: _BAD, 404: _MISSING},
+        responses={
+            200: serializers.RenderedSerializer,
+            (400, PROBLEM_TYPE): _BAD,
+            (404, PROBLEM_TYPE): _MISSING,
+        },
         description="Fill in a version's messages: the one of `version` or `label`, else the newest.",
     )
     def create(self, request: Request, slug: str) -> Response:

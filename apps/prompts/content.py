@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,7 @@ def parse_content(
     """
     fields: dict[str, list[str]] = {}
     parsed: dict[str, Any] = {}
-    parsers = {
+    parsers: dict[str, tuple[Callable[[Any], Any], Any]] = {
         "messages": (lambda raw: messages_as_json(parse_messages(raw)), messages),
         "parameters": (parse_parameters, parameters),
         "tools": (parse_tools, tools),

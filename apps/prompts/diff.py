@@ -22,11 +22,16 @@ MessageKind = Literal["equal", "changed", "added", "removed"]
 class Version(Protocol):
     """What a diff needs of a version; PromptVersion has it."""
 
-    messages: Any
-    parameters: Any
-    tools: Any
-    response_schema: Any
-    variables: Any
+    @property
+    def messages(self) -> Any: ...
+    @property
+    def parameters(self) -> Any: ...
+    @property
+    def tools(self) -> Any: ...
+    @property
+    def response_schema(self) -> Any: ...
+    @property
+    def variables(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def rows_of(messages: Iterable[Mapping[str, Any]]) -> list[MessageRow]:
 
 def posted_rows(post: QueryDict) -> list[MessageRow]:
     """The rows of a post, in the order of their numbers; gaps do not matter."""
-    found: dict[int, dict[str, str]] = {}
+    found: dict[int, dict[str, Any]] = {}
     for key in post:
         match = _ROW.match(key)
         if match:
@@ -97,7 +97,7 @@ class VersionForm(ProductForm):
     temperature = forms.FloatField(required=False, widget=forms.TextInput({"inputmode": "decimal"}))
     top_p = forms.FloatField(label="Top p", required=False, widget=forms.TextInput({"inputmode": "decimal"}))
     max_tokens = forms.IntegerField(
-        label="Most tokens", required=False, widget=forms.TextInput({"inputmode": "numeric"})
+        label="Max tokens", required=False, widget=forms.TextInput({"inputmode": "numeric"})
     )
     seed = forms.IntegerField(required=False, widget=forms.TextInput({"inputmode": "numeric"}))
     stop = forms.CharField(

@@ -35,7 +35,8 @@ class PromptVersion(UuidModel, AuthoredModel):
     """One saved state of a prompt. The database refuses to change it.
 
     `messages`, `parameters` and `tools` have the shapes of `apps.prompts.messages`; `variables` are the names
-    the messages use, placeholders included; `search_text` is all their text, for the list's search.
+    the messages use, placeholders included; `search_text` is their text and the commit message,
+    for the list's search.
     """
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="versions")

@@ -187,7 +187,7 @@ def check_schema(schema: Any, place: str, problems: Problems) -> None:
         problems.add(place, "Give a JSON schema, which is an object.")
         return
     try:
-        validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(schema)
+        validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(dict(schema))
     except jsonschema.SchemaError as error:
         where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
         problems.add(f"{place}{where}", f"This is not a JSON schema: {error.message[:300]}")

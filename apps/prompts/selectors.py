@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.core.models import Project
@@ -50,10 +48,9 @@ def prompt_list(
         )
     words = search.replace("\x00", "")[:MAX_SEARCH_CHARS].strip()
     if words:
-        found = PromptVersion.objects.filter(prompt=OuterRef("pk")).filter(
-            Q(search_text__icontains=words) | Q(commit_message__icontains=words)
-        )
-        prompts = prompts.filter(Q(name__icontains=words) | Q(slug__icontains=words) | Q(Exists(found)))
+        found = PromptVersion.objects.filter(search_text__icontains=words, prompt__project=project)
+        named = Q(name__icontains=words) | Q(slug__icontains=words)
+        prompts = prompts.filter(named | Q(pk__in=found.values("prompt")))
     labels = PromptLabel.objects.select_related("version").defer(*_HEAVY_OF_LABEL).order_by("name")
     return prompts.prefetch_related(Prefetch("labels", queryset=labels))
 
@@ -107,7 +104,7 @@ def version_get(*, prompt: Prompt, version: int | str = LATEST) -> PromptVersion
         missing = f"“{prompt.name}” has no label “{text[:60]}”."
     if found is None:
         raise VersionNotFound(missing)
-    return cast(PromptVersion, found)
+    return found
 
 
 def label_list(*, prompt: Prompt) -> QuerySet[PromptLabel]:

@@ -109,10 +109,10 @@ class PromptSerializer(serializers.ModelSerializer[Prompt]):
 class VersionCreateSerializer(serializers.Serializer[Any]):
     messages = MessagesField()
     parameters = ParametersField(required=False, default=dict)
-    tools = ToolsField(required=False, default=list)
+    tools = ToolsField(required=False, allow_null=True, default=None)
     response_schema = SchemaField(required=False, allow_null=True, default=None)
     commit_message = SafeCharField(max_length=500, required=False, allow_blank=True, default="")
-    parent = serializers.IntegerField(
+    parent = serializers.IntegerField(  # type: ignore[assignment]  # a field's name, not DRF's attribute
         required=False,
         allow_null=True,
         min_value=1,
@@ -127,7 +127,7 @@ class VersionSerializer(serializers.ModelSerializer[PromptVersion]):
     parameters = ParametersField(read_only=True)
     tools = ToolsField(read_only=True)
     response_schema = SchemaField(read_only=True, allow_null=True)
-    parent = serializers.SerializerMethodField()
+    parent = serializers.SerializerMethodField()  # type: ignore[assignment]
     labels = serializers.SerializerMethodField()
     author = serializers.CharField(source="author_label", read_only=True)
 
@@ -159,13 +159,13 @@ class VersionSerializer(serializers.ModelSerializer[PromptVersion]):
 
 
 class LabelSetSerializer(serializers.Serializer[Any]):
-    label = SafeCharField(max_length=60)
+    label = SafeCharField(max_length=60)  # type: ignore[assignment]
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     reason = SafeCharField(max_length=500, required=False, allow_blank=True, default="")
 
 
 class LabelSerializer(serializers.ModelSerializer[PromptLabel]):
-    label = serializers.CharField(source="name", read_only=True)
+    label = serializers.CharField(source="name", read_only=True)  # type: ignore[assignment]
     version = serializers.IntegerField(source="version.number", read_only=True)
 
     class Meta:
@@ -177,7 +177,7 @@ class LabelSerializer(serializers.ModelSerializer[PromptLabel]):
 class RenderSerializer(serializers.Serializer[Any]):
     inputs = ObjectField(required=False, default=dict)
     version = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**31 - 1)
-    label = SafeCharField(required=False, allow_blank=True, max_length=60, default="")
+    label = SafeCharField(required=False, allow_blank=True, max_length=60, default="")  # type: ignore[assignment]
 
 
 class RenderedSerializer(serializers.Serializer[Any]):

@@ -85,7 +85,7 @@ def _lock_names(project: Project) -> None:
 
 def _refuse_taken_name(project: Project, name: str, *, but: Prompt | None = None) -> None:
     taken = Prompt.objects.filter(project=project, archived_at=None, name__iexact=name)
-    if taken.exclude(pk=but.pk if but else None).exists():
+    if (taken.exclude(pk=but.pk) if but else taken).exists():
         raise PromptNameTaken(
             f"There is a prompt called “{name}” in this project already. Choose another name.",
             fields={"name": ["Taken by another prompt."]},
@@ -197,7 +197,7 @@ def prompt_version_create(
             number=latest.number + 1 if latest else 1,
             parent=latest,
             variables=content.variables,
-            search_text=content.search_text(),
+            search_text=f"{commit_message.strip()}\n{content.search_text()}",
             commit_message=commit_message.strip(),
             **content.fields(),
             **PromptVersion.author_fields(by),

@@ -50,7 +50,7 @@ class NamedUndefined(StrictUndefined):
         name: Any = None,
         exc: Any = None,
     ) -> None:
-        super().__init__(hint, obj, name, self._error)
+        super().__init__(hint, obj, name, self._error)  # type: ignore[arg-type]  # called to make the error
 
     def _error(self, _message: str | None) -> UndefinedVariable:
         name = str(self._undefined_name)

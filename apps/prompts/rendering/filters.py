@@ -224,5 +224,10 @@ def tojson(context: Context, value: Any, indent: int | None = None) -> str:
 def prompt_filters() -> dict[str, Callable[..., Any]]:
     """All filters of the prompt language by name."""
     bounded = {name: _bounded(name, filters.FILTERS[name]) for name in PLAIN_FILTERS}
-    own = {"join": join, "string": string, "format": format_text, "tojson": tojson}
+    own: dict[str, Callable[..., Any]] = {
+        "join": join,
+        "string": string,
+        "format": format_text,
+        "tojson": tojson,
+    }
     return bounded | own
