@@ -8,6 +8,12 @@ pytest_plugins = ["tests.factories.core", "tests.loopback_provider"]
 
 
 @pytest.fixture(autouse=True)
+def _quick_passwords(settings: object) -> None:
+    """Hashing a password is slow on purpose; tests that make many people need not wait for it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
 def _plain_static_files(settings: object) -> None:
     """Pages render without a collected manifest; `collectstatic` has a test of its own."""
     settings.STORAGES = {  # type: ignore[attr-defined]

@@ -1,0 +1,147 @@
+"""One project with one of everything, for tests that walk every address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from apps.core.models import ApiKey, Membership, OneTimeLink, Project
+from apps.core.people import member_invite
+from apps.core.roles import Role
+from apps.datasets.importers.mapping import Mapping
+from apps.datasets.models import Dataset, DatasetImport, Example
+from apps.datasets.services.drafts import draft_example_save
+from apps.evaluations.models import Comparison, EvalRun, Evaluator
+from apps.prompts.label_services import label_set
+from apps.prompts.models import Prompt
+from apps.providers.models import ConnectionTest, Provider
+from apps.providers.services import ProviderSettings, provider_create
+from tests.factories.core import make_api_key, make_member, make_project
+from tests.factories.datasets import import_bytes, make_dataset
+from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
+from tests.factories.prompts import SYSTEM, make_prompt, make_version
+
+_QUESTIONS = "question,answer,level\n" + "".join(
+    f"What is {place} + {place}?,{2 * place},{place % 3}\n" for place in range(2, 14)
+)
+PARAMETERS = {"model": "fake/echo", "temperature": 0.2, "max_tokens": 50}
+
+
+@dataclass
+class World:
+    """The rows; `kwargs` fills the parameters of any address with them."""
+
+    project: Project
+    membership: Membership
+    api_key: ApiKey
+    provider: Provider
+    connection_test: ConnectionTest
+    prompt: Prompt
+    dataset: Dataset
+    job: DatasetImport
+    example: Example
+    evaluator: Evaluator
+    runs: tuple[EvalRun, EvalRun]
+    live_run: EvalRun
+    comparison: Comparison
+    invitation: OneTimeLink
+
+    def kwargs(self, view_name: str, parameters: set[str]) -> dict[str, Any]:
+        """A value for each of an address's parameters, as its room means it."""
+        room = view_name.split(":")[0]
+        thing = view_name.split(":")[1].split("-")[0] if ":" in view_name else ""
+        found = {
+            "project_slug": self.project.slug,
+            "slug": self._slug(room, thing),
+            "number": self.runs[0].number if room == "evaluations" else 1,
+            "version": "1",
+            "label": "staging",
+            "member_id": self.membership.pk,
+            "key_id": self.api_key.pk,
+            "invitation_id": self.invitation.pk,
+            "model_id": self.provider.models.all()[0].pk,
+            "test_id": self.connection_test.pk,
+            "id": self.connection_test.pk if "test" in view_name else self.provider.models.all()[0].pk,
+            "example_id": self._example_id(view_name),
+            "import_id": self.job.pk,
+            "item_id": self.runs[0].items.order_by("position")[0].pk,
+            "run_id": self.runs[0].pk,
+            "comparison_id": self.comparison.pk,
+            "key": self.example.key,
+            "kind_name": "exact_match",
+            "token": "no-such-token",
+        }
+        if view_name.startswith("evaluations:comparison"):
+            found["number"] = self.comparison.number
+        return {name: found[name] for name in parameters}
+
+    def _example_id(self, view_name: str) -> Any:
+        if view_name.startswith("evaluations:"):
+            return self.runs[0].items.order_by("position")[0].example_id
+        return self.example.pk
+
+    def _slug(self, room: str, thing: str) -> str:
+        place = thing if room == "api" else room
+        by_place = {
+            "providers": self.provider.slug,
+            "provider": self.provider.slug,
+            "prompts": self.prompt.slug,
+            "prompt": self.prompt.slug,
+            "datasets": self.dataset.slug,
+            "dataset": self.dataset.slug,
+            "evaluations": self.evaluator.slug,
+            "evaluator": self.evaluator.slug,
+        }
+        return by_place.get(place, "nothing")
+
+
+def make_world(name: str = "Everything") -> World:
+    """Make the project and one of everything in it, as services and workers would leave it."""
+    project = make_project(name)
+    make_member(project, Role.ADMIN)
+    provider = provider_create(
+        project=project, by=SYSTEM, kind="fake", settings=ProviderSettings(name="Fake"), slug="fake"
+    )
+    prompt = make_prompt(project, "Answer a question")
+    first = make_version(prompt, "Answer: {{ question }}", parameters=PARAMETERS)
+    make_version(prompt, "Answer in one word: {{ question }}", parameters=PARAMETERS)
+    label_set(prompt=prompt, by=SYSTEM, name="staging", version=first)
+    dataset = make_dataset(project, "Questions")
+    job = import_bytes(dataset, _QUESTIONS, "questions.csv", Mapping(["question"], "answer", ["level"]))
+    example = Example.objects.filter(dataset=dataset).order_by("position")[0]
+    draft_example_save(dataset=dataset, by=SYSTEM, inputs={"question": "What is 1 + 1?"}, reference="2")
+    evaluator_version = make_evaluator_version(project, slug="exact-match")
+    version = dataset.versions.get(number=1)
+    runs = tuple(
+        make_run(
+            project,
+            version,
+            scores={"exact-match": [float((place + shift) % 3 > 0) for place in range(12)]},
+            outputs=[f"answer {place * shift}" for place in range(12)],
+            evaluators=[evaluator_version],
+            prompt_version=first,
+        )
+        for shift in (1, 2)
+    )
+    live = make_run(project, version, status="running", finalize=False, prompt_version=first)
+    member_invite(project=project, by=SYSTEM, email="invited@example.com", role=Role.EDITOR)
+    return World(
+        project=project,
+        membership=Membership.objects.get(project=project, user=make_member(project, Role.VIEWER)),
+        api_key=make_api_key(project, Role.VIEWER)[0],
+        provider=provider,
+        connection_test=ConnectionTest.objects.create(
+            provider=provider, status="ok", message="12 models.", models=["echo"], finished_at=timezone.now()
+        ),
+        prompt=prompt,
+        dataset=dataset,
+        job=job,
+        example=example,
+        evaluator=evaluator_version.evaluator,
+        runs=runs,  # type: ignore[arg-type]
+        live_run=live,
+        comparison=make_comparison(project, runs[0], runs[1], primary="exact-match"),
+        invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
+    )
