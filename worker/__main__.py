@@ -5,6 +5,7 @@ Pool and concurrency come from worker/queues.py, so that every way to start a wo
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -58,6 +59,8 @@ def main(argument: str) -> None:
         app.start(["--quiet", "beat", "--pidfile=", f"--schedule={settings.CELERY_BEAT_SCHEDULE_FILENAME}"])
     else:
         import_heartbeat()
+        for chatter in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task, thousands a run
+            logging.getLogger(chatter).setLevel(logging.WARNING)
         app.start(["--quiet", *worker_arguments([name for name in argument.split(",") if name])])
 
 
