@@ -165,3 +165,27 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(editor, django_asser
         make(editor, name=f"e{number}")
     with django_assert_max_num_queries(6):
         assert len(editor.get(URL).json()["results"]) == 30
+
+
+@pytest.mark.parametrize(
+    "body",
+    [[], "x", {"based_on": 2**40}, {"archived": "perhaps"}, {"name": None}, {"config": None}, {"config": 1}],
+)
+def test_a_change_that_makes_no_sense_is_refused(editor, body):
+    make(editor)
+    assert editor.patch(f"{URL}exact_match/", body, format="json").status_code == 400
+
+
+@pytest.mark.parametrize("query", ["q=" + "x" * 5_000, "limit=abc", "limit=-1", "archived=perhaps"])
+def test_odd_queries_still_list(editor, query):
+    assert editor.get(f"{URL}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["cursor=abc", "cursor=%00%ff", "q=%00"])
+def test_a_forged_cursor_or_a_nul_is_refused(editor, query):
+    assert editor.get(f"{URL}?{query}").status_code in (400, 404)
+
+
+def test_an_empty_change_changes_nothing(editor):
+    make(editor)
+    assert editor.patch(f"{URL}exact_match/", {}, format="json").json()["version"] == 1
