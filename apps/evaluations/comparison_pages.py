@@ -10,6 +10,7 @@ from apps.evaluations.comparison_rows import ComparedRow
 from apps.evaluations.comparison_selectors import candidates_of, result_for
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 from apps.evaluations.presentation import Named, named, readable
+from apps.evaluations.selectors import metric_titles
 from apps.evaluations.verdict import LEVEL, Tone, Verdict, verdict
 from apps.prompts.diff import Part, diff_text
 
@@ -25,7 +26,7 @@ _TESTS = {
     "sign_exact": "Exact sign test",
     "wilcoxon": "Wilcoxon signed-rank test",
     "wilcoxon_signed_rank": "Wilcoxon signed-rank test",
-    "bootstrap": "Paired bootstrap",
+    "bootstrap_bca": "Paired bootstrap",
     "paired_bootstrap": "Paired bootstrap",
 }
 _INTERVALS = {
@@ -110,16 +111,13 @@ def chosen_candidate(comparison: Comparison, number: str) -> EvalRun:
 
 def primary_of(comparison: Comparison, candidate: EvalRun) -> dict[str, Any] | None:
     """The stored result of the metric that decides; None before it is computed, or where none is shared."""
-    entry = result_for(comparison, candidate)
-    metrics = entry["metrics"] if entry else []
-    return next((metric for metric in metrics if metric["primary"]), None)
+    return next((metric for metric in _metrics(comparison, candidate) if metric["primary"]), None)
 
 
 def metric_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
     """One line a metric, the primary first."""
-    entry = result_for(comparison, candidate)
-    metrics = sorted(entry["metrics"], key=lambda metric: not metric["primary"]) if entry else []
-    return [_line(metric) for metric in metrics]
+    metrics = _metrics(comparison, candidate)
+    return [_line(metric) for metric in sorted(metrics, key=lambda metric: not metric["primary"])]
 
 
 def measured_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
@@ -145,6 +143,14 @@ def row_view(row: ComparedRow, columns: Sequence[str], *, limit: int | None = TA
         baseline=_side(row.baseline, baseline, parts, "insert", limit),
         candidate=_side(row.candidate, candidate, parts, "delete", limit),
     )
+
+
+def _metrics(comparison: Comparison, candidate: EvalRun) -> list[dict[str, Any]]:
+    """The stored metrics, called as on the page of the baseline's run."""
+    entry = result_for(comparison, candidate)
+    titles = metric_titles(comparison.baseline)
+    metrics = entry["metrics"] if entry else []
+    return [metric | {"title": titles.get(metric["name"], metric["title"])} for metric in metrics]
 
 
 def _output(item: EvalItem | None) -> str:

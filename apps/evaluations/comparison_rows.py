@@ -94,14 +94,14 @@ WITH scored AS (
            coalesce(b.example_key, c.example_key) AS example_key,
            b.id AS baseline_id, c.id AS candidate_id, b.value AS baseline_value, c.value AS candidate_value,
            b.output AS baseline_output, c.output AS candidate_output,
-           coalesce(b.completed AND c.completed, false) AS both,
+           coalesce(b.completed AND c.completed, false) AS answered,
            b.output IS DISTINCT FROM c.output AS differs,
            (c.value - b.value) * %(sign)s AS gain
     FROM (SELECT * FROM sides WHERE run_id = %(baseline)s) AS b
     FULL JOIN (SELECT * FROM sides WHERE run_id = %(candidate)s) AS c USING (example_id, repetition)
 ), judged AS (
     SELECT paired.*,
-           CASE WHEN NOT both OR (%(metric)s <> '' AND (baseline_value IS NULL OR candidate_value IS NULL))
+           CASE WHEN NOT answered OR (%(metric)s <> '' AND (baseline_value IS NULL OR candidate_value IS NULL))
                      THEN 'missing'
                 WHEN %(metric)s = '' OR %(sign)s = 0 THEN ''
                 WHEN gain < 0 THEN 'worse' WHEN gain > 0 THEN 'better' ELSE 'tied' END AS outcome
@@ -119,7 +119,7 @@ _CONDITIONS = {
     "worse": "outcome = 'worse'",
     "better": "outcome = 'better'",
     "tied": "outcome = 'tied'",
-    "differs": "differs AND both",
+    "differs": "differs AND answered",
     "missing": "outcome = 'missing'",
 }
 _PAGE = """
@@ -136,7 +136,7 @@ LIMIT %(limit)s
 """
 _COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE outcome = 'worse'), count(*) FILTER (WHERE outcome = 'better'),
-       count(*) FILTER (WHERE outcome = 'tied'), count(*) FILTER (WHERE differs AND both),
+       count(*) FILTER (WHERE outcome = 'tied'), count(*) FILTER (WHERE differs AND answered),
        count(*) FILTER (WHERE outcome = 'missing')
 FROM ranked
 """

@@ -29,6 +29,8 @@ class RunChoices:
     dataset_version: DatasetVersion | None
     dataset_versions: list[Choice]
     evaluators: list[Choice]
+    prompt_chosen: bool = False
+    dataset_chosen: bool = False
     splits: list[str] = field(default_factory=list)
     metadata: list[str] = field(default_factory=list)
 
@@ -80,6 +82,8 @@ def run_choices(
             (str(version.number), _dataset_version_label(version)) for version in dataset_versions
         ],
         evaluators=_evaluators(project),
+        prompt_chosen=chosen_prompt is not None,
+        dataset_chosen=chosen_dataset is not None,
         splits=list(columns.get("splits", [])),
         metadata=list(columns.get("metadata", [])),
     )

@@ -120,9 +120,10 @@ class RunForm(ProductForm):
         choices = self.choices
         offered: dict[str, list[tuple[str, str]]] = {
             "prompt": [("", "Choose a prompt"), *choices.prompts],
-            "prompt_version": choices.prompt_versions or [("", "No version yet")],
+            "prompt_version": choices.prompt_versions or [("", _no_version("prompt", choices.prompt_chosen))],
             "dataset": [("", "Choose a dataset"), *choices.datasets],
-            "dataset_version": choices.dataset_versions or [("", "No version yet")],
+            "dataset_version": choices.dataset_versions
+            or [("", _no_version("dataset", choices.dataset_chosen))],
             "evaluators": choices.evaluators,
             "split": [("", "All splits"), *((split, split) for split in choices.splits)],
             "filter_name": [("", "No filter"), *((name, name) for name in choices.metadata)],
@@ -213,6 +214,10 @@ class RunFilterForm(ProductForm):
     def chosen(self) -> dict[str, str]:
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+def _no_version(what: str, chosen: bool) -> str:
+    return "No version yet" if chosen else f"Choose a {what} first"
 
 
 def _plain(query: Mapping[str, Any]) -> dict[str, str]:

@@ -131,7 +131,6 @@ def run_result_page(request: ProjectRequest, number: int, item_id: UUID) -> Http
         "inputs": named(example.inputs, run.dataset_version.columns.get("inputs", [])),
         "metadata": named(example.metadata, run.dataset_version.columns.get("metadata", [])),
         "reference": readable(example.reference),
-        "titles": {spec["name"]: spec["title"] for spec in run.plan.get("metrics", [])},
     }
     template = "evaluations/_run_result.html" if request.htmx else "evaluations/run_result.html"
     return render(request, template, context)

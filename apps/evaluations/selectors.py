@@ -6,6 +6,7 @@ Everything starts from the project, or from a run that was found through it. The
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -192,14 +193,26 @@ def run_metrics(run: EvalRun) -> list[MetricSummary]:
 
 def headline_metrics(runs: Sequence[EvalRun]) -> dict[UUID, MetricSummary]:
     """Run id → the first metric of its summary, for those of `runs` that have one, in one query."""
-    plans = {run.pk: _titles(run) for run in runs}
+    plans = {run.pk: metric_titles(run) for run in runs}
     rows = RunMetric.objects.filter(run__in=list(plans)).order_by("run_id", "id").distinct("run_id")
     return {row.run_id: _final(row, plans[row.run_id]) for row in rows}
 
 
+def metric_titles(run: EvalRun) -> dict[str, str]:
+    """Name → how a planned metric is called: by its evaluator, and by its own name where that has several."""
+    specs = run.plan.get("metrics", [])
+    several = Counter(spec["evaluator_version"] for spec in specs)
+    return {
+        spec["name"]: spec["evaluator"]
+        if several[spec["evaluator_version"]] == 1
+        else f"{spec['evaluator']}, {spec['title']}"
+        for spec in specs
+    }
+
+
 def metric_names(run: EvalRun) -> list[str]:
     """The names of the run's metrics: planned ones in order, then those of posted scores."""
-    return list(dict.fromkeys([*_titles(run), *(metric.name for metric in run_metrics(run))]))
+    return list(dict.fromkeys([*metric_titles(run), *(metric.name for metric in run_metrics(run))]))
 
 
 def _runs_of(project: Project) -> QuerySet[EvalRun]:
@@ -219,12 +232,8 @@ def _usage(row: dict[str, Any]) -> RunUsage:
     )
 
 
-def _titles(run: EvalRun) -> dict[str, str]:
-    return {spec["name"]: spec["title"] for spec in run.plan.get("metrics", [])}
-
-
 def _final_metrics(run: EvalRun) -> list[MetricSummary]:
-    titles = _titles(run)
+    titles = metric_titles(run)
     return [_final(row, titles) for row in run.metrics.order_by("id")]
 
 
@@ -246,6 +255,7 @@ def _final(row: RunMetric, titles: dict[str, str]) -> MetricSummary:
 
 def _metrics_so_far(run: EvalRun) -> list[MetricSummary]:
     specs = {spec["name"]: spec for spec in run.plan.get("metrics", [])}
+    titles = metric_titles(run)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -259,15 +269,15 @@ def _metrics_so_far(run: EvalRun) -> list[MetricSummary]:
         rows = {(metric, source): rest for metric, source, *rest in cursor.fetchall()}
     planned = {(name, "evaluator"): (0, 0, None) for name in specs}
     return [
-        _so_far(name, source, specs.get(name, {}), rows.get((name, source), nothing))
+        _so_far(name, source, titles.get(name, name), specs.get(name, {}), rows.get((name, source), nothing))
         for (name, source), nothing in (planned | rows).items()
     ]
 
 
-def _so_far(name: str, source: str, spec: dict[str, Any], row: Any) -> MetricSummary:
+def _so_far(name: str, source: str, title: str, spec: dict[str, Any], row: Any) -> MetricSummary:
     return MetricSummary(
         name=name,
-        title=spec.get("title", name),
+        title=title,
         source=source,
         scale=spec.get("scale", "continuous"),
         direction=spec.get("direction") or "",

@@ -58,7 +58,7 @@ def verdict(metric: Mapping[str, Any] | None, *, candidate: str, baseline: str) 
 def _apart(metric: Mapping[str, Any], candidate: str, baseline: str) -> Verdict:
     """The interval excludes no difference: by the direction that is better or worse, if the test agrees."""
     title, up = metric["title"], metric["ci_low"] > 0
-    measured = f"{_amount(metric)}, 95% interval {_interval(metric)}, over {_examples(metric['n'])}."
+    measured = f"{_amount(metric)}, 95% interval {_interval(metric, 'to')}, over {_examples(metric['n'])}."
     if metric["direction"] not in ("higher", "lower"):
         word = "higher" if up else "lower"
         said = f"{candidate} has a {word} {title} than {baseline}; neither direction counts as better."
@@ -80,7 +80,7 @@ def _apart(metric: Mapping[str, Any], candidate: str, baseline: str) -> Verdict:
 
 def _open(metric: Mapping[str, Any]) -> str:
     return (
-        f"The difference is {_amount(metric)}; with 95% confidence it lies between {_interval(metric)}, "
+        f"The difference is {_amount(metric)}; with 95% confidence it lies between {_interval(metric, 'and')}, "
         f"over {_examples(metric['n'])}.{_missing(metric)}"
     )
 
@@ -90,8 +90,8 @@ def _amount(metric: Mapping[str, Any]) -> str:
     return f"{figures.signed(metric['difference'])}{unit}"
 
 
-def _interval(metric: Mapping[str, Any]) -> str:
-    return f"{figures.signed(metric['ci_low'])} and {figures.signed(metric['ci_high'])}"
+def _interval(metric: Mapping[str, Any], word: str) -> str:
+    return f"{figures.signed(metric['ci_low'])} {word} {figures.signed(metric['ci_high'])}"
 
 
 def _examples(n: int) -> str:

@@ -208,7 +208,7 @@ def _item(
         item.status, item.error_kind, item.error = (
             "failed",
             "timeout",
-            "The provider gave no answer in 120 s.",
+            "No answer came in 120 s.",
         )
         return item
     measured: dict[str, Any] = {

@@ -1,0 +1,276 @@
+"""Pages of comparisons: verdict and figures, examples side by side, who may make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from apps.core.models import Project
+from apps.core.roles import Role
+from apps.evaluations.models import Comparison, EvalRun
+from tests.factories.evaluations import (
+    make_comparison,
+    make_dataset_version,
+    make_evaluator_version,
+    make_run,
+)
+
+pytestmark = pytest.mark.django_db
+ClientAs = Callable[[Role], Client]
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def address(name: str, project: Project, *args: object) -> str:
+    return reverse(f"evaluations:{name}", args=[project.slug, *args])
+
+
+def make_pair(project: Project, size: int = 40, repetitions: int = 1) -> tuple[EvalRun, EvalRun]:
+    """Two runs over `size` examples: the first is right on every fourth, the second on all but the first two.
+
+    The first output of the second run is missing; of the rest, the outputs agree where both are right.
+    """
+    version = make_dataset_version(project, size)
+    number = EvalRun.objects.filter(project=project).count()
+    evaluator = make_evaluator_version(project, "exact_match", f"exact_match_{number}")
+    metric, places = evaluator.evaluator.slug, range(size * repetitions)
+    first = [1.0 if place % 4 == 0 else 0.0 for place in places]
+    second = [None if place == 0 else 0.0 if place == 4 else 1.0 for place in places]
+    baseline = make_run(
+        project,
+        version,
+        evaluators=[evaluator],
+        repetitions=repetitions,
+        outputs=["right" if value else "a wrong answer" for value in first],
+        scores={metric: first},
+        name="Zero-shot",
+    )
+    candidate = make_run(
+        project,
+        version,
+        evaluators=[evaluator],
+        repetitions=repetitions,
+        outputs=[None if value is None else "right" if value else "wrong answer" for value in second],
+        scores={metric: second},
+        name="Few-shot",
+    )
+    return baseline, candidate
+
+
+@pytest.fixture
+def comparison(project: Project) -> Comparison:
+    baseline, candidate = make_pair(project)
+    return make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
+
+
+def rows_of(client: Client, comparison: Comparison, **query: object) -> list[tuple[str, str]]:
+    url = address("comparison-detail", comparison.project, comparison.number)
+    rows = client.get(url, query, **HTMX).context["rows"]
+    return [(view.row.item.example_key, view.row.outcome) for view in rows]
+
+
+def test_the_page_says_which_is_better_by_how_much_and_how_sure(
+    client_as: ClientAs, comparison: Comparison
+) -> None:
+    url = address("comparison-detail", comparison.project, comparison.number)
+    page = client_as(Role.VIEWER).get(url).content.decode()
+    assert "Few-shot is better than Zero-shot" in page
+    assert "McNemar" in page
+    assert "Latency of a call" in page
+    assert "30 won" in page
+    assert "1 lost" in page
+    assert "every 1s" not in page
+    assert "style=" not in page
+
+
+def test_regressions_come_first_then_gains_then_other_texts_then_the_missing(
+    client_as: ClientAs, comparison: Comparison
+) -> None:
+    rows = rows_of(client_as(Role.VIEWER), comparison)
+    assert rows[0] == ("q4", "worse")
+    assert [outcome for _, outcome in rows[1:31]] == ["better"] * 30
+    assert rows[31] == ("q0", "missing")
+    assert [outcome for _, outcome in rows[32:]] == ["tied"] * 8
+
+
+@pytest.mark.parametrize(
+    ("query", "amount"),
+    [
+        ({"show": "worse"}, 1),
+        ({"show": "better"}, 30),
+        ({"show": "tied"}, 8),
+        ({"show": "missing"}, 1),
+        ({"show": "differs"}, 31),
+        ({"q": "wrong answer"}, 31),
+        ({"q": "q1"}, 11),
+        ({"q": "%"}, 0),
+        ({"show": "nonsense", "candidate": "x", "after": "?", "before": "1_2_3"}, 40),
+        ({"after": "1_nan_3_4", "candidate": "9" * 40}, 40),
+    ],
+)
+def test_rows_are_filtered_by_the_address(
+    client_as: ClientAs, comparison: Comparison, query: dict[str, str], amount: int
+) -> None:
+    assert len(rows_of(client_as(Role.VIEWER), comparison, **query)) == amount
+
+
+def test_words_that_differ_are_marked_on_both_sides(client_as: ClientAs, comparison: Comparison) -> None:
+    url = address("comparison-detail", comparison.project, comparison.number)
+    page = client_as(Role.VIEWER).get(url, {"show": "worse"}, **HTMX).content.decode()
+    assert "<del>right</del>" in page
+    assert "<ins>wrong answer</ins>" in page
+    assert "<html" not in page
+
+
+def test_rows_are_paged_forwards_and_back(project: Project, client_as: ClientAs) -> None:
+    baseline, candidate = make_pair(project, size=60, repetitions=2)
+    comparison = make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
+    client, url = client_as(Role.VIEWER), address("comparison-detail", project, comparison.number)
+    seen, pages, following = [], [], ""
+    while True:
+        response = client.get(url + following, **HTMX)
+        pages.append([(view.row.item.example_key, view.row.repetition) for view in response.context["rows"]])
+        seen += pages[-1]
+        if response.context["page"].next_url is None:
+            break
+        following = response.context["page"].next_url
+    assert len(seen) == len(set(seen)) == 120
+    back = client.get(url + response.context["page"].previous_url, **HTMX)
+    assert [(view.row.item.example_key, view.row.repetition) for view in back.context["rows"]] == pages[-2]
+
+
+def test_the_page_takes_as_many_queries_for_many_rows_as_for_few(
+    project: Project,
+    client_as: ClientAs,
+    comparison: Comparison,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client = client_as(Role.VIEWER)
+    with django_assert_num_queries(14, exact=False) as few:
+        client.get(address("comparison-detail", project, comparison.number))
+    baseline, candidate = make_pair(project, size=90)
+    many = make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
+    with django_assert_num_queries(len(few.captured_queries)):
+        client.get(address("comparison-detail", project, many.number))
+    with django_assert_num_queries(9, exact=False):
+        client.get(address("comparison-list", project))
+
+
+def test_a_comparison_that_is_not_computed_yet_says_so_and_polls(
+    project: Project, client_as: ClientAs
+) -> None:
+    version = make_dataset_version(project, 4)
+    baseline = make_run(project, version, outputs=["a"] * 4)
+    running = make_run(project, version, status="running", name="Slow one")
+    comparison = make_comparison(project, baseline, running, compute=False)
+    client = client_as(Role.VIEWER)
+    page = client.get(address("comparison-detail", project, comparison.number)).content.decode()
+    assert "the figures come when" in page
+    assert "Slow one" in page
+    assert "every 1s" in page
+    summary = client.get(address("comparison-summary", project, comparison.number), **HTMX)
+    assert b"every 1s" in summary.content
+    assert "HX-Trigger" not in summary
+    Comparison.objects.filter(pk=comparison.pk).update(result_error="The statistics could not be computed: x")
+    summary = client.get(address("comparison-summary", project, comparison.number), **HTMX)
+    assert b"could not be computed" in summary.content
+    assert b"every 1s" not in summary.content
+    assert "run-settled" in summary["HX-Trigger"]
+
+
+def test_runs_without_a_shared_metric_are_compared_by_their_texts(
+    project: Project, client_as: ClientAs
+) -> None:
+    version = make_dataset_version(project, 3)
+    first = make_run(project, version, outputs=["a", "b", "c"])
+    second = make_run(project, version, outputs=["a", "x", None])
+    comparison = make_comparison(project, first, second)
+    client = client_as(Role.VIEWER)
+    page = client.get(address("comparison-detail", project, comparison.number)).content.decode()
+    assert "share no metric" in page
+    assert rows_of(client, comparison) == [("q1", ""), ("q2", "missing"), ("q0", "")]
+
+
+def test_one_example_is_shown_whole(client_as: ClientAs, comparison: Comparison) -> None:
+    item = comparison.baseline.items.get(example_key="q4")
+    client, project = client_as(Role.VIEWER), comparison.project
+    url = address("comparison-example", project, comparison.number, item.example_id)
+    drawer, page = client.get(url, **HTMX).content.decode(), client.get(url).content.decode()
+    for text in ("What is 4 + 1?", "<del>right</del>", "Everything about this result"):
+        assert text in drawer
+        assert text in page
+    assert "<html" not in drawer
+    missing = client.get(address("comparison-example", project, comparison.number, uuid4()))
+    assert missing.status_code == 404
+
+
+def test_a_comparison_is_made_from_the_runs_that_were_ticked(project: Project, client_as: ClientAs) -> None:
+    baseline, candidate = make_pair(project)
+    foreign = make_run(project, name="Other dataset")
+    client, url = client_as(Role.EDITOR), address("comparison-create", project)
+    form = client.get(url, {"run": [candidate.number, baseline.number]}).context["form"]
+    assert form["baseline"].value() == str(baseline.number)
+    assert form["candidates"].value() == [str(candidate.number)]
+    assert str(foreign.number) not in dict(form.fields["candidates"].choices)
+    posted = {"baseline": baseline.number, "candidates": [candidate.number], "name": "Which prompt?"}
+    answer = client.post(url, posted)
+    made = Comparison.objects.get()
+    assert answer.headers["Location"] == address("comparison-detail", project, made.number)
+    assert made.name == "Which prompt?"
+    assert made.primary_metric == baseline.plan["metrics"][0]["name"]
+    for wrong, field in (
+        ({}, "baseline"),
+        ({"baseline": baseline.number}, "candidates"),
+        ({"baseline": baseline.number, "candidates": [foreign.number]}, "candidates"),
+        ({"baseline": "x", "candidates": ["y"]}, "baseline"),
+        (posted | {"primary_metric": "made up"}, "primary_metric"),
+    ):
+        response = client.post(url, wrong)
+        assert response.status_code == 422
+        assert field in response.context["form"].errors
+    fields = client.get(url, {"baseline": foreign.number}, **HTMX).content.decode()
+    assert "No other run" in fields
+    assert "<html" not in fields
+    assert client.get(url, {"baseline": "é" * 300, "run": ["x", "9" * 30]}).status_code == 200
+
+
+def test_a_viewer_reads_and_an_editor_makes(project: Project, client_as: ClientAs) -> None:
+    viewer, editor = client_as(Role.VIEWER), client_as(Role.EDITOR)
+    assert viewer.get(address("comparison-create", project)).status_code == 403
+    page = viewer.get(address("comparison-list", project)).content.decode()
+    assert "No comparisons yet" in page
+    assert address("comparison-create", project) not in page
+    assert (
+        address("comparison-create", project)
+        in editor.get(address("comparison-list", project)).content.decode()
+    )
+
+
+def test_the_list_shows_verdicts_and_is_searched(client_as: ClientAs, comparison: Comparison) -> None:
+    client, url = client_as(Role.VIEWER), address("comparison-list", comparison.project)
+    assert "Few-shot is better than Zero-shot" in client.get(url).content.decode()
+    assert comparison.name in client.get(url, {"q": "few-shot"}).content.decode()
+    assert "Nothing matches" in client.get(url, {"q": "no such words", "after": "?"}).content.decode()
+
+
+def test_no_page_reaches_a_comparison_of_another_project(
+    project: Project, other_project: Project, client_as: ClientAs
+) -> None:
+    baseline, candidate = make_pair(other_project, size=4)
+    foreign = make_comparison(other_project, baseline, candidate)
+    item = baseline.items.first()
+    assert item is not None
+    client = client_as(Role.ADMIN)
+    for name, args in (
+        ("comparison-detail", [foreign.number]),
+        ("comparison-summary", [foreign.number]),
+        ("comparison-example", [foreign.number, item.example_id]),
+    ):
+        assert client.get(address(name, project, *args)).status_code == 404
+        assert client.get(address(name, other_project, *args)).status_code == 404
+    form = client.get(address("comparison-create", project), {"baseline": baseline.number}).context["form"]
+    assert form.baseline_run is None
