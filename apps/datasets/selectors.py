@@ -178,15 +178,23 @@ def import_list(dataset: Dataset) -> QuerySet[DatasetImport]:
 
 
 def imports_to_take_up() -> QuerySet[DatasetImport]:
-    """Imports whose worker went silent, and those whose message was lost."""
+    """Imports whose worker went silent, or whose message was lost; not those that were just sent again."""
     now = timezone.now()
+    silent = Q(queued_at__isnull=True) | Q(queued_at__lt=now - timedelta(minutes=1))
     return DatasetImport.objects.filter(
-        Q(status=DatasetImport.Status.RUNNING, lease_until__lt=now)
+        Q(silent, status=DatasetImport.Status.RUNNING, lease_until__lt=now)
         | Q(
             status=DatasetImport.Status.PENDING,
             queued_at__lt=now - timedelta(minutes=2),
         )
     ).order_by("id")
+
+
+def left_behind() -> QuerySet[DatasetImport]:
+    """Imports that ended, but whose worker died before it removed the file."""
+    ended = (DatasetImport.Status.COMPLETED, DatasetImport.Status.FAILED, DatasetImport.Status.CANCELLED)
+    just_now = timezone.now() - timedelta(minutes=1)
+    return DatasetImport.objects.filter(status__in=ended, finished_at__lt=just_now).exclude(stored_as="")
 
 
 def forgotten_uploads() -> QuerySet[DatasetImport]:

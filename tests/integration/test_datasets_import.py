@@ -349,6 +349,19 @@ def test_rows_lost_by_a_crash_of_the_database_are_not_published(
     assert not dataset.versions.exists()
 
 
+def test_what_a_worker_left_behind_is_removed(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports_module, "_clean_up", lambda job: None)  # it died just before
+    import_rows(dataset, rows(("a", "1")), mapping=KEYED)
+    monkeypatch.undo()
+    assert StagedExample.objects.exists()
+    services.imports_sweep()
+    assert StagedExample.objects.exists()  # it may be doing so this very moment
+    DatasetImport.objects.update(finished_at=timezone.now() - timedelta(minutes=2))
+    services.imports_sweep()
+    assert not StagedExample.objects.exists()
+    assert not default_storage.listdir("imports")[1]
+
+
 def test_forgotten_uploads_are_thrown_away(dataset: Dataset) -> None:
     job = upload(dataset, "q\nx\n", "x.csv")
     DatasetImport.objects.update(created_at=timezone.now() - timedelta(days=2))

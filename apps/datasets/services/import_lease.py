@@ -28,6 +28,7 @@ def claim(import_id: UUID) -> DatasetImport | None:
         fence=F("fence") + 1,
         lease_until=now + LEASE,
         started_at=now,
+        queued_at=None,
         rows_read=0,
         bytes_read=0,
         rows_staged=0,

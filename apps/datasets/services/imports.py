@@ -30,7 +30,7 @@ from apps.datasets.importers.reading import preview
 from apps.datasets.importers.rows import Preview, SourceError
 from apps.datasets.importers.sniffing import sniff
 from apps.datasets.models import Dataset, DatasetImport, StagedExample
-from apps.datasets.selectors import forgotten_uploads, imports_to_take_up
+from apps.datasets.selectors import forgotten_uploads, imports_to_take_up, left_behind
 from apps.datasets.services.import_lease import LEASE_TO_PUBLISH, MOST_CLAIMS, claim, hold, lock_ours
 from apps.datasets.services.import_staging import stage_file
 from apps.datasets.services.publishing import publish_staged, tidy_search_index, unstage
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 LARGEST_IN_REQUEST = 10 * 1024 * 1024
 LARGEST_FILE = 4 * 1024**3
 _MANY_ROWS = 5_000
+_SWEPT_AT_ONCE = 100
 RUN_TASK = "worker.datasets.run_import"
 
 Status = DatasetImport.Status
@@ -253,6 +254,7 @@ def _fail(job: DatasetImport, reason: str) -> None:
 def _clean_up(job: DatasetImport) -> None:
     unstage(job.pk)
     remove_file(job.stored_as)
+    DatasetImport.objects.filter(pk=job.pk).update(stored_as="")
 
 
 def import_cancel(*, job: DatasetImport, by: Actor) -> DatasetImport:
@@ -268,15 +270,17 @@ def import_cancel(*, job: DatasetImport, by: Actor) -> DatasetImport:
 
 
 def imports_sweep() -> int:
-    """Take up imports whose worker died or whose message was lost, and throw away forgotten uploads."""
-    for import_id in imports_to_take_up().values_list("pk", flat=True)[:100]:
+    """Take up imports whose worker died or whose message was lost, finish interrupted clean-ups, and throw
+    away forgotten uploads. Returns how many were taken up."""
+    waiting = list(imports_to_take_up().values_list("pk", flat=True)[:_SWEPT_AT_ONCE])
+    DatasetImport.objects.filter(pk__in=waiting).update(queued_at=timezone.now())
+    for import_id in waiting:
         enqueue(RUN_TASK, queue="default", import_id=str(import_id))
-    taken_up = DatasetImport.objects.filter(pk__in=imports_to_take_up().values("pk")[:100]).update(
-        queued_at=timezone.now()
-    )
-    for job in forgotten_uploads()[:100]:
+    for job in left_behind()[:_SWEPT_AT_ONCE]:
+        _clean_up(job)
+    for job in forgotten_uploads()[:_SWEPT_AT_ONCE]:
         import_cancel(job=job, by=Actor.system())
-    return taken_up
+    return len(waiting)
 
 
 def _refuse_archived(dataset: Dataset) -> None:
