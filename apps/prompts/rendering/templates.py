@@ -26,7 +26,7 @@ from .errors import (
 
 MAX_TEMPLATE_CHARS = 400_000
 MAX_TEMPLATE_TAGS = 5_000
-CACHED_TEMPLATES = 512
+LARGE_TEMPLATE_CHARS = 20_000
 _TAG = re.compile(r"\{[{%]")
 _ENVIRONMENT = PromptEnvironment()
 
@@ -65,9 +65,12 @@ def _storable(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=CACHED_TEMPLATES)
 def compiled(source: str) -> CompiledText:
-    """`source` compiled, from the cache when it was compiled before. Raises TemplateSyntax."""
+    """`source` compiled, from a cache if it can be. Raises TemplateSyntax, SizeLimitExceeded."""
+    return _compiled_large(source) if len(source) > LARGE_TEMPLATE_CHARS else _compiled_small(source)
+
+
+def _compile(source: str) -> CompiledText:
     if len(source) > MAX_TEMPLATE_CHARS:
         raise SizeLimitExceeded(
             f"a message has at most {MAX_TEMPLATE_CHARS:,} characters; this has {len(source):,}"
@@ -91,6 +94,11 @@ def compiled(source: str) -> CompiledText:
         OverflowError,
     ) as error:
         raise TemplateSyntax("the template is nested too deeply, or cannot be compiled") from error
+
+
+_compiled_small = lru_cache(maxsize=512)(_compile)
+#: Compiled code takes many times its text's memory, so that few large ones are kept.
+_compiled_large = lru_cache(maxsize=16)(_compile)
 
 
 def optional_names(tree: nodes.Template) -> frozenset[str]:
