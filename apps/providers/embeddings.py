@@ -7,11 +7,12 @@ text is cut, as the model's own card says). torch loads on first use, so call th
 from __future__ import annotations
 
 import importlib.util
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from apps.providers.torch_environment import prepare_for_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ def _loaded() -> Any:
     global _model
     with _lock:
         if _model is None:
-            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            prepare_for_torch()
             from sentence_transformers import SentenceTransformer
 
             _model = SentenceTransformer(str(model_path()), local_files_only=True)

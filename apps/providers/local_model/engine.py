@@ -6,7 +6,6 @@ Only worker processes call it. It loads torch on first use; importing this modul
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from apps.providers.local_model.folder import (
     model_folder,
 )
 from apps.providers.protocol import CompletionRequest, CompletionResponse, ErrorKind, ProviderError
+from apps.providers.torch_environment import prepare_for_torch
 
 if TYPE_CHECKING:
     from apps.providers.local_model.requests import RequestReader
@@ -71,7 +71,7 @@ class LocalEngine:
                     raise ProviderError(str(error), kind=ErrorKind.CONNECTION) from error
 
     def _load(self) -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        prepare_for_torch()
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging as transformers_logging

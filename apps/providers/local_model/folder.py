@@ -15,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.providers.torch_environment import prepare_for_torch
+
 log = logging.getLogger(__name__)
 
 #: The name in requests: "local/smollm2-135m-instruct".
@@ -104,7 +106,7 @@ def _convert_into(target: Path) -> None:
 
 def _convert(source: Path, draft: Path) -> None:
     """Write weights (float32, unpacked) and tokenizer of the GGUF file into the folder."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    prepare_for_torch()
     import torch
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer
