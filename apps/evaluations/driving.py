@@ -28,13 +28,10 @@ from apps.evaluations.results import answers_store, scored_store
 from apps.evaluations.run_dispatch import enqueue_drive, enqueue_scoring
 from apps.evaluations.run_states import eval_run_complete, eval_run_fail_rest, eval_run_pause_by_system
 from apps.evaluations.scoring import run_evaluators, score_items
-from apps.providers.request_limit import RequestLimit
 from apps.providers.services import provider_connection
 
 SLICE_S = 5.0
 FLUSH_EVERY_S = 0.25
-#: Between two looks at a limit that is used up.
-LIMIT_PAUSE_S = 0.1
 #: Items of one local slice: interactive requests get their turn between two slices.
 LOCAL_SLICE = 16
 SCORING_SLICE = 256
@@ -83,7 +80,6 @@ class _Slice:
         self.token = uuid4()
         self.builder = RequestBuilder(run)
         self.connection = provider_connection(run.model.provider)
-        self.limit = RequestLimit(self.connection)
         self.evaluators: list[EvaluatorVersion] = run_evaluators(run, in_memory=False)
         self.more_to_score = bool(run_evaluators(run, in_memory=True))
         self.stopped_by: Failure | None = None
@@ -121,13 +117,10 @@ class _Slice:
                 )
                 ready.extend(claimed)
                 exhausted = not claimed
-            while pool.free and ready and time.monotonic() < ends and self.limit.take():
+            while pool.free and ready and time.monotonic() < ends:
                 pool.start(ready.popleft())
             if not len(pool):
-                if not ready or time.monotonic() >= ends:
-                    break
-                lost.wait(LIMIT_PAUSE_S)
-                continue
+                break
             answers += pool.finished(FLUSH_EVERY_S)
             if answers and (time.monotonic() - flushed > FLUSH_EVERY_S or not len(pool)):
                 self._store(answers)

@@ -22,7 +22,8 @@ from apps.evaluations.models import EvalItem, EvalRun
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)
-RENEW_EVERY_S = 4.0
+#: Also how soon a slice notices that its run was paused or cancelled.
+RENEW_EVERY_S = 1.5
 #: How long a turn may wait in its queue before the sweep sends its message again (which does no harm).
 PATIENCE = timedelta(seconds=20)
 

@@ -300,18 +300,3 @@ def test_the_sweep_finds_a_run_whose_worker_died(
     sweep_runs()
     assert sent == ["worker.evaluations.drive_run"]
     assert drive(run).status == "completed"
-
-
-def test_requests_a_minute_hold_a_run_back(
-    project: Project, words: DatasetVersion, exact: EvaluatorVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One slice makes as many calls as the provider allows in a minute, and the rest stays for later."""
-    settings = ProviderSettings(name="Slow lane", requests_per_minute=6)
-    provider_create(project=project, by=BY, kind="fake", settings=settings)
-    monkeypatch.setattr(driving, "SLICE_S", 0.6)
-    run = make_run(words, make_prompt(project, "slow-lane/echo"), exact)
-
-    driving.drive_run(run.pk, run.driver_token)
-
-    assert run.items.filter(status="completed").count() == 6
-    assert run.items.filter(status="pending", lease_token=None).count() == 34
