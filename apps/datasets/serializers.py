@@ -190,7 +190,7 @@ class RejectionSerializer(serializers.Serializer[Any]):
 
 class ImportSerializer(serializers.ModelSerializer[DatasetImport]):
     """`rejected` holds the first thousand; all are at `rejections/`. `version` is the dataset's version that
-    holds the import: a new one, or where nothing changed (`changed` false) the one that was there."""
+    holds the import: a new one, or where nothing changed (`changes_nothing`) the one that was there."""
 
     version = serializers.SerializerMethodField()
     changes_nothing = serializers.SerializerMethodField()
