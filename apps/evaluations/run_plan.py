@@ -15,6 +15,7 @@ from apps.evaluations.errors import NothingToRun, VariablesMissing
 from apps.evaluations.evaluators import kind
 from apps.evaluations.models import EvalRun, EvaluatorVersion
 from apps.prompts.models import PromptVersion
+from apps.prompts.rendering import variables_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def _why_nothing(version: DatasetVersion, choice: ExampleChoice) -> str:
 def check_variables(prompt_version: PromptVersion, version: DatasetVersion) -> None:
     """Raises VariablesMissing when the prompt uses a variable that no example of the dataset has."""
     columns = version.columns.get("inputs", [])
-    missing = [name for name in prompt_version.variables if name not in columns]
+    needed = [variable.name for variable in variables_of(prompt_version.messages) if not variable.optional]
+    missing = [name for name in needed if name not in columns]
     if missing:
         names = ", ".join(missing)
         have = ", ".join(columns) or "none"
