@@ -101,8 +101,8 @@ WITH scored AS (
     FULL JOIN (SELECT * FROM sides WHERE run_id = %(candidate)s) AS c USING (example_id, repetition)
 ), judged AS (
     SELECT paired.*,
-           CASE WHEN NOT answered OR (%(metric)s <> '' AND (baseline_value IS NULL OR candidate_value IS NULL))
-                     THEN 'missing'
+           CASE WHEN NOT answered THEN 'missing'
+                WHEN %(metric)s <> '' AND (baseline_value IS NULL OR candidate_value IS NULL) THEN 'missing'
                 WHEN %(metric)s = '' OR %(sign)s = 0 THEN ''
                 WHEN gain < 0 THEN 'worse' WHEN gain > 0 THEN 'better' ELSE 'tied' END AS outcome
     FROM paired

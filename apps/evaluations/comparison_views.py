@@ -160,8 +160,9 @@ def _pairs(baseline: EvalRun, candidate: EvalRun, example_id: UUID) -> list[Comp
 def _summary(comparison: Comparison, candidate: EvalRun) -> dict[str, Any]:
     runs = [comparison.baseline, *candidates_of(comparison)]
     unfinished = [run for run in runs if run.finalized_at is None]
-    stale = bool(comparison.result_at) and any(
-        run.finalized_at is None or run.finalized_at > comparison.result_at for run in runs
+    made_at = comparison.result_at
+    stale = made_at is not None and any(
+        run.finalized_at is None or run.finalized_at > made_at for run in runs
     )
     computed = result_for(comparison, candidate) is not None
     return {

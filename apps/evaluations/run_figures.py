@@ -36,7 +36,7 @@ def metric_values(run: EvalRun, metric: MetricSummary) -> list[float]:
     scores = ItemScore.objects.filter(
         item__run=run, metric=metric.name, source=metric.source, value__isnull=False, item__status="completed"
     )
-    return [float(value) for value in scores.values_list("value", flat=True)]
+    return [value for value in scores.values_list("value", flat=True) if value is not None]
 
 
 def _spec(metric: MetricSummary) -> MetricSpec:

@@ -153,7 +153,7 @@ def usage_of(runs: Sequence[EvalRun]) -> dict[UUID, RunUsage]:
             unknown=Count("pk", filter=unknown),
         )
     )
-    found = {row["run"]: row for row in rows}
+    found: dict[UUID, dict[str, Any]] = {row["run"]: dict(row) for row in rows}
     return {run.pk: _usage(found.get(run.pk, {})) for run in runs}
 
 

@@ -80,8 +80,8 @@ def _apart(metric: Mapping[str, Any], candidate: str, baseline: str) -> Verdict:
 
 def _open(metric: Mapping[str, Any]) -> str:
     return (
-        f"The difference is {_amount(metric)}; with 95% confidence it lies between {_interval(metric, 'and')}, "
-        f"over {_examples(metric['n'])}.{_missing(metric)}"
+        f"The difference is {_amount(metric)}; with 95% confidence it lies between "
+        f"{_interval(metric, 'and')}, over {_examples(metric['n'])}.{_missing(metric)}"
     )
 
 
