@@ -15,6 +15,7 @@ from apps.evaluations.models import EvalItem, EvalRun, ItemScore
 
 FILTERS = ("worse", "better", "tied", "differs", "missing")
 LONGEST_SEARCH = 200
+_COUNTS = 6  # columns of RowCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,15 @@ WITH scored AS (
       AND score.source = %(source)s AND item.status = 'completed'
     GROUP BY score.item_id
 ), sides AS (
-    SELECT item.id, item.run_id, item.example_id, item.example_key, item.repetition, item.position,
-           item.output, item.status = 'completed' AS completed, scored.value
+    SELECT item.id, item.run_id, item.example_id, item.repetition, item.position, item.output,
+           item.status = 'completed' AS completed, scored.value,
+           %(like)s = '' OR item.example_key ILIKE %(like)s OR item.output ILIKE %(like)s AS found
     FROM evaluations_evalitem AS item LEFT JOIN scored ON scored.item_id = item.id
     WHERE item.run_id IN (%(baseline)s, %(candidate)s)
 ), paired AS (
     SELECT example_id, repetition, coalesce(b.position, c.position) AS position,
-           coalesce(b.example_key, c.example_key) AS example_key,
            b.id AS baseline_id, c.id AS candidate_id, b.value AS baseline_value, c.value AS candidate_value,
-           b.output AS baseline_output, c.output AS candidate_output,
+           coalesce(b.found, false) OR coalesce(c.found, false) AS found,
            coalesce(b.completed AND c.completed, false) AS answered,
            b.output IS DISTINCT FROM c.output AS differs,
            (c.value - b.value) * %(sign)s AS gain
@@ -122,31 +123,38 @@ _CONDITIONS = {
     "differs": "differs AND answered",
     "missing": "outcome = 'missing'",
 }
+# One statement for both, so that the rows are judged once; the counts come with every row, and alone where
+# there is none.
 _PAGE = """
-SELECT example_id, repetition, outcome, differs, baseline_id, candidate_id, baseline_value, candidate_value,
-       rank, size, position
-FROM ranked
-WHERE {condition}
-  AND (%(like)s = '' OR example_key ILIKE %(like)s OR baseline_output ILIKE %(like)s
-       OR candidate_output ILIKE %(like)s)
-  AND (%(rank)s IS NULL
-       OR (rank, size, position, repetition) {beyond} (%(rank)s, %(size)s, %(position)s, %(repetition)s))
+, counted AS (
+    SELECT count(*), count(*) FILTER (WHERE outcome = 'worse'), count(*) FILTER (WHERE outcome = 'better'),
+           count(*) FILTER (WHERE outcome = 'tied'), count(*) FILTER (WHERE differs AND answered),
+           count(*) FILTER (WHERE outcome = 'missing')
+    FROM ranked
+), page AS (
+    SELECT example_id, repetition, outcome, differs, baseline_id, candidate_id, baseline_value,
+           candidate_value, rank, size, position
+    FROM ranked
+    WHERE found AND {condition}
+      AND (%(rank)s IS NULL
+           OR (rank, size, position, repetition) {beyond} (%(rank)s, %(size)s, %(position)s, %(repetition)s))
+    ORDER BY rank {way}, size {way}, position {way}, repetition {way}
+    LIMIT %(limit)s
+)
+SELECT counted.*, page.* FROM counted LEFT JOIN page ON true
 ORDER BY rank {way}, size {way}, position {way}, repetition {way}
-LIMIT %(limit)s
-"""
-_COUNTS = """
-SELECT count(*), count(*) FILTER (WHERE outcome = 'worse'), count(*) FILTER (WHERE outcome = 'better'),
-       count(*) FILTER (WHERE outcome = 'tied'), count(*) FILTER (WHERE differs AND answered),
-       count(*) FILTER (WHERE outcome = 'missing')
-FROM ranked
 """
 
 
 @dataclass(frozen=True, slots=True)
 class RowsPage:
-    """One page of rows, with cursors to what lies beyond; None where nothing does."""
+    """One page of rows, with cursors to what lies beyond; None where nothing does.
+
+    `counts` are of all rows of the two runs, whatever is shown.
+    """
 
     rows: list[ComparedRow]
+    counts: RowCounts
     previous: str | None
     next: str | None
 
@@ -166,7 +174,9 @@ def compared_rows(query: RowQuery, *, after: str = "", before: str = "", size: i
     )
     with connection.cursor() as db:
         db.execute(_ROWS + page, params)
-        found = db.fetchall()
+        answer = db.fetchall()
+    counts = RowCounts(*answer[0][:_COUNTS])
+    found = [row[_COUNTS:] for row in answer if row[_COUNTS] is not None]
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -175,16 +185,10 @@ def compared_rows(query: RowQuery, *, after: str = "", before: str = "", size: i
     has_previous = bool(rows) and (more if backwards else cursor is not None)
     return RowsPage(
         rows=rows,
+        counts=counts,
         previous=rows[0].cursor if has_previous else None,
         next=rows[-1].cursor if has_next else None,
     )
-
-
-def row_counts(query: RowQuery) -> RowCounts:
-    """How many rows there are of each sort, whatever is shown, in one query."""
-    with connection.cursor() as db:
-        db.execute(_ROWS + _COUNTS, _params(query))
-        return RowCounts(*db.fetchone())
 
 
 def items_of_example(runs: Sequence[EvalRun], example_id: UUID) -> list[EvalItem]:

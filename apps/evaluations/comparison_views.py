@@ -25,10 +25,10 @@ from apps.evaluations.comparison_pages import (
 )
 from apps.evaluations.comparison_rows import (
     ComparedRow,
+    RowCounts,
     RowQuery,
     compared_rows,
     items_of_example,
-    row_counts,
 )
 from apps.evaluations.comparison_selectors import (
     candidates_of,
@@ -198,7 +198,7 @@ def _rows(request: ProjectRequest, comparison: Comparison, candidate: EvalRun) -
         "form": form,
         "show": query.show,
         "filtered": bool(query.q or query.show),
-        "shown_counts": _shown_counts(form, query),
+        "shown_counts": _shown_counts(form, found.counts),
         "query_without_show": base.urlencode(),
         "rows": [row_view(row, columns) for row in found.rows],
         "page": Page(
@@ -223,7 +223,6 @@ def _row_query(comparison: Comparison, candidate: EvalRun, chosen: dict[str, str
     )
 
 
-def _shown_counts(form: RowFilterForm, query: RowQuery) -> list[tuple[str, str, int]]:
-    counts = row_counts(query)
+def _shown_counts(form: RowFilterForm, counts: RowCounts) -> list[tuple[str, str, int]]:
     choices = form.fields["show"].choices  # type: ignore[attr-defined]
     return [(name, label, getattr(counts, name or "total")) for name, label in choices]

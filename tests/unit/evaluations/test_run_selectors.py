@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
-from apps.evaluations.comparison_rows import RowQuery, compared_rows, row_counts
+from apps.evaluations.comparison_rows import RowQuery, compared_rows
 from apps.evaluations.errors import ResultNotFound, RunNotFound
 from apps.evaluations.models import EvalRun
 from apps.evaluations.presentation import named, plan_facts, readable
@@ -133,7 +133,7 @@ def test_rows_are_paired_by_example_and_judged_by_the_direction(project: Project
     assert [row.item.example_key for row in compared_rows(lower).rows] == ["q1", "q0", "q2"]
     neither = RowQuery(first.pk, second.pk, metric="exact_match")
     assert {row.outcome for row in compared_rows(neither).rows} == {""}
-    assert row_counts(query).differs == 3
+    assert compared_rows(query).counts.differs == 3
     other = make_run(project, make_dataset_version(project, 2), outputs=["x", "y"])
     apart = compared_rows(RowQuery(first.pk, other.pk)).rows
     assert [row.outcome for row in apart] == ["missing"] * 5
