@@ -58,6 +58,7 @@ check: setup $(DEV)
 	$(PY) -m ruff check --quiet .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
+	$(npm) run --silent check
 	find templates -name '*.html' -exec .venv/bin/djade --check --target-version 5.2 {} +
 	$(SCRATCH) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(SCRATCH) LLMOPS_PRODUCTION=1 LLMOPS_PUBLIC_URL=https://llmops.example $(PY) manage.py check --deploy --fail-level WARNING

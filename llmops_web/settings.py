@@ -249,7 +249,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "llmops-web",
-    "DESCRIPTION": "Prompts, datasets, evaluation runs and comparisons. Authorise with an API key of a project.",
+    "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

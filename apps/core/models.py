@@ -229,6 +229,7 @@ class IdempotencyRecord(ProjectRow):
                 fields=("project", "route", "key"), name="one_answer_per_idempotency_key"
             ),
         )
+        indexes = (models.Index(fields=("created_at",), name="idempotency_by_age"),)
 
     def __str__(self) -> str:
         return f"{self.route} {self.key}"

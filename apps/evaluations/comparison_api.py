@@ -43,7 +43,7 @@ class ComparedMetricSerializer(serializers.Serializer[Any]):
     """One metric, paired on the examples both runs have a score for."""
 
     name = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     primary = serializers.BooleanField()
     direction = serializers.CharField()
     n = serializers.IntegerField()
@@ -106,7 +106,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """A comparison with what is computed of it."""
     computed = (comparison.result or {}).get("candidates", [])
     by_run = {candidate["run"]: candidate for candidate in computed}
-    blank = {"metrics": [], "latency": None, "cost": None}
+    blank: dict[str, Any] = {"metrics": [], "latency": None, "cost": None}
     status = "failed" if comparison.result_error else "ready" if comparison.result else "pending"
     return {
         "id": str(comparison.pk),

@@ -34,7 +34,7 @@ def comparison_create(
     _check(baseline, candidates)
     primary_metric = _primary(baseline, candidates, primary_metric)
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)  # one number each
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # one number each
         numbers = Comparison.objects.filter(project=project).aggregate(Max("number"))
         number = (numbers["number__max"] or 0) + 1
         comparison = Comparison.objects.create(

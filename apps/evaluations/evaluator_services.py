@@ -62,7 +62,11 @@ def evaluator_change(
     named = _clean_name(name) if name is not None else None
     settings = None if config is None else checked_config(evaluator_kind(evaluator.kind), config)
     with _name_once(named or ""), transaction.atomic():
-        locked = Evaluator.objects.select_for_update().select_related("project").get(pk=evaluator.pk)
+        locked = (
+            Evaluator.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=evaluator.pk)
+        )
         if locked.archived_at is not None:
             raise EvaluatorArchived(f"“{locked.name}” is archived. Restore it before you change it.")
         if settings is not None:
@@ -93,7 +97,11 @@ def evaluator_update(
 def evaluator_archive(*, evaluator: Evaluator, by: Actor) -> Evaluator:
     """Take an evaluator out of the lists. Runs that use it, and their scores, stay. Twice does no harm."""
     with transaction.atomic():
-        locked = Evaluator.objects.select_for_update().select_related("project").get(pk=evaluator.pk)
+        locked = (
+            Evaluator.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=evaluator.pk)
+        )
         if locked.archived_at is None:
             locked.archived_at = timezone.now()
             locked.save(update_fields=["archived_at"])
@@ -104,7 +112,11 @@ def evaluator_archive(*, evaluator: Evaluator, by: Actor) -> Evaluator:
 def evaluator_restore(*, evaluator: Evaluator, by: Actor) -> Evaluator:
     """Bring an archived evaluator back. Raises EvaluatorNameTaken when another has its name meanwhile."""
     with _name_once(evaluator.name), transaction.atomic():
-        locked = Evaluator.objects.select_for_update().select_related("project").get(pk=evaluator.pk)
+        locked = (
+            Evaluator.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=evaluator.pk)
+        )
         if locked.archived_at is not None:
             locked.archived_at = None
             locked.save(update_fields=["archived_at"])

@@ -17,7 +17,7 @@ from apps.evaluations.statistics import mean_interval
 def finalize_run(run_id: UUID) -> None:
     """Compute the summary of each metric, and have the run's comparisons computed anew."""
     with transaction.atomic():
-        run = EvalRun.objects.select_for_update().filter(pk=run_id).first()
+        run = EvalRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
         if run is None or not run.is_terminal or run.finalized_at is not None:
             return
         values = values_by_example(run)

@@ -74,11 +74,12 @@ def items_claim(run: EvalRun, *, status: str, token: UUID, most: int) -> list[Wo
                 ORDER BY position, repetition
                 LIMIT %s FOR UPDATE SKIP LOCKED
             )
-            UPDATE evaluations_evalitem AS item SET lease_token = %s, lease_until = now() + %s
+            UPDATE evaluations_evalitem AS item
+            SET lease_token = %s, lease_until = now() + %s * interval '1 second'
             FROM chosen WHERE item.id = chosen.id
             RETURNING item.id
             """,
-            [run.pk, status, most, token, LEASE],
+            [run.pk, status, most, token, LEASE.total_seconds()],
         )
         ids = [row[0] for row in cursor.fetchall()]
     items = EvalItem.objects.filter(pk__in=ids).select_related("example").order_by("position", "repetition")

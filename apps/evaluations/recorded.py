@@ -77,7 +77,9 @@ _FIELDS = ("status", "output", "error", "error_kind", "latency_ms", "cost_usd", 
 
 
 def _open_run(run: EvalRun) -> EvalRun:
-    run = EvalRun.objects.select_for_update(of=("self",)).select_related("project").get(pk=run.pk)
+    run = (
+        EvalRun.objects.select_for_update(no_key=True, of=("self",)).select_related("project").get(pk=run.pk)
+    )
     if not run.recorded:
         raise RunStateConflict(
             f"{run.name} asks a model by itself; results are posted to recorded runs only."

@@ -130,7 +130,7 @@ def _answer_row(model: Model | None, answer: Answer, more_to_score: bool) -> dic
             "time_to_first_token_ms": None if first is None else first * 1000,
             "answered_at": now.isoformat(),
         }
-    return _without_nul(row)
+    return {name: _without_nul(value) for name, value in row.items()}
 
 
 def _cost(model: Model, response: CompletionResponse) -> Decimal | None:

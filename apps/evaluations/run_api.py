@@ -93,7 +93,7 @@ class RunDetail(ProjectAPIView):
 
 
 class ResultsPagination(KeysetPagination):
-    ordering = ("position", "repetition")
+    ordering = ("position", "repetition")  # type: ignore[assignment]  # the stubs forget tuples
 
 
 class RunResults(ProjectAPIView):
@@ -125,7 +125,10 @@ class RunResults(ProjectAPIView):
         """Post results made elsewhere, up to 1,000 at once; a result posted again replaces the first."""
         run = run_get(project=self.project, id=run_id)
         serializer = RecordedResultSerializer(
-            data=request.data, many=True, max_length=1000, allow_empty=False
+            data=request.data,
+            many=True,
+            max_length=1000,  # type: ignore[call-arg]  # an argument of the list
+            allow_empty=False,
         )
         serializer.is_valid(raise_exception=True)
         results = [
@@ -152,7 +155,8 @@ def _action(operation: str, text: str, act: Any) -> type[RunAction]:
 
     class Action(RunAction):
         def act(self, run: EvalRun) -> EvalRun:
-            return act(run=run, by=self.actor)
+            moved: EvalRun = act(run=run, by=self.actor)
+            return moved
 
         @extend_schema(
             operation_id=operation,

@@ -98,4 +98,4 @@ def insert_items(run: EvalRun, examples: QuerySet[Example]) -> int:
             """,  # noqa: S608  # the inner statement is the ORM's, its values are parameters
             [run.pk, *params, run.repetitions],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -68,7 +68,7 @@ class RunMetricSerializer(serializers.Serializer[Any]):
     """A metric's mean over the examples that have a score, with its 95% interval."""
 
     name = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     n = serializers.IntegerField()
     missing = serializers.IntegerField()
     mean = serializers.FloatField(allow_null=True)
@@ -113,7 +113,7 @@ class ResultScoreSerializer(serializers.Serializer[Any]):
 
     metric = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     detail = serializers.CharField()
 
 

@@ -148,7 +148,11 @@ def eval_run_retry_failed(*, run: EvalRun, by: Actor) -> EvalRun:
 
 def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str, reason: str) -> EvalRun:
     with transaction.atomic():
-        run = EvalRun.objects.select_for_update(of=("self",)).select_related("project").get(pk=run.pk)
+        run = (
+            EvalRun.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("project")
+            .get(pk=run.pk)
+        )
         if run.status not in allowed:
             raise RunStateConflict(
                 f"{run.name} is {run.status}; this takes a run that is {' or '.join(allowed)}.",
@@ -210,7 +214,7 @@ def _trace(project: Project, request: RunRequest) -> Trace:
 
 
 def _next_number(project: Project) -> int:
-    Project.objects.select_for_update().get(pk=project.pk)  # one number each
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # one number each
     return (EvalRun.objects.filter(project=project).aggregate(Max("number"))["number__max"] or 0) + 1
 
 

@@ -65,7 +65,7 @@ def eval_run_pause_by_system(*, run: EvalRun, reason: str) -> None:
 def _still_ours(run: EvalRun) -> EvalRun | None:
     """The run, locked, if it still runs under our token."""
     return (
-        EvalRun.objects.select_for_update(of=("self",))
+        EvalRun.objects.select_for_update(no_key=True, of=("self",))
         .select_related("project")
         .filter(pk=run.pk, status="running", driver_token=run.driver_token)
         .first()

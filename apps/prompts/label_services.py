@@ -79,7 +79,8 @@ def label_remove(*, prompt: Prompt, by: Actor, name: str, reason: str = "") -> N
 
 
 def _lock_and_check(prompt: Prompt, by: Actor, name: str) -> None:
-    Prompt.objects.select_for_update().get(pk=prompt.pk)  # moves of one prompt's labels come one by one
+    # Moves of one prompt's labels come one by one.
+    Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
     protected = ProtectedLabel.objects.filter(project=prompt.project_id, name=name).exists()
     if protected and not by.may(Role.APPROVER):
         raise LabelProtected(

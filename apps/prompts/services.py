@@ -141,7 +141,7 @@ def prompt_change(
 def _change(prompt: Prompt, by: Actor, action: str, **fields: Any) -> Prompt:
     """Write `fields`, unless the prompt has those values already."""
     with transaction.atomic():
-        current = Prompt.objects.select_for_update().get(pk=prompt.pk)
+        current = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
         before = {name: getattr(current, name) for name in fields}
         for name, value in fields.items():
             setattr(current, name, value)
@@ -190,7 +190,8 @@ def prompt_version_create(
             fields={"commit_message": [f"At most {_MAX_MESSAGE} characters."]},
         )
     with transaction.atomic():
-        locked = Prompt.objects.select_for_update().get(pk=prompt.pk)  # one saver at a time; then read
+        # One saver at a time; then read.
+        locked = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
         latest = prompt.versions.order_by("-number").first()
         _check_may_follow(locked, latest, parent, content)
         version = prompt.versions.create(

@@ -1,9 +1,11 @@
-"""What the demo is made of: one prompt in two versions, two evaluators, and the sentences beside this file."""
+"""What the demo is made of: a prompt in two versions, two evaluators, and the sentences beside this file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from apps.datasets.importers.mapping import Mapping
 
 PROJECT_SLUG, PROJECT_NAME = "demo", "Demo"
 ADMIN_EMAIL = "admin@demo.example"
@@ -11,10 +13,11 @@ MODEL = "local/smollm2-135m-instruct"
 PROMPT_SLUG, PROMPT_NAME = "correct-english", "Correct English"
 DATASET_SLUG, DATASET_NAME = "faulty-sentences", "Faulty sentences"
 SENTENCES = Path(__file__).with_name("sentences.csv")
-MAPPING = {"inputs": ["sentence"], "reference": "correction", "metadata": ["mistake"]}
+MAPPING = Mapping(inputs=["sentence"], reference="correction", metadata=["mistake"])
 PRIMARY = "exact-match"
 
-PARAMETERS: dict[str, Any] = {"model": MODEL, "temperature": 0, "max_tokens": 40}
+#: The answer is one line, so that it ends with the first.
+PARAMETERS: dict[str, Any] = {"model": MODEL, "temperature": 0, "max_tokens": 40, "stop": ["\n"]}
 
 ZERO_SHOT = [
     {"role": "user", "content": "Correct this to standard English: {{ sentence }}"},
@@ -23,13 +26,13 @@ WORKED_EXAMPLES = [
     {
         "role": "system",
         "content": (
-            "You correct sentences to standard English. Answer with the corrected sentence and nothing else.\n\n"
-            "Sentence: She don't likes apples.\nCorrected: She doesn't like apples.\n\n"
-            "Sentence: We has seen him yesterday.\nCorrected: We saw him yesterday.\n\n"
-            "Sentence: It is a honest mistake.\nCorrected: It is an honest mistake."
+            "You correct sentences to standard English.\n\n"
+            "Input: They was at home.\nOutput: They were at home.\n\n"
+            "Input: He buyed a hat.\nOutput: He bought a hat.\n\n"
+            "Input: She is a honest woman.\nOutput: She is an honest woman."
         ),
     },
-    {"role": "user", "content": "Sentence: {{ sentence }}\nCorrected:"},
+    {"role": "user", "content": "Input: {{ sentence }}\nOutput:"},
 ]
 #: Commit message and messages of each version, in order.
 VERSIONS = (

@@ -27,21 +27,25 @@ def progress_line(runs: Sequence[EvalRun]) -> str:
 def comparison_lines(comparison: Comparison, runs: Sequence[EvalRun]) -> list[str]:
     """A table of the metrics: both means, the paired difference with its 95% interval, wins, ties, losses."""
     baseline, candidate = runs
-    result = comparison.result["candidates"][0]
+    result = (comparison.result or {})["candidates"][0]
     header = ("metric", "n", "A", "B", "B - A", "95% interval", "p", "wins", "ties", "losses")
     rows = [header, *(_row(metric) for metric in result["metrics"])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     table = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
-    seconds = [_seconds(run) for run in runs]
     return [
         "",
-        f"A  {baseline.name} ({baseline.prompt_version.commit_message}), {seconds[0]}",
-        f"B  {candidate.name} ({candidate.prompt_version.commit_message}), {seconds[1]}",
+        f"A  {_title(baseline)}",
+        f"B  {_title(candidate)}",
         f"   {baseline.total} sentences, {baseline.model_name}",
         "",
         *table,
         "",
     ]
+
+
+def _title(run: EvalRun) -> str:
+    note = run.prompt_version.commit_message if run.prompt_version else ""
+    return f"{run.name} ({note}), {_seconds(run)}"
 
 
 def _row(metric: dict[str, Any]) -> tuple[str, ...]:

@@ -15,14 +15,13 @@ from django.core.files.base import ContentFile
 from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.core.projects import project_create
-from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_version
 from apps.datasets.services.datasets import dataset_create
 from apps.datasets.services.imports import import_preview, import_start, import_upload
 from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.evaluator_services import evaluator_create
-from apps.evaluations.models import Comparison, Evaluator, EvaluatorVersion, EvalRun
+from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
 from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
@@ -86,8 +85,7 @@ def _dataset(project: Project) -> DatasetVersion:
     file = ContentFile(content.SENTENCES.read_bytes(), name=content.SENTENCES.name)
     job = import_upload(dataset=dataset, by=BY, file=file, filename=content.SENTENCES.name)
     seen, _ = import_preview(job)
-    mapping = Mapping(**content.MAPPING)
-    import_start(job=job, by=BY, seen=seen, mapping=mapping, note="Sentences written for the demo")
+    import_start(job=job, by=BY, seen=seen, mapping=content.MAPPING, note="Sentences written for the demo")
     made = latest_version(dataset)
     if made is None:
         raise DemoFailed("The demo's sentences could not be imported.")

@@ -66,7 +66,14 @@ def beat_program(root: Path) -> Program:
 
 def web_program(host: str, port: int, root: Path) -> Program:
     command = [*_python(), "uvicorn", "llmops_web.asgi:application", "--host", host, "--port", str(port)]
-    command += ["--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
+    command += [
+        "--no-access-log",
+        "--no-proxy-headers",
+        "--lifespan",
+        "off",
+        "--timeout-graceful-shutdown",
+        "1",
+    ]
     return Program("web", command, stage=2, stop_s=2, folder=root)
 
 

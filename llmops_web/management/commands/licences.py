@@ -6,10 +6,13 @@ import json
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
 #: Long texts and trove classifiers, as packages write them, and their SPDX names.
@@ -74,11 +77,11 @@ def _python(*files: Path) -> list[tuple[str, str, str]]:
 
 def _python_licence(name: str) -> str:
     try:
-        package = metadata.metadata(name)
+        package = cast("Message", metadata.metadata(name))
     except metadata.PackageNotFoundError:
         return "not installed here"
     if package.get("License-Expression"):
-        return package["License-Expression"]
+        return str(package["License-Expression"])
     classified = [
         value.split("::")[-1].strip()
         for value in package.get_all("Classifier") or []
