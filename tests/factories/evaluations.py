@@ -75,7 +75,7 @@ def make_prompt_version(
     return PromptVersion.objects.create(
         prompt=prompt,
         number=1,
-        messages=[{"role": "user", "content": "{{ question }}"}],
+        messages=[{"role": "user", "content": " ".join(f"{{{{ {name} }}}}" for name in variables)}],
         parameters={"model": model, "temperature": 0.2} if model else {},
         variables=list(variables),
         **BY,
