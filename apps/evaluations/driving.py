@@ -13,6 +13,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from apps.evaluations.answering import CallPool, answer_batch
+from apps.evaluations.budget import calls_left, spent_words
 from apps.evaluations.engine import Answer, Failure, WorkItem, pauses_the_run, stop_the_run
 from apps.evaluations.leases import (
     items_claim,
@@ -83,6 +84,7 @@ class _Slice:
         self.evaluators: list[EvaluatorVersion] = run_evaluators(run, in_memory=False)
         self.more_to_score = bool(run_evaluators(run, in_memory=True))
         self.stopped_by: Failure | None = None
+        self.over_budget = False
 
     def work_by_calls(self) -> None:
         size = max(1, self.run.max_concurrency - items_held_by_others(self.run, self.token))
@@ -112,9 +114,7 @@ class _Slice:
         flushed, exhausted = time.monotonic(), False
         while not lost.is_set() and self.stopped_by is None:
             if time.monotonic() < ends and not exhausted and len(ready) < pool.free:
-                claimed = items_claim(
-                    self.run, status="pending", token=self.token, most=pool.free + len(pool)
-                )
+                claimed = self._claim(pool, len(ready))
                 ready.extend(claimed)
                 exhausted = not claimed
             while pool.free and ready and time.monotonic() < ends:
@@ -129,6 +129,15 @@ class _Slice:
                     return
         if answers:
             self._store(answers)
+
+    def _claim(self, pool: CallPool, waiting: int) -> list[WorkItem]:
+        """More items to answer, as many as the pool is good for and the budget allows."""
+        most, under_way = pool.free + len(pool), len(pool) + waiting
+        left = calls_left(self.run, under_way)
+        if left is not None and left < most:
+            most = left
+            self.over_budget = not left and not under_way
+        return items_claim(self.run, status="pending", token=self.token, most=most) if most else []
 
     def _store(self, answers: list[Answer]) -> None:
         answered = [answer for answer in answers if answer.response is not None]
@@ -150,7 +159,9 @@ class _Slice:
         ).exists()
 
     def _end(self) -> None:
-        if self.stopped_by is None:
+        if self.stopped_by is None and self.over_budget:
+            eval_run_pause_by_system(run=self.run, reason=spent_words(self.run))
+        elif self.stopped_by is None:
             _hand_over(self.run)
         elif pauses_the_run(self.stopped_by):
             eval_run_pause_by_system(run=self.run, reason=self.stopped_by.message)

@@ -81,10 +81,16 @@ def result_row(item: EvalItem, columns: Sequence[str], metrics: Sequence[MetricS
     )
 
 
+def _parameter(value: Any) -> str:
+    """A parameter on one line; a line break in it (a stop string, say) is shown as a sign."""
+    parts = value if isinstance(value, list) else [value]
+    return ", ".join(readable(part).replace("\n", "↵") for part in parts)
+
+
 def plan_facts(run: EvalRun) -> list[Named]:
     """The frozen plan in words: parameters, which examples, how often, under which limits."""
     facts = [
-        Named(_PARAMETER_NAMES.get(name, name), readable(value).replace("\n", ", "))
+        Named(_PARAMETER_NAMES.get(name, name), _parameter(value))
         for name, value in run.parameters.items()
         if name != "model" and value not in (None, "", [], {})
     ]

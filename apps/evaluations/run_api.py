@@ -21,6 +21,7 @@ from apps.evaluations.run_serializers import (
     RecordedAnswerSerializer,
     RecordedResultSerializer,
     ResultSerializer,
+    ResumeSerializer,
     RunCreateSerializer,
     RunSerializer,
 )
@@ -173,6 +174,25 @@ def _action(operation: str, text: str, act: Any) -> type[RunAction]:
 
 RunPause = _action("eval_runs_pause", "Stop for now; nothing is lost.", eval_run_pause)
 RunCancel = _action("eval_runs_cancel", "End the run now; what was answered stays.", eval_run_cancel)
-RunResume = _action("eval_runs_resume", "Go on with a paused or cancelled run.", eval_run_resume)
+
+
+class RunResume(ProjectAPIView):
+    """`/eval-runs/{id}/resume/`"""
+
+    roles = {"POST": Role.EDITOR}
+
+    @extend_schema(
+        operation_id="eval_runs_resume",
+        request=ResumeSerializer,
+        responses={200: RunSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Go on with a paused or cancelled run, if need be with a new budget."""
+        run = run_get(project=self.project, id=run_id)
+        serializer = ResumeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(_one(eval_run_resume(run=run, by=self.actor, **serializer.validated_data)))
+
+
 RunRetryFailed = _action("eval_runs_retry_failed", "Answer again what failed.", eval_run_retry_failed)
 RunFinish = _action("eval_runs_finish", "All results are posted: score them.", recorded_run_finish)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from apps.core.errors import NotFound, ProductError
+from apps.core.errors import InvalidInput, NotFound, ProductError
 from apps.core.models import Project
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import dataset_list, examples_of, version_list
@@ -124,6 +125,18 @@ def typed_filter(version: DatasetVersion, name: str, text: str) -> dict[str, Any
     if examples_of(version).filter(metadata__contains={name: text}).exists():
         return {name: text}
     return {name: _literal(text)}
+
+
+def typed_budget(text: str) -> Decimal:
+    """US dollars as a person typed them. Raises InvalidInput."""
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount < 1_000_000:
+        wrong = "A budget is an amount of US dollars from 0 to under a million."
+        raise InvalidInput(wrong, fields={"budget_usd": [wrong]})
+    return amount
 
 
 def _literal(text: str) -> Any:

@@ -47,6 +47,12 @@ class RunCreateSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class ResumeSerializer(serializers.Serializer[Any]):
+    """With `budget_usd`, the run goes on under that budget."""
+
+    budget_usd = serializers.DecimalField(max_digits=12, decimal_places=6, required=False, min_value=0)
+
+
 class CountsSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     completed = serializers.IntegerField()

@@ -15,6 +15,7 @@ from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
+from apps.evaluations.budget import price_is_known
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
@@ -63,6 +64,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
     if not 1 <= request.repetitions <= MOST_REPETITIONS:
         raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
     model = _model(project, request)
+    _check_budget(model, request.budget_usd)
     if prompt is not None:
         check_variables(prompt, version)
     examples = chosen_examples(version, request.choice)
@@ -107,9 +109,12 @@ def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
     )
 
 
-def eval_run_resume(*, run: EvalRun, by: Actor) -> EvalRun:
-    """Go on with a paused run, or with what a cancelled one had left."""
+def eval_run_resume(*, run: EvalRun, by: Actor, budget_usd: Decimal | None = None) -> EvalRun:
+    """Go on with a paused run, or with what a cancelled one had left; `budget_usd` is the new budget."""
+    _check_budget(run.model, budget_usd)
     with transaction.atomic():
+        if budget_usd is not None:
+            EvalRun.objects.filter(pk=run.pk).update(budget_usd=budget_usd)
         run = _move(run, by, "resume", ("paused", "cancelled"), EvalRun.Status.PENDING, "")
         _open_items(run, ("cancelled",))
         enqueue_drive(run)
@@ -195,6 +200,12 @@ def _model(project: Project, request: RunRequest) -> Model | None:
             fields={"model": ["Choose a model."]},
         )
     return model_resolve(project=project, name=name)
+
+
+def _check_budget(model: Model | None, budget_usd: Decimal | None) -> None:
+    if model is not None and budget_usd is not None and not price_is_known(model):
+        text = f"The price of {model} is not known, so no budget can be kept. Set its price under Providers."
+        raise InvalidInput(text, fields={"budget_usd": [text]})
 
 
 def _parameters(prompt: PromptVersion | None, model: Model | None) -> dict[str, Any]:

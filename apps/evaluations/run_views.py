@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from apps.datasets.selectors import dataset_list
 from apps.evaluations.models import EvalRun
 from apps.evaluations.presentation import named, plan_facts, readable, result_row
 from apps.evaluations.result_selectors import result_get, result_page
+from apps.evaluations.run_choices import typed_budget
 from apps.evaluations.run_figures import metric_figure
 from apps.evaluations.run_forms import ResultFilterForm, RunFilterForm, RunForm
 from apps.evaluations.run_services import (
@@ -136,7 +138,7 @@ def run_result_page(request: ProjectRequest, number: int, item_id: UUID) -> Http
     return render(request, template, context)
 
 
-_MOVES = {
+_MOVES: dict[str, tuple[Callable[..., EvalRun], str]] = {
     "pause": (eval_run_pause, "The run is paused. What was answered is kept."),
     "resume": (eval_run_resume, "The run goes on."),
     "cancel": (eval_run_cancel, "The run is cancelled. What was answered is kept."),
@@ -149,7 +151,8 @@ _MOVES = {
 def run_move(request: ProjectRequest, number: int, verb: str) -> HttpResponse:
     """Pause, resume, cancel or retry-failed; the answer is the run as it is then."""
     move, said = _MOVES[verb]
-    move(run=run_get(project=request.project, number=number), by=request.actor)
+    budget = {"budget_usd": typed_budget(request.POST["budget_usd"])} if "budget_usd" in request.POST else {}
+    move(run=run_get(project=request.project, number=number), by=request.actor, **budget)
     if request.htmx:
         return _live_response(request, run_get(project=request.project, number=number))
     messages.success(request, said)

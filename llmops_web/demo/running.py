@@ -124,7 +124,9 @@ def _follow(runs: tuple[EvalRun, ...], say: Say) -> None:
     told = ""
     while True:
         for run in runs:
-            run.refresh_from_db(fields=["status", "status_reason", "finished_at", "finalized_at"])
+            run.refresh_from_db(
+                fields=["status", "status_reason", "started_at", "finished_at", "finalized_at"]
+            )
         line = progress_line(runs)
         if line != told:
             say(line)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db.models import Sum
 from django.utils import timezone
 
 from apps.core.actor import Actor
-from apps.core.errors import ProductError
+from apps.core.errors import InvalidInput, ProductError
 from apps.core.models import Project
 from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import DatasetVersion
@@ -35,7 +37,7 @@ from apps.evaluations.run_services import (
 from apps.evaluations.sweeping import sweep_runs
 from apps.prompts.models import PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
-from apps.providers.models import Provider
+from apps.providers.models import Model, Provider
 from apps.providers.services import ProviderSettings, provider_create
 from apps.traces.models import Span
 
@@ -300,3 +302,32 @@ def test_the_sweep_finds_a_run_whose_worker_died(
     sweep_runs()
     assert sent == ["worker.evaluations.drive_run"]
     assert drive(run).status == "completed"
+
+
+def priced(provider: Provider, per_million: int) -> None:
+    provider.models.update(input_price=per_million, output_price=per_million)
+
+
+def test_a_run_pauses_before_it_passes_its_budget(
+    project: Project, fake: Provider, words: DatasetVersion, prompt: PromptVersion
+) -> None:
+    """A call costs two dollars here (one token in, one out): ten fit into 21 dollars."""
+    priced(fake, 1_000_000)
+    run = drive(make_run(words, prompt, budget_usd=Decimal(21)))
+
+    assert run.status == "paused"
+    assert "budget of $21" in run.status_reason
+    assert run.items.filter(status="completed").count() == 10
+    assert run.items.aggregate(spent=Sum("cost_usd"))["spent"] == Decimal(20)
+
+    run = drive(eval_run_resume(run=run, by=BY, budget_usd=Decimal(80)))
+    assert run.status == "completed"
+
+
+def test_a_budget_needs_a_known_price(project: Project, words: DatasetVersion) -> None:
+    settings = ProviderSettings(name="Own server", base_url="http://127.0.0.1:9/v1")
+    provider = provider_create(project=project, by=BY, kind="openai", settings=settings)
+    Model.objects.create(provider=provider, name="unheard-of")
+
+    with pytest.raises(InvalidInput, match="price of own-server/unheard-of is not known"):
+        make_run(words, make_prompt(project, "own-server/unheard-of"), budget_usd=Decimal(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
@@ -9,6 +10,8 @@ from django import template
 from apps.core import figures
 
 register = template.Library()
+#: A key that was made from the example's inputs says nothing to a person.
+_MADE_KEY = re.compile(r"[0-9a-f]{24}$")
 
 _WORDS = {
     "rate_limited": "Too many requests",
@@ -29,6 +32,12 @@ _WORDS = {
     "length": "the limit of tokens was reached",
     "tool_calls": "the model called a tool",
 }
+
+
+@register.filter
+def example_name(item: Any) -> str:
+    """How a table calls an example: by the key its author gave it, else by its place in the run."""
+    return f"#{item.position}" if _MADE_KEY.match(item.example_key) else str(item.example_key)
 
 
 @register.filter
