@@ -234,3 +234,6 @@ class Comparison(ProjectRow, AuthoredModel):
     class Meta:
         constraints = (models.UniqueConstraint(fields=("project", "number"), name="comparison_number_once"),)
         indexes = (models.Index(fields=("project", "-id"), name="comparison_by_project"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -81,7 +81,7 @@ def _end(run: EvalRun, status: str, reason: str) -> None:
 
 
 def _audit_move(run: EvalRun, verb: str) -> None:
-    after = {"status": run.status, "reason": run.status_reason}
+    after = {"status": run.status} | ({"reason": run.status_reason} if run.status_reason else {})
     audit(Actor.worker("driver"), f"eval_run.{verb}", run, project=run.project, after=after)
 
 
