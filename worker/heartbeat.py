@@ -19,7 +19,7 @@ from worker.sweeping import run_sweepers
 log = logging.getLogger(__name__)
 
 BEAT_EVERY_S = 5.0
-SWEEP_BETWEEN_S = (30.0, 60.0)
+SWEEP_BETWEEN_S = (10.0, 20.0)
 #: A consumer whose event loop has not turned for so long hangs; the heartbeat stops, so that it is noticed.
 STUCK_AFTER_S = 60.0
 
