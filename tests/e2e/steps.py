@@ -1,0 +1,91 @@
+"""Things a person does in the browser, named as they would say it. Each waits for what it leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    page.goto("/account/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Account of").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/account/login/**")
+
+
+def add_provider(page: Page, project: str, kind: str, name: str, **fields: str) -> None:
+    page.goto(f"/p/{project}/providers/new/")
+    page.get_by_label("Kind").select_option(kind)
+    page.get_by_label("Name", exact=True).fill(name)
+    for label, value in fields.items():
+        page.get_by_label(label.replace("_", " ")).fill(value)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def write_message(page: Page, number: int, text: str) -> None:
+    """Replace the text of one message of the prompt editor."""
+    editor = page.locator(".cm-content").nth(number - 1)
+    editor.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type(text)
+
+
+def save_version(page: Page, note: str) -> None:
+    page.get_by_label("Commit message").fill(note)
+    page.get_by_role("button", name="Save version").last.click()
+
+
+def import_file(page: Page, project: str, name: str, file: Path, uses: dict[str, str]) -> None:
+    """Make a dataset, upload a file into it and say what its columns are."""
+    page.goto(f"/p/{project}/datasets/new/")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Make it, then choose a file").click()
+    page.get_by_label("A CSV, JSON lines or Parquet file").set_input_files(file)
+    page.get_by_role("button", name="Upload and look").click()
+    for column, use in uses.items():
+        row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=column, exact=True))
+        row.get_by_role("combobox").select_option(use)
+
+
+def start_run(page: Page, project: str, *, prompt: str, version: str, dataset: str, name: str) -> int:
+    """Start a run with all evaluators there are; its number."""
+    page.goto(f"/p/{project}/runs/new/")
+    choose(page, "Prompt", prompt)
+    choose(page, "Prompt version", version)
+    choose(page, "Dataset", dataset)
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_text("Name, model, repetitions and limits").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url("**/runs/*/", wait_until="domcontentloaded")
+    return int(page.url.rstrip("/").split("/")[-1])
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option of a select whose change makes the server draw the form again."""
+    select = page.get_by_label(label, exact=True)
+    if select.locator("option:checked").inner_text().startswith(option):
+        return
+    value = select.locator("option", has_text=option).first.get_attribute("value")
+    with page.expect_response(lambda answer: "/runs/new/" in answer.url):
+        select.select_option(value)
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
+def wait_for_run(page: Page, status: str = "Completed") -> None:
+    """Wait until the run's page says that the run has ended and its figures are made."""
+    expect(page.locator("#run-live .run-state")).to_contain_text(status)
+    expect(page.locator("#run-live")).not_to_contain_text("Summaries are being computed")
