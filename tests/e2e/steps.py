@@ -29,7 +29,7 @@ def add_provider(page: Page, project: str, kind: str, name: str, **fields: str) 
     page.get_by_label("Kind").select_option(kind)
     page.get_by_label("Name", exact=True).fill(name)
     for label, value in fields.items():
-        page.get_by_label(label.replace("_", " ")).fill(value)
+        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
@@ -89,3 +89,9 @@ def wait_for_run(page: Page, status: str = "Completed") -> None:
     """Wait until the run's page says that the run has ended and its figures are made."""
     expect(page.locator("#run-live .run-state")).to_contain_text(status)
     expect(page.locator("#run-live")).not_to_contain_text("Summaries are being computed")
+
+
+def wait_for_run_slowly(page: Page) -> None:
+    """The same after a worker died: its items come back when their leases have run out."""
+    expect(page.locator("#run-live .run-state")).to_contain_text("Completed", timeout=5 * PATIENCE_MS)
+    wait_for_run(page)

@@ -73,7 +73,7 @@ STILL = """() => {
 FIND = """async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   return found.violations.flatMap((rule) => rule.nodes.map(
-    (node) => [rule.id, rule.help, node.html.slice(0, 160), ...node.any.map((check) => check.message)].join(": ")
+    (node) => [rule.id, rule.help, node.html.slice(0, 160), ...node.any.map((one) => one.message)].join(": ")
   ));
 }"""
 OVERFLOWS = """() => {
