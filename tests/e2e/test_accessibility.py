@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from apps.core.links import Purpose, link_create
 from apps.core.roles import Role
 from tests.e2e.conftest import DESKTOP, PHONE, OpenPage, Watch
-from tests.factories.core import make_member, make_project, make_user
+from tests.factories.core import PASSWORD, make_member, make_project, make_user
 from tests.integration.test_permission_matrix import Address, addresses, in_group
 from tests.permission_matrix import PAGES, PUBLIC
 from tests.world import World, make_world
@@ -105,7 +105,9 @@ def world(transactional_db: None) -> World:
 @pytest.mark.parametrize("group", GROUPS)
 def test_pages(group: str, live_server: Any, world: World, open_page: OpenPage, watch: Watch) -> None:
     watch.expect("Failed to load resource")  # a page that is refused says so by its status
-    admin = make_member(world.project, Role.ADMIN, make_user("ada@example.com", superuser=True))
+    admin = make_member(
+        world.project, Role.ADMIN, make_user("ada@example.com", superuser=True, password=PASSWORD)
+    )
     pages = {None: open_page(live_server.url), admin: open_page(live_server.url, user=admin)}
     if group == "":
         secured = make_member(world.project, Role.ADMIN, make_user("second-factor@example.com"))
@@ -119,7 +121,9 @@ def test_pages(group: str, live_server: Any, world: World, open_page: OpenPage, 
             continue
         who = secured if address.name in SECOND_FACTOR else None if entry["GET"] == PUBLIC else admin
         page = pages[who]
-        page.goto(path_of(address, world), wait_until="load")
+        answer = page.goto(path_of(address, world), wait_until="load")
+        if answer is None or answer.status >= 400:
+            wrong.append(f"{address.name}: answered {answer and answer.status}")
         wrong += problems(page, address.name)
     assert not wrong, "\n".join(sorted(set(wrong)))
 
