@@ -10,14 +10,9 @@ if sys.version_info < (3, 11):  # noqa: UP036  an older one must still be able t
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmops_web.settings")
-    from django.core.management import execute_from_command_line
+    from llmops_web.command_line import run
 
-    from llmops_web.stack.errors import StackError
-
-    try:
-        execute_from_command_line(sys.argv)
-    except StackError as error:
-        sys.exit(f"llmops-web: {error}")
+    run(sys.argv)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,7 @@ def test_a_backup_taken_while_it_runs_brings_everything_back_elsewhere(stack, ho
     try:
         restored = stack.command("restore", str(backup), LLMOPS_DATA_DIR=str(elsewhere.data))
         assert restored.returncode == 0, restored.stderr
+        assert f"LLMOPS_DATA_DIR='{elsewhere.data}' make up" in restored.stdout
         assert (elsewhere.files / "kept.txt").read_text() == "kept"
         assert elsewhere.secret_key.read_text() == stack.paths.secret_key.read_text()
     finally:

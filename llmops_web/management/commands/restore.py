@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from argparse import ArgumentParser
 from contextlib import nullcontext
@@ -47,7 +48,14 @@ class Command(BaseCommand):
                 _load(staging, files)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        self.stdout.write(f"Restored {file} into {settings.DATA_DIR}. Start it: make up")
+        self.stdout.write(f"Restored {file} into {settings.DATA_DIR}. Start it with:\n  {start_command()}")
+        self.stdout.write("Add PORT=… when the stack that it was taken from still runs on this machine.")
+
+
+def start_command() -> str:
+    """What starts the restored stack from any shell; a password is not repeated."""
+    command = f"LLMOPS_DATA_DIR={shlex.quote(str(settings.DATA_DIR))} make up"
+    return command if settings.EMBEDDED_DATABASE else f"DATABASE_URL=… {command}"
 
 
 def _require_empty_database() -> None:
