@@ -45,6 +45,21 @@ const look = EditorView.theme({
   },
 });
 
+/**
+ * Text typed over a selection replaces it here, in the document. Left to itself, Chromium would first carry the
+ * look of the replaced text over into a style attribute, which the page's content security policy refuses.
+ * What an input method composes cannot be taken over, and stays with the browser.
+ */
+const typingOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const typed = event.inputType === "insertText" && event.data && !event.isComposing && !view.composing;
+    if (!typed || view.state.readOnly || view.state.selection.main.empty) return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
+
 /** What every editor has; `nonce` lets the page's content security policy pass CodeMirror's styles. */
 function base(language, nonce) {
   return [
@@ -89,6 +104,7 @@ export function editTextarea(textarea, { language, readonly, nonce }) {
       highlightSpecialChars(),
       bracketMatching(),
       indentOnInput(),
+      typingOver,
       textarea.placeholder ? placeholder(textarea.placeholder) : [],
       // Tab leaves the editor, as in any field; Ctrl+Enter is left to the page's keys.
       keymap.of([...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"), ...historyKeymap]),

@@ -27,11 +27,8 @@ DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 #: A busy machine is slow, and no test here is about speed.
 PATIENCE_MS = 60_000
 
-# Chromium tries to carry the style of a text over when somebody types over it in an editor; that is refused,
-# and neither from a script of ours nor from the page's own text.
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
-  if (!event.sourceFile && event.target.closest?.(".cm-content")) return;
   const place = `${event.sourceFile}:${event.lineNumber}:${event.columnNumber}`;
   console.error(`CSP: ${event.violatedDirective} refused: ${place}: ${event.target.outerHTML}`);
 });
