@@ -126,6 +126,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 class ComparisonList(ProjectAPIView):
     """`/comparisons/`"""
 
+    pagination_class = KeysetPagination
     roles = {"GET": Role.VIEWER, "POST": Role.EDITOR}
 
     @extend_schema(
@@ -135,7 +136,7 @@ class ComparisonList(ProjectAPIView):
     )
     def get(self, request: Request) -> Response:
         """The project's comparisons, newest first."""
-        paginator = KeysetPagination()
+        paginator = self.pagination_class()
         found = Comparison.objects.filter(project=self.project)
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response([comparison_json(comparison) for comparison in page])

@@ -48,6 +48,7 @@ def _one(run: EvalRun) -> dict[str, Any]:
 class RunList(ProjectAPIView):
     """`/eval-runs/`"""
 
+    pagination_class = KeysetPagination
     roles = {"GET": Role.VIEWER, "POST": Role.EDITOR}
 
     @extend_schema(
@@ -62,7 +63,7 @@ class RunList(ProjectAPIView):
         )
         if request.query_params.get("status") in STATUSES:
             runs = runs.filter(status=request.query_params["status"])
-        paginator = KeysetPagination()
+        paginator = self.pagination_class()
         page = paginator.paginate_queryset(runs, request, view=self)
         return paginator.get_paginated_response(runs_json(page))
 
@@ -100,6 +101,7 @@ class ResultsPagination(KeysetPagination):
 class RunResults(ProjectAPIView):
     """`/eval-runs/{id}/results/`"""
 
+    pagination_class = ResultsPagination
     roles = {"GET": Role.VIEWER, "POST": Role.EDITOR}
 
     @extend_schema(
@@ -113,7 +115,7 @@ class RunResults(ProjectAPIView):
         items = run.items.select_related("example").prefetch_related(
             Prefetch("scores", ItemScore.objects.order_by("id"))
         )
-        paginator = ResultsPagination()
+        paginator = self.pagination_class()
         page = paginator.paginate_queryset(items, request, view=self)
         return paginator.get_paginated_response([result_json(item) for item in page])
 
