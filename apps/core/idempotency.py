@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.renderers import JSONRenderer
@@ -69,15 +69,15 @@ def _body_hash(request: Request) -> str:
 
 
 def _claim(project: Project, key: str, route: str, body_hash: str) -> tuple[IdempotencyRecord, bool]:
-    """The record of this key, and whether we are the first to use it. Waits for a rival's commit."""
-    try:
-        with transaction.atomic():
-            made = IdempotencyRecord.objects.create(
-                project=project, key=key, route=route, request_hash=body_hash
-            )
-        return made, True
-    except IntegrityError:
-        record = IdempotencyRecord.objects.get(project=project, key=key, route=route)
+    """The record of this key, and whether we are the first to use it. Waits for a rival's commit.
+
+    ON CONFLICT rather than an insert that fails: a repeat is no error, also not in the database's log.
+    """
+    ours = IdempotencyRecord(project=project, key=key, route=route, request_hash=body_hash)
+    IdempotencyRecord.objects.bulk_create([ours], ignore_conflicts=True)
+    record = IdempotencyRecord.objects.get(project=project, key=key, route=route)
+    if record.pk == ours.pk:
+        return record, True
     if record.request_hash != body_hash:
         raise Conflict("This Idempotency-Key was used with another body. Use a new key for a new creation.")
     return record, False

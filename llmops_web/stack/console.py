@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 NAME_WIDTH = 18
 LONGEST_LINE = 8_000
+#: Kept in the logs only. Valkey cannot be told that its memory holds nothing that could be lost here.
+UNSAID = {"valkey": ("WARNING Memory overcommit must be enabled",)}
 
 
 class LineSplitter:
@@ -22,6 +24,11 @@ class LineSplitter:
             self._rest = b""
         for line in lines:
             yield line.rstrip(b"\r").decode(errors="replace")
+
+
+def worth_saying(name: str, line: str) -> bool:
+    """Whether an operator can do something about it, or should know."""
+    return not any(part in line for part in UNSAID.get(name, ()))
 
 
 def say(name: str, line: str) -> None:

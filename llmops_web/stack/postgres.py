@@ -24,6 +24,8 @@ from llmops_web.stack.waiting import wait_until
 USER = "llmops"
 DATABASE = "llmops"
 PORT_SUFFIX = "5432"
+#: Of postmaster.pid, counted from 0 (LOCK_FILE_LINE_PM_STATUS in PostgreSQL's pidfile.h).
+STATUS_LINE = 7
 
 #: For a small machine that also runs the web server, the workers and a model; no TCP.
 SETTINGS: Mapping[str, str] = {
@@ -162,7 +164,18 @@ class EmbeddedPostgres:
             extra_groups=[] if self.account else None,
         )
 
+    @property
+    def accepts_connections(self) -> bool:
+        """What the server itself wrote into its lock file; asking it too early fills its log with FATAL."""
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
+
     def answers(self) -> bool:
+        if not self.accepts_connections:
+            return False
         asked = subprocess.run(
             [self.program("pg_isready"), "-q", "-h", str(self.sockets), "-U", USER, "-d", "postgres"],
             stdin=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
 from llmops_web.stack.child import die_with_parent, note_down
-from llmops_web.stack.console import LineSplitter, say
+from llmops_web.stack.console import LineSplitter, say, worth_saying
 
 
 class TalkingSupervisor(Supervisor):  # type: ignore[misc]
@@ -36,7 +36,8 @@ class TalkingSupervisor(Supervisor):  # type: ignore[misc]
         name = event.process.config.name
         splitter = self._splitters.setdefault(name, LineSplitter())
         for line in splitter.feed(event.data):
-            say(name, line)
+            if worth_saying(name, line):
+                say(name, line)
 
     def _on_exit(self, event: events.ProcessStateExitedEvent) -> None:
         say("stack", f"{event.process.config.name} ended by itself; starting it again.")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from llmops_web.stack.accounts import anyone_may_read
-from llmops_web.stack.postgres import clear_stale_locks
+from llmops_web.stack.postgres import EmbeddedPostgres, clear_stale_locks
 from llmops_web.stack.programs import Program
 from llmops_web.stack.supervisor_config import supervisor_config
 
@@ -32,3 +35,21 @@ def test_every_program_is_kept_up_and_logged(name):
     assert "autorestart=true" in text
     assert f"{name}.log" in text
     assert "user=root" not in text
+
+
+def test_waiting_for_the_database_leaves_no_error_in_its_log():
+    folder = Path(tempfile.mkdtemp(prefix="llmops-tests-", dir="/tmp"))  # a socket's path must be short
+    folder.chmod(0o711)
+    log = folder / "postgres.log"
+    try:
+        server = EmbeddedPostgres.throwaway(folder)
+        assert not server.accepts_connections
+        for _ in range(3):
+            with server.running(log=log):
+                assert server.accepts_connections
+                assert server.answers()
+        assert not server.answers()
+        assert "ready to accept connections" in log.read_text()
+        assert "starting up" not in log.read_text()
+    finally:
+        shutil.rmtree(folder)
