@@ -11,7 +11,7 @@ from apps.evaluations.comparison_selectors import candidates_of, result_for
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 from apps.evaluations.presentation import Named, named, readable
 from apps.evaluations.selectors import metric_titles
-from apps.evaluations.verdict import LEVEL, Tone, Verdict, verdict
+from apps.evaluations.verdict import Tone, Verdict, tone_of, verdict
 from apps.prompts.diff import Part, diff_text
 
 #: Characters of an output that are compared word by word in the table; the drawer shows all of it.
@@ -169,8 +169,12 @@ def _side(
 def _verdict_on(comparison: Comparison, candidate: EvalRun) -> Verdict | None:
     if result_for(comparison, candidate) is None:
         return None
+    metrics = _metrics(comparison, candidate)
     return verdict(
-        primary_of(comparison, candidate), candidate=candidate.name, baseline=comparison.baseline.name
+        next((metric for metric in metrics if metric["primary"]), None),
+        candidate=candidate.name,
+        baseline=comparison.baseline.name,
+        others=[metric for metric in metrics if not metric["primary"]],
     )
 
 
@@ -179,23 +183,13 @@ def _line(metric: dict[str, Any]) -> MetricLine:
     total = wins + ties + losses or 1
     return MetricLine(
         metric=metric,
-        tone=_tone(metric),
+        tone=tone_of(metric),
         forest=_forest(metric),
         test=_method(metric),
         wins_share=round(100 * wins / total, 2),
         ties_share=round(100 * ties / total, 2),
         losses_share=round(100 * losses / total, 2),
     )
-
-
-def _tone(metric: dict[str, Any]) -> Tone:
-    """Coloured only where the interval excludes no difference and the corrected test agrees."""
-    low, high, p = metric["ci_low"], metric["ci_high"], metric.get("p_adjusted")
-    if low is None or high is None or low <= 0 <= high or (p is not None and p >= LEVEL):
-        return "open"
-    if metric["direction"] not in ("higher", "lower"):
-        return "open"
-    return "better" if (low > 0) == (metric["direction"] == "higher") else "worse"
 
 
 def _forest(metric: dict[str, Any]) -> Forest | None:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apps.core import figures
+from apps.evaluations.verdict_words import amount, examples, interval, missing, side, size
 
 Tone = Literal["better", "worse", "open"]
+Mark = Literal["better", "worse", "unsure", "same", "mixed"]
+Stored = Mapping[str, Any]
+"""One metric of a comparison's result, as it is stored."""
+
 LEVEL = 0.05
-#: Under this share of paired examples the sentence says how many are missing before anything else.
-MUCH_MISSING = 0.2
+#: An interval lies well on both sides of zero when the shorter side is at least this part of its width.
+#: Under it the data lean to one side (of a normal difference: p under about 0.3), and the sentence says so.
+SHORTER_SIDE = 0.25
+#: Metrics beside the primary one that a headline names on each side; the rest are counted.
+MOST_NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`tone` is better or worse only when the interval excludes no difference and the test agrees."""
+    """`tone` is better or worse only when the interval excludes no difference and the test agrees.
+
+    `tone` is of the primary metric alone; `mark` is "mixed" when another metric clearly says otherwise.
+    """
 
     tone: Tone
+    mark: Mark
     headline: str
     detail: str
 
@@ -27,82 +39,143 @@ class Verdict:
         return f"{self.headline} {self.detail}".strip()
 
 
-def verdict(metric: Mapping[str, Any] | None, *, candidate: str, baseline: str) -> Verdict:
+def verdict(
+    metric: Stored | None, *, candidate: str, baseline: str, others: Sequence[Stored] = ()
+) -> Verdict:
     """The verdict on `candidate` against `baseline` by one metric of a comparison's result.
 
     `metric` has difference, ci_low, ci_high (candidate less baseline), p_value, p_adjusted, n, missing,
-    title, direction ("higher", "lower" or "" where neither is better).
+    title, direction ("higher", "lower" or "" where neither is better). Of `others`, the result's other
+    metrics, those that are clearly better or worse stand in the headline too.
     """
+    return _beside(_on(metric, candidate, baseline), others)
+
+
+def tone_of(metric: Stored) -> Tone:
+    """Better or worse where the interval excludes no difference and the corrected test agrees."""
+    low, high, p = metric["ci_low"], metric["ci_high"], metric.get("p_adjusted")
+    if low is None or high is None or low <= 0 <= high or (p is not None and p >= LEVEL):
+        return "open"
+    if metric["direction"] not in ("higher", "lower"):
+        return "open"
+    return "better" if (low > 0) == (metric["direction"] == "higher") else "worse"
+
+
+def _on(metric: Stored | None, candidate: str, baseline: str) -> Verdict:
+    """The verdict by one metric alone."""
     if metric is None:
-        return Verdict(
-            "open", f"{candidate} and {baseline} share no metric, so neither can be called better.", ""
-        )
-    title, n = metric["title"], metric["n"]
-    low, high = metric["ci_low"], metric["ci_high"]
-    if not n or metric["difference"] is None:
-        return Verdict(
-            "open", f"Nothing can be said: no example has a {title} score in both runs.", _missing(metric)
-        )
+        said = f"{candidate} and {baseline} share no metric, so neither can be called better."
+        return Verdict("open", "unsure", said, "")
+    title, low, high = metric["title"], metric["ci_low"], metric["ci_high"]
+    if not metric["n"] or metric["difference"] is None:
+        said = f"Nothing can be said: no example has a {title} score in both runs."
+        return Verdict("open", "unsure", said, missing(metric))
     if low is None or high is None:
         said = f"Too few examples to tell {candidate} and {baseline} apart on {title}."
-        return Verdict(
-            "open", said, f"The difference is {_amount(metric)} over {_examples(n)}.{_missing(metric)}"
-        )
-    if low <= 0 <= high:
-        return Verdict(
-            "open", f"No difference found between {candidate} and {baseline} on {title}.", _open(metric)
-        )
-    return _apart(metric, candidate, baseline)
+        detail = f"The difference is {amount(metric)} over {examples(metric['n'])}.{missing(metric)}"
+        return Verdict("open", "unsure", said, detail)
+    if low == high == 0:
+        return _identical(metric, candidate, baseline)
+    if not low <= 0 <= high:
+        return _apart(metric, candidate, baseline)
+    if min(-low, high) < SHORTER_SIDE * (high - low):
+        return _leaning(metric, candidate, baseline)
+    return _none_found(metric, candidate, baseline)
 
 
-def _apart(metric: Mapping[str, Any], candidate: str, baseline: str) -> Verdict:
+def _identical(metric: Stored, candidate: str, baseline: str) -> Verdict:
+    said = f"{candidate} and {baseline} have the same {metric['title']} in each of {examples(metric['n'])}."
+    detail = f"Without any spread, how large a difference is excluded cannot be said.{missing(metric)}"
+    return Verdict("open", "same", said, detail)
+
+
+def _none_found(metric: Stored, candidate: str, baseline: str) -> Verdict:
+    """The interval lies well on both sides of zero: what it excludes is all that was found."""
+    lower, upper = size(metric, metric["ci_low"]), size(metric, metric["ci_high"])
+    down, up = side(metric["direction"], up=False), side(metric["direction"], up=True)
+    possible = [f"{lower} {down}", f"{upper} {up}"]
+    if down == "better":
+        possible.reverse()
+    said = (
+        f"No difference found between {candidate} and {baseline} on {metric['title']}; {candidate} may still "
+        f"be up to {' or '.join(possible)}."
+    )
+    detail = (
+        f"Measured: {amount(metric)} over {examples(metric['n'])}; the 95% interval excludes more than "
+        f"that.{missing(metric)}"
+    )
+    return Verdict("open", "same", said, detail)
+
+
+def _leaning(metric: Stored, candidate: str, baseline: str) -> Verdict:
+    """The interval barely holds zero: neither a difference nor the lack of one is found."""
+    said = (
+        f"Not sure yet: {_looks(metric, candidate, baseline)}, but the data are compatible with anything "
+        f"from {interval(metric, ' to ')}."
+    )
+    p, adjusted = metric.get("p_value"), metric.get("p_adjusted")
+    tested = "" if p is None else f"; p = {p:.2g}"
+    if p is not None and adjusted is not None and adjusted != p:
+        tested += f", corrected {adjusted:.2g}"
+    return Verdict(
+        "open", "unsure", said, f"95% interval over {examples(metric['n'])}{tested}.{missing(metric)}"
+    )
+
+
+def _apart(metric: Stored, candidate: str, baseline: str) -> Verdict:
     """The interval excludes no difference: by the direction that is better or worse, if the test agrees."""
-    title, up = metric["title"], metric["ci_low"] > 0
-    measured = f"{_amount(metric)}, 95% interval {_interval(metric, 'to')}, over {_examples(metric['n'])}."
-    if metric["direction"] not in ("higher", "lower"):
-        word = "higher" if up else "lower"
-        said = f"{candidate} has a {word} {title} than {baseline}; neither direction counts as better."
-        return Verdict("open", said, f"Difference {measured}{_missing(metric)}")
-    good = up == (metric["direction"] == "higher")
-    word = "better" if good else "worse"
+    measured = f"Difference {amount(metric)}, 95% interval {interval(metric, ' to ')}, over "
+    measured += f"{examples(metric['n'])}."
     adjusted = metric.get("p_adjusted")
     p = adjusted if adjusted is not None else metric.get("p_value")
     if p is not None and p >= LEVEL:
-        said = f"{candidate} may be {word} than {baseline} on {title}, but this does not establish it."
+        said = f"Not sure yet: {_looks(metric, candidate, baseline)}, but the test does not agree."
         corrected = ", corrected for all the metrics shown," if adjusted is not None else ""
         why = f" The p-value{corrected} is {p:.2g}."
-        return Verdict("open", said, f"Difference {measured}{why}{_missing(metric)}")
-    tone: Tone = "better" if good else "worse"
-    return Verdict(
-        tone, f"{candidate} is {word} than {baseline} on {title}.", f"Difference {measured}{_missing(metric)}"
-    )
+        return Verdict("open", "unsure", said, f"{measured}{why}{missing(metric)}")
+    word = side(metric["direction"], up=metric["ci_low"] > 0)
+    if word not in ("better", "worse"):
+        said = (
+            f"{candidate} has a {word} {metric['title']} than {baseline}; neither direction counts as better."
+        )
+        return Verdict("open", "unsure", said, f"{measured}{missing(metric)}")
+    tone: Literal["better", "worse"] = "better" if word == "better" else "worse"
+    said = f"{candidate} is {word} than {baseline} on {metric['title']}."
+    return Verdict(tone, tone, said, f"{measured}{missing(metric)}")
 
 
-def _open(metric: Mapping[str, Any]) -> str:
-    return (
-        f"The difference is {_amount(metric)}; with 95% confidence it lies between "
-        f"{_interval(metric, 'and')}, over {_examples(metric['n'])}.{_missing(metric)}"
-    )
+def _looks(metric: Stored, candidate: str, baseline: str) -> str:
+    difference = metric["difference"]
+    if difference == 0:
+        return f"{candidate} and {baseline} have the same mean {metric['title']}"
+    word = side(metric["direction"], up=difference > 0)
+    return f"{candidate} looks {word} than {baseline} on {metric['title']} by {size(metric, difference)}"
 
 
-def _amount(metric: Mapping[str, Any]) -> str:
-    unit = f" {metric['unit']}" if metric.get("unit") else ""
-    return f"{figures.signed(metric['difference'])}{unit}"
+def _beside(found: Verdict, others: Sequence[Stored]) -> Verdict:
+    """The verdict with the other metrics that are clear: first those that speak against it."""
+    clear = {tone: [each for each in others if tone_of(each) == tone] for tone in ("better", "worse")}
+    against = "better" if found.tone == "worse" or not clear["worse"] else "worse"
+    along = "worse" if against == "better" else "better"
+    headline, mark = found.headline, found.mark
+    if found.tone != against and clear[against]:
+        headline = f"{headline.removesuffix('.')}, but {_clearly(clear[against], against)}"
+        mark = "mixed"
+    elif clear[against]:
+        headline = f"{headline} {_clearly(clear[against], against, too=True)}"
+    if clear[along]:
+        headline = f"{headline} {_clearly(clear[along], along, too=found.tone == along)}"
+    return replace(found, headline=headline, mark=mark)
 
 
-def _interval(metric: Mapping[str, Any], word: str) -> str:
-    return f"{figures.signed(metric['ci_low'])} {word} {figures.signed(metric['ci_high'])}"
-
-
-def _examples(n: int) -> str:
-    return "1 example" if n == 1 else f"{n:,} examples"
-
-
-def _missing(metric: Mapping[str, Any]) -> str:
-    missing, n = metric.get("missing") or 0, metric["n"]
-    if not missing:
-        return ""
-    verb = "lacks" if missing == 1 else "lack"
-    text = f" {_examples(missing)} {verb} a score on a side and {'is' if missing == 1 else 'are'} left out"
-    much = missing > MUCH_MISSING * (missing + n)
-    return f"{text}, which is enough to change the picture." if much else f"{text}."
+def _clearly(metrics: Sequence[Stored], word: str, *, too: bool = False) -> str:
+    """ "chrF is clearly worse (−3.100 [−5.000, −1.000])." for each, and how many more there are."""
+    ending = " too" if too else ""
+    named = [
+        f"{each['title']} is clearly {word}{ending} ({amount(each)} [{interval(each, ', ')}])"
+        for each in metrics[:MOST_NAMED]
+    ]
+    more = len(metrics) - MOST_NAMED
+    if more > 0:
+        named.append(f"and {figures.number(more)} more {'is' if more == 1 else 'are'} clearly {word}{ending}")
+    return f"{', '.join(named)}."

@@ -9,8 +9,8 @@ import pytest
 from apps.evaluations.verdict import Verdict, verdict
 
 
-def said(**changed: Any) -> Verdict:
-    metric = {
+def said(others: list[dict[str, Any]] | None = None, **changed: Any) -> Verdict:
+    metric: dict[str, Any] = {
         "title": "Accuracy",
         "direction": "higher",
         "unit": "",
@@ -22,7 +22,8 @@ def said(**changed: Any) -> Verdict:
         "p_value": 0.02,
         "p_adjusted": 0.04,
     }
-    return verdict(metric | changed, candidate="B", baseline="A")
+    beside = [metric | other for other in others or []]
+    return verdict(metric | changed, candidate="B", baseline="A", others=beside)
 
 
 def test_an_interval_above_zero_is_better_where_higher_is_better_and_worse_where_lower_is() -> None:
@@ -34,18 +35,158 @@ def test_an_interval_above_zero_is_better_where_higher_is_better_and_worse_where
     assert said(difference=-0.05, ci_low=-0.09, ci_high=-0.01).headline == "B is worse than A on Accuracy."
 
 
-@pytest.mark.parametrize(("low", "high"), [(-0.01, 0.11), (0.0, 0.1), (-0.1, 0.0), (0.0, 0.0)])
-def test_an_interval_that_holds_zero_is_no_difference_found(low: float, high: float) -> None:
-    found = said(ci_low=low, ci_high=high, p_adjusted=0.001)
+UNSURE_BY_INTERVAL = {
+    # difference, low, high, direction: the sentence
+    (-0.345, -0.650, 0.005, "higher"): (
+        "Not sure yet: B looks worse than A on Accuracy by 0.345, but the data are compatible with anything "
+        "from −0.650 to +0.005."
+    ),
+    (0.05, -0.01, 0.11, "higher"): (
+        "Not sure yet: B looks better than A on Accuracy by 0.050, but the data are compatible with anything "
+        "from −0.010 to +0.110."
+    ),
+    (0.05, -0.01, 0.11, "lower"): (
+        "Not sure yet: B looks worse than A on Accuracy by 0.050, but the data are compatible with anything "
+        "from −0.010 to +0.110."
+    ),
+    (0.05, -0.01, 0.11, ""): (
+        "Not sure yet: B looks higher than A on Accuracy by 0.050, but the data are compatible with anything "
+        "from −0.010 to +0.110."
+    ),
+    (0.05, 0.0, 0.1, "higher"): (
+        "Not sure yet: B looks better than A on Accuracy by 0.050, but the data are compatible with anything "
+        "from 0.000 to +0.100."
+    ),
+    (0.0, -0.1, 0.0, "higher"): (
+        "Not sure yet: B and A have the same mean Accuracy, but the data are compatible with anything "
+        "from −0.100 to 0.000."
+    ),
+    (-0.3, -0.6, 0.00004, "higher"): (
+        "Not sure yet: B looks worse than A on Accuracy by 0.300, but the data are compatible with anything "
+        "from −0.600 to +0.00004."
+    ),
+}
+NONE_FOUND_BY_INTERVAL = {
+    (0.005, -0.05, 0.06, "higher"): "B may still be up to 0.050 worse or 0.060 better.",
+    (0.0, -0.02, 0.02, "higher"): "B may still be up to 0.020 worse or 0.020 better.",
+    (-0.005, -0.06, 0.05, "lower"): "B may still be up to 0.050 worse or 0.060 better.",
+    (-0.005, -0.06, 0.05, ""): "B may still be up to 0.060 lower or 0.050 higher.",
+    (0.02, -0.04, 0.08, "higher"): "B may still be up to 0.040 worse or 0.080 better.",
+}
+
+
+@pytest.mark.parametrize(("given", "sentence"), UNSURE_BY_INTERVAL.items())
+def test_an_interval_that_barely_holds_zero_is_not_sure_yet(
+    given: tuple[float, float, float, str], sentence: str
+) -> None:
+    difference, low, high, direction = given
+    found = said(
+        difference=difference, ci_low=low, ci_high=high, direction=direction, p_value=0.061, p_adjusted=0.12
+    )
+    assert (found.tone, found.mark) == ("open", "unsure")
+    assert found.headline == sentence
+    assert found.detail == "95% interval over 200 examples; p = 0.061, corrected 0.12."
+
+
+@pytest.mark.parametrize(("given", "possible"), NONE_FOUND_BY_INTERVAL.items())
+def test_an_interval_well_on_both_sides_of_zero_says_what_it_excludes(
+    given: tuple[float, float, float, str], possible: str
+) -> None:
+    difference, low, high, direction = given
+    found = said(difference=difference, ci_low=low, ci_high=high, direction=direction, p_value=0.7)
+    assert (found.tone, found.mark) == ("open", "same")
+    assert found.headline == f"No difference found between B and A on Accuracy; {possible}"
+    assert "excludes more than that" in found.detail
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.01, 0.11), (0.0, 0.1), (-0.1, 0.0), (-0.1, 0.1)])
+def test_no_p_value_makes_better_of_an_interval_that_holds_zero(low: float, high: float) -> None:
+    found = said(ci_low=low, ci_high=high, p_value=0.001, p_adjusted=0.001)
     assert found.tone == "open"
-    assert "No difference found" in found.headline
-    assert "better" not in found.headline
+    assert "is better" not in found.sentence
+    assert "is worse" not in found.sentence
+
+
+def test_scores_that_are_all_the_same_exclude_nothing() -> None:
+    found = said(difference=0.0, ci_low=0.0, ci_high=0.0, p_value=1.0)
+    assert (found.tone, found.mark) == ("open", "same")
+    assert found.headline == "B and A have the same Accuracy in each of 200 examples."
+    assert "cannot be said" in found.detail
+
+
+CHRF_WORSE = {"title": "chrF", "difference": -3.1, "ci_low": -5.0, "ci_high": -1.0, "p_adjusted": 0.01}
+BLEU_BETTER = {"title": "BLEU", "difference": 2.0, "ci_low": 1.0, "ci_high": 3.0, "p_adjusted": 0.01}
+OPEN = {"title": "Length", "difference": 2.0, "ci_low": -1.0, "ci_high": 3.0, "p_adjusted": 0.4}
+DOUBTED = {"title": "ROUGE", "difference": -3.1, "ci_low": -5.0, "ci_high": -1.0, "p_adjusted": 0.09}
+
+
+@pytest.mark.parametrize(
+    ("others", "headline", "mark"),
+    [
+        ([], "B is better than A on Accuracy.", "better"),
+        ([OPEN, DOUBTED], "B is better than A on Accuracy.", "better"),
+        (
+            [BLEU_BETTER],
+            "B is better than A on Accuracy. BLEU is clearly better too (+2.000 [+1.000, +3.000]).",
+            "better",
+        ),
+        (
+            [CHRF_WORSE],
+            "B is better than A on Accuracy, but chrF is clearly worse (−3.100 [−5.000, −1.000]).",
+            "mixed",
+        ),
+        (
+            [CHRF_WORSE, BLEU_BETTER],
+            "B is better than A on Accuracy, but chrF is clearly worse (−3.100 [−5.000, −1.000]). "
+            "BLEU is clearly better too (+2.000 [+1.000, +3.000]).",
+            "mixed",
+        ),
+    ],
+)
+def test_a_metric_that_is_clearly_worse_is_part_of_the_headline(
+    others: list[dict[str, Any]], headline: str, mark: str
+) -> None:
+    found = said(others=others)
+    assert found.headline == headline
+    assert (found.tone, found.mark) == ("better", mark)
+
+
+def test_the_other_metrics_stand_in_the_headline_of_an_open_verdict_too() -> None:
+    open_ = {"difference": 0.005, "ci_low": -0.05, "ci_high": 0.06}
+    found = said(**open_, others=[CHRF_WORSE, BLEU_BETTER])
+    assert found.headline.endswith(
+        "0.060 better, but chrF is clearly worse (−3.100 [−5.000, −1.000]). "
+        "BLEU is clearly better (+2.000 [+1.000, +3.000])."
+    )
+    assert found.mark == "mixed"
+    assert said(**open_, others=[BLEU_BETTER]).headline.endswith(
+        "0.060 better, but BLEU is clearly better (+2.000 [+1.000, +3.000])."
+    )
+    worse = said(difference=-0.05, ci_low=-0.09, ci_high=-0.01, others=[CHRF_WORSE, BLEU_BETTER])
+    assert worse.headline == (
+        "B is worse than A on Accuracy, but BLEU is clearly better (+2.000 [+1.000, +3.000]). "
+        "chrF is clearly worse too (−3.100 [−5.000, −1.000])."
+    )
+    assert worse.mark == "mixed"
+
+
+def test_many_other_metrics_are_counted_rather_than_listed() -> None:
+    many = [CHRF_WORSE | {"title": f"M{place}"} for place in range(5)]
+    headline = said(others=many).headline
+    assert "M0 is clearly worse" in headline
+    assert "M1 is clearly worse" in headline
+    assert "M2" not in headline
+    assert headline.endswith("and 3 more are clearly worse.")
 
 
 def test_a_test_that_does_not_agree_with_the_interval_leaves_it_open() -> None:
     found = said(p_adjusted=0.08)
     assert found.tone == "open"
-    assert "may be better" in found.headline
+    assert found.mark == "unsure"
+    assert (
+        found.headline
+        == "Not sure yet: B looks better than A on Accuracy by 0.050, but the test does not agree."
+    )
     assert "corrected for all the metrics shown, is 0.08" in found.detail
     assert said(p_adjusted=None, p_value=0.06).tone == "open"
     assert said(p_adjusted=None, p_value=None).tone == "better"
