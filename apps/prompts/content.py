@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.prompts.messages import MessageError, messages_as_json, parse_messages
+from apps.prompts.messages import PLACEHOLDER, MessageError, messages_as_json, parse_messages
 from apps.prompts.parameters import parse_parameters, parse_response_schema, parse_tools
 from apps.prompts.rendering import check_templates, variables_of
 
@@ -57,7 +57,7 @@ def parse_content(
     fields: dict[str, list[str]] = {}
     parsed: dict[str, Any] = {}
     parsers: dict[str, tuple[Callable[[Any], Any], Any]] = {
-        "messages": (lambda raw: messages_as_json(parse_messages(raw)), messages),
+        "messages": (_checked_messages, messages),
         "parameters": (parse_parameters, parameters),
         "tools": (parse_tools, tools),
         "response_schema": (parse_response_schema, response_schema),
@@ -74,6 +74,12 @@ def parse_content(
     return VersionContent(**parsed)
 
 
+def _checked_messages(raw: Any) -> list[dict[str, Any]]:
+    messages = messages_as_json(parse_messages(raw))
+    _refuse_empty(messages)
+    return messages
+
+
 def _template_errors(messages: list[dict[str, Any]]) -> dict[str, list[str]]:
     size = sum(len(message.get("content") or "") for message in messages)
     if size > MAX_ALL_CHARS:
@@ -82,6 +88,12 @@ def _template_errors(messages: list[dict[str, Any]]) -> dict[str, list[str]]:
         }
     errors: dict[str, list[str]] = {}
     for error in check_templates(messages):
-        line = f"Line {error.line}: " if error.line else ""
-        errors[error.field] = [f"{line}{error.reason}."]
+        errors[error.field] = [f"{error}."]
     return errors
+
+
+def _refuse_empty(messages: list[dict[str, Any]]) -> None:
+    """A prompt whose messages say nothing is a form that nobody filled in."""
+    said = ((message.get("content") or "").strip() or message.get("tool_calls") for message in messages)
+    if not any(said) and not any(message["role"] == PLACEHOLDER for message in messages):
+        raise MessageError({"messages[0].content": ["Write something first."]})

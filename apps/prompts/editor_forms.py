@@ -13,6 +13,8 @@ from django.http import QueryDict
 
 from apps.core.errors import ProductError
 from apps.core.forms import ProductForm
+from apps.prompts.content import VersionContent
+from apps.prompts.json_words import json_words
 from apps.prompts.messages import MAX_MESSAGES, PLACEHOLDER, ROLES
 from apps.prompts.models import PromptVersion
 from apps.prompts.parameters import NUMBERS
@@ -152,15 +154,7 @@ class VersionForm(ProductForm):
         """Unbound, filled with what `version` is made of."""
         if version is None:
             return cls(models=models)
-        initial = {name: version.parameters.get(name) for name in ("model", *NUMBERS)}
-        initial |= {
-            "stop": "\n".join(map(escaped, version.parameters.get("stop", []))),
-            "extra": _pretty(version.parameters.get("extra")),
-            "tools": _pretty(version.tools),
-            "response_schema": _pretty(version.response_schema),
-            "parent": parent,
-        }
-        return cls(initial=initial, models=models)
+        return cls(initial=typed_values(version) | {"parent": parent}, models=models)
 
     def raw_content(self, errors: dict[str, list[str]]) -> dict[str, Any]:
         """parameters, tools and response_schema as raw JSON; texts that are no JSON are told in `errors`."""
@@ -174,6 +168,16 @@ class VersionForm(ProductForm):
             "tools": _json(cleaned.get("tools", ""), "tools", errors),
             "response_schema": _json(cleaned.get("response_schema", ""), "response_schema", errors),
         }
+
+
+def typed_values(version: PromptVersion | VersionContent) -> dict[str, Any]:
+    """What stands in the form's fields for what `version` is made of, its messages aside."""
+    return {name: version.parameters.get(name) for name in ("model", *NUMBERS)} | {
+        "stop": "\n".join(map(escaped, version.parameters.get("stop", []))),
+        "extra": _pretty(version.parameters.get("extra")),
+        "tools": _pretty(version.tools),
+        "response_schema": _pretty(version.response_schema),
+    }
 
 
 @dataclass(slots=True)
@@ -233,7 +237,7 @@ def unescaped(line: str) -> str:
 
 def _rest(place: str) -> str:
     """The part of a place that says where within a row or field: "tool_calls[0].function.name"."""
-    return re.sub(r"^messages\[\d+\]\.", "", place).removeprefix("parameters.")
+    return re.sub(r"^(messages\[\d+\]|parameters|response_schema|extra)\.", "", place)
 
 
 def _json(text: str, place: str, errors: dict[str, list[str]]) -> Any:
@@ -242,7 +246,7 @@ def _json(text: str, place: str, errors: dict[str, list[str]]) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        errors[place] = [f"Line {error.lineno}: this is not JSON ({error.msg})."]
+        errors[place] = [json_words(error)]
     except (ValueError, RecursionError) as error:
         errors[place] = [f"This is not JSON: {error}."]
     return None

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 from jsonschema.validators import validator_for
 
+from apps.prompts.json_words import schema_words
 from apps.prompts.messages import MessageError, Problems
 
 MODEL_RE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,79}/\S.{0,199}$")
@@ -190,6 +191,8 @@ def check_schema(schema: Any, place: str, problems: Problems) -> None:
         validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(dict(schema))
     except jsonschema.SchemaError as error:
         where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
-        problems.add(f"{place}{where}", f"This is not a JSON schema: {error.message[:300]}")
-    except (RecursionError, TypeError, ValueError, AttributeError) as error:
-        problems.add(place, f"This is not a JSON schema: {str(error)[:300]}")
+        problems.add(f"{place}{where}", schema_words(error))
+    except RecursionError:
+        problems.add(place, "This schema is nested too deeply.")
+    except (TypeError, ValueError, AttributeError) as error:
+        problems.add(place, f"This is not a JSON schema ({str(error)[:300]}).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ def preview_of(*, messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str
         checked = messages_as_json(parse_messages(list(messages)))
         variables = variables_of(checked)
     except MessageError as error:
-        return Preview(_fields_from_what_compiles(messages, texts), errors=error.sentences())
+        return Preview(_fields_from_what_compiles(messages, texts), errors=_in_words(error))
     except RenderError as error:
         return Preview(_fields_from_what_compiles(messages, texts), errors=[f"{error}."])
     fields = [VariableField(variable, texts.get(variable.name, "")) for variable in variables]
@@ -62,6 +63,19 @@ def preview_of(*, messages: Sequence[Mapping[str, Any]], texts: Mapping[str, str
         return Preview(fields, unused, messages=render_messages(checked, inputs))
     except RenderError as error:
         return Preview(fields, unused, errors=[f"{error}."])
+
+
+def _in_words(error: MessageError) -> list[str]:
+    """The errors with their places as a person counts them: "Message 1: …"."""
+    return [f"{_place_in_words(place)}: {' '.join(texts)}" for place, texts in error.fields.items()]
+
+
+def _place_in_words(place: str) -> str:
+    match = re.match(r"messages\[(\d+)\](?:\.(.+))?$", place)
+    if not match:
+        return place.capitalize()
+    rest = "" if match[2] in (None, "content") else f", {match[2].replace('_', ' ')}"
+    return f"Message {int(match[1]) + 1}{rest}"
 
 
 def _fields_from_what_compiles(

@@ -13,6 +13,7 @@ from apps.core.errors import ProductError
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.prompts import selectors, services
+from apps.prompts.content import VersionContent
 from apps.prompts.diff import diff_versions
 from apps.prompts.editor_forms import (
     ROLE_CHOICES,
@@ -22,10 +23,12 @@ from apps.prompts.editor_forms import (
     posted_rows,
     rearranged,
     rows_of,
+    typed_values,
 )
 from apps.prompts.errors import StaleParentError
 from apps.prompts.models import Prompt
 from apps.prompts.preview import Preview, preview_of
+from apps.prompts.rebasing import Rebased, rebased
 from apps.providers.selectors import model_names
 
 TIMELINE_LENGTH = 12
@@ -65,7 +68,7 @@ def version_save(request: ProjectRequest, slug: str) -> HttpResponse:
         parent = _parent(prompt, editor.form.cleaned_data["parent"])
         version = services.prompt_version_create(prompt=prompt, by=request.actor, parent=parent, **raw)
     except StaleParentError as error:
-        return _conflict_page(request, prompt, editor, error, raw)
+        return _conflict_page(request, prompt, error, raw)
     except ProductError as error:
         editor.show_error(error)
         return _page(request, prompt, editor, status=error.status, context={"unsaved": True})
@@ -82,13 +85,20 @@ def prompt_preview(request: ProjectRequest, slug: str) -> HttpResponse:
     return render(request, "prompts/_preview.html", context)
 
 
-def _posted_editor(request: ProjectRequest, **changed: Any) -> Editor:
+def _posted_editor(request: ProjectRequest) -> Editor:
+    form = VersionForm(request.POST, models=model_names(project=request.project))
+    return Editor(posted_rows(request.POST) or [MessageRow()], form)
+
+
+def _rebased_editor(request: ProjectRequest, parent: int, edit: Rebased) -> Editor:
+    """What was posted, with the newer version's values where nothing had been changed."""
     post = request.POST.copy()
-    for name, value in changed.items():
-        post[name] = value
-    models = model_names(project=request.project)
-    form = VersionForm(post, models=models)
-    return Editor(posted_rows(post) or [MessageRow()], form)
+    post["parent"] = str(parent)
+    for name, value in typed_values(edit.content).items():
+        if name in edit.taken:
+            post[name] = "" if value is None else str(value)
+    form = VersionForm(post, models=model_names(project=request.project))
+    return Editor(rows_of(edit.content.messages), form)
 
 
 def _parent(prompt: Prompt, number: int | None) -> services.Parent:
@@ -104,20 +114,23 @@ def _preview(rows: list[MessageRow], post: QueryDict | None = None) -> Preview:
 
 
 def _conflict_page(
-    request: ProjectRequest, prompt: Prompt, editor: Editor, error: StaleParentError, raw: dict[str, Any]
+    request: ProjectRequest, prompt: Prompt, error: StaleParentError, raw: dict[str, Any]
 ) -> HttpResponse:
-    """Mine beside theirs: the form keeps my text, and now saves on top of their version."""
-    content = services.checked_content(
-        raw["messages"], raw["parameters"], raw["tools"], raw["response_schema"]
-    )
-    rebased = _posted_editor(request, parent=str(error.theirs.number))
+    """Mine beside theirs: the form keeps what I changed, and now saves on top of their version."""
+    mine = services.checked_content(raw["messages"], raw["parameters"], raw["tools"], raw["response_schema"])
+    base = services.content_of(error.ours) if error.ours else VersionContent([])
+    edit = rebased(base=base, mine=mine, theirs=services.content_of(error.theirs))
+    author = (error.theirs.author_kind, error.theirs.author_id)
     context = {
         "conflict": error,
         "theirs": error.theirs,
-        "diff": diff_versions(error.theirs, content),
+        "is_own": author == (request.actor.kind, request.actor.id),
+        "taken": [name.replace("_", " ") for name in edit.taken],
+        "diff": diff_versions(error.theirs, edit.content),
         "unsaved": True,
     }
-    return _page(request, prompt, rebased, status=error.status, context=context)
+    editor = _rebased_editor(request, error.theirs.number, edit)
+    return _page(request, prompt, editor, status=error.status, context=context)
 
 
 def _page(

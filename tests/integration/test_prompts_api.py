@@ -126,6 +126,8 @@ def test_render_fills_in_a_version(editor: APIClient, project: Project, api_clie
         ({"messages": []}, "messages"),
         ({"messages": "hello"}, "messages"),
         ({"messages": [{"role": "user", "content": "{{ a"}]}, "messages[0].content"),
+        ({"messages": [{"role": "system", "content": ""}, {"role": "user"}]}, "messages[1].content"),
+        ({"messages": [{"role": "user", "content": " "}]}, "messages[0].content"),
         ({"messages": [{"role": "wizard", "content": ""}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content"),
         ({"messages": MESSAGES, "parameters": {"temperature": "hot"}}, "parameters.temperature"),

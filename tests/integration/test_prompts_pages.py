@@ -152,7 +152,7 @@ def test_a_refused_save_shows_the_whole_form_again(
     assert "this is not JSON" in page
     bad["extra"] = ""
     page = client_as(Role.EDITOR).post(url(project, "fix/save/"), bad).content.decode()
-    assert "Line 2:" in page
+    assert "Message 2, line 2: " in page
     assert "Give a number from 0 to 2." in page
     assert prompt.versions.count() == 1
 
@@ -176,23 +176,13 @@ def test_the_row_buttons_work_without_javascript(
     assert prompt.versions.count() == 1
 
 
-def test_a_save_after_somebody_elses_shows_both_and_can_be_put_on_top(
-    client_as: SignedIn, project: Project, prompt: Prompt
-) -> None:
-    make_version(prompt, "Correct politely: {{ sentence }}", commit_message="be polite")
-    mine = form(("user", "Correct tersely: {{ sentence }}"), parent="1", commit_message="be terse")
-    client = client_as(Role.EDITOR)
-    answer = client.post(url(project, "fix/save/"), mine)
-    page = answer.content.decode()
-    assert answer.status_code == 409
-    assert "saved version 2 while you were editing" in page
-    assert "<del>politely</del><ins>tersely</ins>" in page
-    assert "be polite" in page
-    assert "Correct tersely: {{ sentence }}</textarea>" in page
-    assert 'name="parent" value="2"' in page
-    assert prompt.versions.count() == 2
-    client.post(url(project, "fix/save/"), mine | {"parent": "2"})
-    assert prompt.versions.get(number=3).messages[0]["content"] == "Correct tersely: {{ sentence }}"
+def test_an_empty_prompt_is_refused_at_its_field(client_as: SignedIn, project: Project) -> None:
+    empty = make_prompt(project, "Empty")
+    post = form(("system", ""), ("user", " "))
+    answer = client_as(Role.EDITOR).post(url(project, "empty/save/"), post)
+    assert answer.status_code == 400
+    assert answer.context["editor"].rows[0].errors == ["Write something first."]
+    assert not empty.versions.exists()
 
 
 def test_saving_the_same_again_says_so(client_as: SignedIn, project: Project, prompt: Prompt) -> None:

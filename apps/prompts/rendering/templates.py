@@ -23,6 +23,7 @@ from .errors import (
     TemplateRefused,
     TemplateSyntax,
 )
+from .syntax_words import plain_words
 
 MAX_TEMPLATE_CHARS = 400_000
 MAX_TEMPLATE_TAGS = 5_000
@@ -85,7 +86,8 @@ def _compile(source: str) -> CompiledText:
         optional = optional_names(tree) & variables
         return CompiledText(source, _ENVIRONMENT.from_string(source), variables, optional)
     except TemplateSyntaxError as error:
-        raise TemplateSyntax(_sentence(error.message or "not a valid template"), line=error.lineno) from error
+        words = plain_words(error, filters=_ENVIRONMENT.filters, tests=_ENVIRONMENT.tests)
+        raise TemplateSyntax(words, line=error.lineno) from error
     except (
         RecursionError,
         MemoryError,
@@ -93,6 +95,9 @@ def _compile(source: str) -> CompiledText:
         ValueError,
         OverflowError,
     ) as error:
+        if "outside loop" in str(error) or "not properly in loop" in str(error):
+            words = "“{% break %}” and “{% continue %}” stand inside a “{% for %}” only"
+            raise TemplateSyntax(words) from error
         raise TemplateSyntax("the template is nested too deeply, or cannot be compiled") from error
 
 
@@ -131,7 +136,8 @@ def _explained(error: Exception, template: Template) -> RenderError:
     if isinstance(error, OverflowError) and "Range too big" in str(error):
         return SizeLimitExceeded("a range has at most 100,000 numbers", line=line)
     # Whatever else an expression raises (TypeError, ZeroDivisionError, …) is a failure of the template.
-    return TemplateFailed(_sentence(str(error)) or type(error).__name__, line=line)
+    words = _sentence(str(error)) or type(error).__name__
+    return TemplateFailed(f"an expression fails with these values ({words})", line=line)
 
 
 def _line_of(traceback: TracebackType | None, template: Template) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from apps.prompts.content import parse_content
+from apps.prompts.json_words import json_words
 from apps.prompts.labels import clean_label
 from apps.prompts.messages import MessageError, parse_messages
 from apps.prompts.parameters import parse_parameters, parse_response_schema, parse_tools
@@ -155,7 +157,70 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "tools[0]",
         "response_schema",
     }
-    assert caught.value.fields["messages[0].content"][0].startswith("Line 2: ")
+    assert caught.value.fields["messages[0].content"][0].startswith("Message 1, line 2: ")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "system", "content": ""}, {"role": "user", "content": " \n"}],
+        [{"role": "user", "content": "", "name": "me"}],
+        [{"role": "assistant", "content": ""}],
+    ],
+)
+def test_messages_that_say_nothing_are_no_prompt(messages: list[dict[str, Any]]) -> None:
+    with pytest.raises(MessageError) as caught:
+        parse_content(messages=messages)
+    assert caught.value.fields == {"messages[0].content": ["Write something first."]}
+
+
+def test_one_message_that_says_something_is_enough() -> None:
+    call = {"id": "1", "function": {"name": "look_up", "arguments": "{}"}}
+    for message in (
+        {"role": "user", "content": "Hello"},
+        {"role": "placeholder", "name": "history"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ):
+        assert parse_content(messages=[{"role": "system", "content": ""}, message]).messages
+
+
+@pytest.mark.parametrize(
+    ("schema", "place", "words"),
+    [
+        ({"type": "objekt"}, "response_schema.type", 'There is no type "objekt". Use string, number'),
+        ({"properties": {"a": {"minimum": "x"}}}, "response_schema.properties.a.minimum", "Give a number"),
+        ({"required": "a"}, "response_schema.required", "Give a list in [ ]"),
+        ({"required": ["a", "a"]}, "response_schema.required", "once only"),
+        ({"properties": {"a": 5}}, "response_schema.properties.a", "Give a schema"),
+        ({"pattern": "("}, "response_schema.pattern", "is not a regular expression"),
+        ({"minLength": -1}, "response_schema.minLength", "Give 0 or more"),
+        ({"anyOf": []}, "response_schema.anyOf", "at least one entry"),
+    ],
+)
+def test_a_schema_that_is_none_is_told_in_plain_words(schema: dict[str, Any], place: str, words: str) -> None:
+    with pytest.raises(MessageError) as caught:
+        parse_response_schema(schema)
+    assert list(caught.value.fields) == [place]
+    assert words in caught.value.fields[place][0]
+    assert "is not valid under" not in caught.value.fields[place][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('{"a": 1\n"b": 2}', 2, "a comma is missing"),
+        ('{"a"\n: }', 2, "a value is missing"),
+        ("{'a': 1}", 1, "quotation marks"),
+        ('{"a": 1,}', 1, "comma"),
+        ('["a]', 1, "never closed"),
+        ("{} {}", 1, "after the end"),
+    ],
+)
+def test_text_that_is_no_json_is_told_in_plain_words(text: str, line: int, words: str) -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    assert json_words(caught.value).startswith(f"Line {line}: this is not JSON: ")
+    assert words in json_words(caught.value)
 
 
 def test_labels_are_plain_names() -> None:

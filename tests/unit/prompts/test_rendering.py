@@ -158,10 +158,22 @@ def test_a_missing_variable_is_named_with_its_message_and_line(
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("x\n{% if %}", "Expected an expression"),
-        ("x\n{{ a", "unexpected"),
-        ("x\n{% for a in b %}", "for"),
-        ("x\n{% endif %}", "endif"),
+        ("x\n{% if %}", "a condition is missing before “%}”"),
+        ("x\n{% if a %}", "“{% if %}” is never closed; add “{% endif %}”"),
+        ("x\n{{ first name }}", "“name” does not belong between"),
+        ("x\n{{ a }", "a single “}”"),
+        ("x\n{{ }}", "nothing between “{{” and “}}”"),
+        ("x\n{{ (a }}", "“)” is missing before “}”"),
+        ("x\n{{ a && b }}", "for “and” write and"),
+        ("x\n{{ 'a }}", "a quotation mark is opened and never closed"),
+        ("x\n{{ a|uper }}", "did you mean “upper”?"),
+        ("x\n{% if a = b %}{% endif %}", "to compare, write “==”"),
+        ("x\n{% nonsense %}", "there is no tag “nonsense”"),
+        ("x\n{# a", "end it with “#}”"),
+        ("x\n{{{ a }}}", "put a space between"),
+        ("x\n{{ a", "“{{” is never closed; end it with “}}”"),
+        ("x\n{% for a in b %}", "add “{% endfor %}”"),
+        ("x\n{% endif %}", "closes nothing"),
         ("x\n{{ a|no_such_filter }}", "no_such_filter"),
         ("x\n{% include 'other' %}", "include"),
         ("x\n{% import 'other' as o %}", "import"),
@@ -174,6 +186,8 @@ def test_a_text_that_is_no_template_is_told_with_its_line(template: str, words: 
     errors = check_templates([{"role": "user", "content": "ok"}, {"role": "user", "content": template}])
     assert [(e.message_index, e.line, type(e)) for e in errors] == [(1, 2, TemplateSyntax)]
     assert words in str(errors[0])
+    assert str(errors[0]).startswith("Message 2, line 2: ")
+    assert not any(jargon in str(errors[0]) for jargon in ("token", "print statement", "Jinja"))
 
 
 @pytest.mark.parametrize(
