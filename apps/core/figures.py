@@ -13,6 +13,7 @@ from typing import Any
 
 MISSING = "–"
 _MINUS = "\N{MINUS SIGN}"
+_NO_MONEY = 5e-13  # US dollars: less is the rounding of a sum
 
 
 def _float(value: Any) -> float | None:
@@ -44,7 +45,8 @@ def duration(value: Any) -> str:
     if seconds is None:
         return MISSING
     if seconds < 0:
-        return f"{_MINUS}{duration(-seconds)}"
+        length = duration(-seconds)
+        return length if length == "0 ms" else f"{_MINUS}{length}"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
@@ -66,7 +68,7 @@ def money(value: Any) -> str:
     if amount is None:
         return MISSING
     sign, amount = (_MINUS if amount < 0 else ""), abs(amount)
-    if amount == 0:
+    if amount < _NO_MONEY:
         return "$0"
     if amount >= 0.01:
         return f"{sign}${amount:,.2f}"

@@ -12,7 +12,7 @@ from apps.core.models import Project
 from apps.evaluations.comparison_rows import FILTERS
 from apps.evaluations.comparison_selectors import runs_numbered, runs_to_compare
 from apps.evaluations.models import EvalRun
-from apps.evaluations.selectors import metric_names
+from apps.evaluations.selectors import metric_names, metric_titles
 
 _SHOWN = {
     "": "All",
@@ -79,10 +79,14 @@ class ComparisonForm(ProductForm):
         if self.baseline_run and self.baseline_run not in runs:
             runs = [self.baseline_run, *runs]
         metrics = metric_names(self.baseline_run) if self.baseline_run else []
+        titles = metric_titles(self.baseline_run) if self.baseline_run else {}
         offered: dict[str, list[tuple[str, str]]] = {
             "baseline": [("", "Choose a run"), *((str(run.number), run_label(run)) for run in runs)],
             "candidates": [(str(run.number), run_label(run)) for run in others],
-            "primary_metric": [("", "The first that all of them have"), *((name, name) for name in metrics)],
+            "primary_metric": [
+                ("", "The first that all of them have"),
+                *((name, titles.get(name, name)) for name in metrics),
+            ],
         }
         for name, options in offered.items():
             self.fields[name].choices = options  # type: ignore[attr-defined]

@@ -40,6 +40,7 @@ from apps.evaluations.comparison_selectors import (
 from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_views import cursor_url, without_cursor
+from apps.evaluations.selectors import metric_titles
 
 ROWS_A_PAGE = 50
 
@@ -132,6 +133,7 @@ def comparison_example_page(request: ProjectRequest, number: int, example_id: UU
     context = {
         "comparison": comparison,
         "candidate": candidate,
+        "titles": metric_titles(candidate) | metric_titles(comparison.baseline),
         "rows": [row_view(row, columns, limit=None) for row in rows],
     }
     template = "evaluations/_compared_example.html" if request.htmx else "evaluations/comparison_example.html"

@@ -48,6 +48,9 @@ def verdict(
     title, direction ("higher", "lower" or "" where neither is better). Of `others`, the result's other
     metrics, those that are clearly better or worse stand in the headline too.
     """
+    if metric is None and others:
+        said = f"{candidate} and {baseline} do not share the primary metric, so nothing is decided by it."
+        return _beside(Verdict("open", "unsure", said, ""), others)
     return _beside(_on(metric, candidate, baseline), others)
 
 
@@ -159,8 +162,8 @@ def _beside(found: Verdict, others: Sequence[Stored]) -> Verdict:
     along = "worse" if against == "better" else "better"
     headline, mark = found.headline, found.mark
     if found.tone != against and clear[against]:
-        headline = f"{headline.removesuffix('.')}, but {_clearly(clear[against], against)}"
-        mark = "mixed"
+        joined = f"{headline} However, " if found.tone == "open" else f"{headline.removesuffix('.')}, but "
+        headline, mark = f"{joined}{_clearly(clear[against], against)}", "mixed"
     elif clear[against]:
         headline = f"{headline} {_clearly(clear[against], against, too=True)}"
     if clear[along]:

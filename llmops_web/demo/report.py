@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Q
 
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
+from apps.evaluations.selectors import metric_titles
 
 
 def progress_line(runs: Sequence[EvalRun]) -> str:
@@ -29,7 +30,8 @@ def comparison_lines(comparison: Comparison, runs: Sequence[EvalRun]) -> list[st
     baseline, candidate = runs
     result = (comparison.result or {})["candidates"][0]
     header = ("metric", "n", "A", "B", "B - A", "95% interval", "p", "wins", "ties", "losses")
-    rows = [header, *(_row(metric) for metric in result["metrics"])]
+    titles = metric_titles(baseline)
+    rows = [header, *(_row(metric, titles) for metric in result["metrics"])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     table = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     return [
@@ -48,11 +50,11 @@ def _title(run: EvalRun) -> str:
     return f"{run.name} ({note}), {_seconds(run)}"
 
 
-def _row(metric: dict[str, Any]) -> tuple[str, ...]:
+def _row(metric: dict[str, Any], titles: Mapping[str, str]) -> tuple[str, ...]:
     low, high = metric["ci_low"], metric["ci_high"]
     interval = "-" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
     return (
-        metric["name"],
+        titles.get(metric["name"], metric["title"]),
         str(metric["n"]),
         _number(metric["baseline_mean"], ".3f"),
         _number(metric["candidate_mean"], ".3f"),

@@ -47,15 +47,31 @@ def ms(value: Any) -> str:
 
 
 @register.filter
+def time_left(seconds: float) -> str:
+    """An estimate of the time left; it is never so exact that fractions of a second would mean anything."""
+    if seconds < 1:
+        return "less than a second left"
+    return f"about {round(seconds)} s left" if seconds < 10 else f"about {figures.duration(seconds)} left"
+
+
+@register.filter
 def ms_signed(value: Any) -> str:
     """A difference of milliseconds with its sign: +812 ms, −4.2 s."""
-    return f"+{ms(value)}" if value is not None and float(value) > 0 else ms(value)
+    text = ms(value)
+    return f"+{text}" if value is not None and float(value) > 0 and text != "0 ms" else text
 
 
 @register.filter
 def money_signed(value: Any) -> str:
     """A difference of US dollars with its sign: +$0.0021."""
-    return f"+{figures.money(value)}" if value is not None and float(value) > 0 else figures.money(value)
+    text = figures.money(value)
+    return f"+{text}" if value is not None and float(value) > 0 and text != "$0" else text
+
+
+@register.filter
+def titled(name: str, titles: dict[str, str]) -> str:
+    """What a metric is called; one that was posted from outside has no other name than its own."""
+    return titles.get(name, name)
 
 
 @register.filter

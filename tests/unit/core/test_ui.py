@@ -56,6 +56,7 @@ def test_counts_are_grouped_and_missing_is_no_zero(value: object, text: str) -> 
         (90000, "1 d 1 h"),
         (timedelta(seconds=42), "42 s"),
         (-2, "−2.0 s"),
+        (-0.0002, "0 ms"),
     ],
 )
 def test_durations_have_the_unit_that_suits(seconds: object, text: str) -> None:
@@ -71,6 +72,7 @@ def test_durations_have_the_unit_that_suits(seconds: object, text: str) -> None:
         (Decimal("0.000000123"), "$0.00000012"),
         (Decimal("1234.5"), "$1,234.50"),
         (-0.5, "−$0.50"),
+        (-1e-15, "$0"),
     ],
 )
 def test_small_money_keeps_two_figures(usd: object, text: str) -> None:

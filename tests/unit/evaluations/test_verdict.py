@@ -155,12 +155,12 @@ def test_the_other_metrics_stand_in_the_headline_of_an_open_verdict_too() -> Non
     open_ = {"difference": 0.005, "ci_low": -0.05, "ci_high": 0.06}
     found = said(**open_, others=[CHRF_WORSE, BLEU_BETTER])
     assert found.headline.endswith(
-        "0.060 better, but chrF is clearly worse (−3.100 [−5.000, −1.000]). "
+        "0.060 better. However, chrF is clearly worse (−3.100 [−5.000, −1.000]). "
         "BLEU is clearly better (+2.000 [+1.000, +3.000])."
     )
     assert found.mark == "mixed"
     assert said(**open_, others=[BLEU_BETTER]).headline.endswith(
-        "0.060 better, but BLEU is clearly better (+2.000 [+1.000, +3.000])."
+        "0.060 better. However, BLEU is clearly better (+2.000 [+1.000, +3.000])."
     )
     worse = said(difference=-0.05, ci_low=-0.09, ci_high=-0.01, others=[CHRF_WORSE, BLEU_BETTER])
     assert worse.headline == (
@@ -203,6 +203,15 @@ def test_too_little_to_go_on_is_said() -> None:
     assert "1 example." in said(ci_low=None, ci_high=None, n=1).detail
     assert "Nothing can be said" in said(n=0, difference=None, missing=7).headline
     assert "share no metric" in verdict(None, candidate="B", baseline="A").headline
+
+
+def test_without_the_primary_metric_the_others_are_still_said() -> None:
+    other = {"direction": "higher", **CHRF_WORSE}
+    found = verdict(None, candidate="B", baseline="A", others=[other])
+    assert found.headline == (
+        "B and A do not share the primary metric, so nothing is decided by it. "
+        "However, chrF is clearly worse (−3.100 [−5.000, −1.000])."
+    )
 
 
 def test_what_is_missing_is_said_and_louder_when_it_is_much() -> None:
