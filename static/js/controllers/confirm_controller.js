@@ -1,15 +1,20 @@
 import { Controller } from "@hotwired/stimulus";
 import { ask } from "../dialogs.js";
+import { standIn } from "../stand_in.js";
 
 /**
  * A button or link that asks before it acts.
  * <button data-controller="confirm" data-confirm-text-value="All runs stay." data-confirm-danger-value="true">
+ *
+ * What was asked about is what is done, also when the page around the button was swapped while the question was
+ * open. `label` is the button that goes on, `stay` the one that does not.
  */
 export default class extends Controller {
   static values = {
     text: String,
     title: { type: String, default: "Are you sure?" },
     label: { type: String, default: "" },
+    stay: { type: String, default: "Cancel" },
     danger: { type: Boolean, default: false },
   };
 
@@ -28,15 +33,22 @@ export default class extends Controller {
     if (this.agreed) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    const { element } = this;
+    const actInstead = standIn(element);
     const yes = await ask({
       text: this.textValue,
       title: this.titleValue,
-      label: this.labelValue || this.element.textContent.trim() || "Continue",
+      label: this.labelValue || element.textContent.trim() || "Continue",
+      stay: this.stayValue,
       danger: this.dangerValue,
     });
     if (!yes) return;
+    if (!element.isConnected) {
+      actInstead();
+      return;
+    }
     this.agreed = true;
-    this.element.click();
+    element.click();
     this.agreed = false;
   }
 }
