@@ -20,6 +20,7 @@ class NavItem:
     icon: str
     url: str
     active: bool
+    key: str
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class Shell:
     role: Role | None = None
 
 
-#: group, label, icon, URL name, the beginning of the URL names under which it is lit, least role
+#: group, label, icon, URL name, the beginning of the URL names under which it is lit, least role, and the
+#: keys that lead there
 _NAVIGATION = (
-    ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER),
-    ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER),
+    ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER, "g p"),
+    ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER, "g d"),
     (
         "Measure",
         "Evaluators",
@@ -42,14 +44,23 @@ _NAVIGATION = (
         "evaluations:evaluator-list",
         "evaluations:evaluator",
         Role.VIEWER,
+        "g e",
     ),
-    ("Measure", "Runs", "player-play", "evaluations:run-list", "evaluations:run", Role.VIEWER),
-    ("Measure", "Comparisons", "scale", "evaluations:comparison-list", "evaluations:comparison", Role.VIEWER),
-    ("Project", "Providers", "plug-connected", "providers:list", "providers:", Role.VIEWER),
-    ("Project", "Members", "users", "core:members", "core:member", Role.VIEWER),
-    ("Project", "API keys", "key", "core:api-keys", "core:api-key", Role.ADMIN),
-    ("Project", "Audit log", "history", "core:audit", "core:audit", Role.ADMIN),
-    ("Project", "Settings", "settings", "core:project-settings", "core:project-settings", Role.ADMIN),
+    ("Measure", "Runs", "player-play", "evaluations:run-list", "evaluations:run", Role.VIEWER, "g r"),
+    (
+        "Measure",
+        "Comparisons",
+        "scale",
+        "evaluations:comparison-list",
+        "evaluations:comparison",
+        Role.VIEWER,
+        "g c",
+    ),
+    ("Project", "Providers", "plug-connected", "providers:list", "providers:", Role.VIEWER, "g v"),
+    ("Project", "Members", "users", "core:members", "core:member", Role.VIEWER, "g m"),
+    ("Project", "API keys", "key", "core:api-keys", "core:api-key", Role.ADMIN, "g k"),
+    ("Project", "Audit log", "history", "core:audit", "core:audit", Role.ADMIN, "g a"),
+    ("Project", "Settings", "settings", "core:project-settings", "core:project-settings", Role.ADMIN, "g s"),
 )
 
 
@@ -75,7 +86,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def _navigation(request: HttpRequest, project: Project, role: Role) -> tuple[NavItem, ...]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return tuple(
-        NavItem(group, label, icon, reverse(name, args=[project.slug]), here.startswith(prefix))
-        for group, label, icon, name, prefix, least in _NAVIGATION
+        NavItem(group, label, icon, reverse(name, args=[project.slug]), here.startswith(prefix), key)
+        for group, label, icon, name, prefix, least, key in _NAVIGATION
         if role >= least
     )

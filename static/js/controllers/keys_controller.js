@@ -7,7 +7,8 @@ const TYPING =
 /**
  * Keys. An element with data-key="n" (data-key-label="New prompt") is clicked, a field with it focused, when the
  * key is pressed outside of a text field. "g p" is two keys in a row, "mod+enter" works while typing too
- * (mod is Ctrl, or ⌘ on a Mac). "?" shows them all.
+ * (mod is Ctrl, or ⌘ on a Mac). "?" shows them all, and those that another controller hears by itself: it lists
+ * them in data-keys-here as JSON, [["j", "Next row"]].
  */
 export default class extends Controller {
   static targets = ["list"];
@@ -76,6 +77,9 @@ export default class extends Controller {
     for (const element of this.keyed()) {
       const label = element.dataset.keyLabel || element.getAttribute("aria-label") || element.textContent;
       if (!shown.has(element.dataset.key)) shown.set(element.dataset.key, label.trim());
+    }
+    for (const element of document.querySelectorAll("[data-keys-here]")) {
+      for (const [key, label] of JSON.parse(element.dataset.keysHere)) shown.set(key, label);
     }
     this.listTarget.replaceChildren(...[...shown].map(([key, label]) => this.row(key, label)));
     dialog.showModal();

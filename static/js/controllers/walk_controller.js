@@ -10,6 +10,12 @@ export default class extends Controller {
   static targets = ["row"];
 
   connect() {
+    // For the overlay of keys, which lists what the page understands.
+    this.element.dataset.keysHere = JSON.stringify([
+      ["j", "Next row"],
+      ["k", "Previous row"],
+      ["enter", "Open the row"],
+    ]);
     this.onKey = (event) => this.press(event);
     document.addEventListener("keydown", this.onKey);
   }
