@@ -120,6 +120,7 @@ PAGES: dict[str, Entry] = {
     "evaluations:run-create": EDIT_FORM,
     "evaluations:run-detail": READ,
     "evaluations:run-progress": READ,
+    "evaluations:run-news": READ,
     "evaluations:run-distribution": READ,
     "evaluations:run-result": READ,
     "evaluations:run-export-csv": READ,

@@ -110,7 +110,7 @@ def _figure(traces: list[dict[str, Any]], *, title: str) -> Figure:
             "legend": {"orientation": "h", "y": 1.15},
             "xaxis": {"title": {"text": title}, "type": "category" if category else "linear"},
             "yaxis": {
-                "title": {"text": "Share of results"},
+                "title": {"text": "Share"},
                 "tickformat": ".0%",
                 "rangemode": "tozero",
             },

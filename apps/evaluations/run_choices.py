@@ -15,8 +15,11 @@ from apps.evaluations.run_plan import ExampleChoice, check_variables, chosen_exa
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.selectors import prompt_get, prompt_list, version_history
 from apps.prompts.selectors import version_get as prompt_version_get
+from apps.providers.selectors import model_list
 
 Choice = tuple[str, str]
+ModelGroup = tuple[str, list[Choice]]
+NO_EXAMPLES = "This dataset version has no examples."
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class RunChoices:
     dataset_version: DatasetVersion | None
     dataset_versions: list[Choice]
     evaluators: list[Choice]
+    models: list[ModelGroup]
     prompt_chosen: bool = False
     dataset_chosen: bool = False
     splits: list[str] = field(default_factory=list)
@@ -58,10 +62,11 @@ def run_choices(
     prompt_version: str = "",
     dataset: str = "",
     dataset_version: str = "",
+    model: str = "",
 ) -> RunChoices:
-    """Options for the form; what names something that is not there counts as not chosen."""
+    """Options for the form; what names something that is not there counts as not chosen, but for a model:
+    a provider may have one that nobody has listed."""
     prompts = list(prompt_list(project=project).order_by("name").values_list("slug", "name"))
-    datasets = list(dataset_list(project=project).order_by("name").values_list("slug", "name"))
     chosen_prompt = _prompt(project, prompt)
     chosen_dataset = _dataset(project, dataset)
     prompt_versions = list(version_history(prompt=chosen_prompt)) if chosen_prompt else []
@@ -77,12 +82,13 @@ def run_choices(
         prompt_versions=[
             (str(version.number), _prompt_version_label(version)) for version in prompt_versions
         ],
-        datasets=datasets,
+        datasets=_datasets(project),
         dataset_version=at_dataset,
         dataset_versions=[
             (str(version.number), _dataset_version_label(version)) for version in dataset_versions
         ],
         evaluators=_evaluators(project),
+        models=_models(project, model),
         prompt_chosen=chosen_prompt is not None,
         dataset_chosen=chosen_dataset is not None,
         splits=list(columns.get("splits", [])),
@@ -95,6 +101,8 @@ def run_preview(choices: RunChoices, *, choice: ExampleChoice, repetitions: int,
     prompt, dataset = choices.prompt_version, choices.dataset_version
     problems: list[str] = []
     examples: int | None = None
+    if dataset is not None and dataset.example_count == 0:
+        return RunPreview(0, repetitions, _model_name(prompt, model), _variables(prompt), [NO_EXAMPLES])
     if dataset is not None:
         try:
             examples = chosen_examples(dataset, choice).count()
@@ -107,14 +115,16 @@ def run_preview(choices: RunChoices, *, choice: ExampleChoice, repetitions: int,
         except ProductError as exc:
             problems.append(exc.detail)
     if prompt is not None and not (model or prompt.model_name):
-        problems.append("The prompt names no model: choose one below.")
-    return RunPreview(
-        examples=examples,
-        repetitions=repetitions,
-        model=model or (prompt.model_name if prompt else ""),
-        variables=list(prompt.variables) if prompt else [],
-        problems=problems,
-    )
+        problems.append("The prompt names no model: choose one.")
+    return RunPreview(examples, repetitions, _model_name(prompt, model), _variables(prompt), problems)
+
+
+def _model_name(prompt: PromptVersion | None, chosen: str) -> str:
+    return chosen or (prompt.model_name if prompt else "")
+
+
+def _variables(prompt: PromptVersion | None) -> list[str]:
+    return list(prompt.variables) if prompt else []
 
 
 def typed_filter(version: DatasetVersion, name: str, text: str) -> dict[str, Any]:
@@ -181,6 +191,23 @@ def _prompt_version_label(version: PromptVersion) -> str:
 def _dataset_version_label(version: DatasetVersion) -> str:
     amount = "1 example" if version.example_count == 1 else f"{version.example_count:,} examples"
     return " · ".join(part for part in (f"Version {version.number}", amount, version.note[:60]) if part)
+
+
+def _datasets(project: Project) -> list[Choice]:
+    shown = ("slug", "name", "example_count")  # the last is annotated
+    found = dataset_list(project=project).order_by("name").values_list(*shown)
+    return [(slug, name if amount else f"{name} · no examples") for slug, name, amount in found]
+
+
+def _models(project: Project, chosen: str) -> list[ModelGroup]:
+    """The project's models under their providers' names; and the chosen one, though nobody listed it."""
+    groups: dict[str, list[Choice]] = {}
+    for each in model_list(project=project):
+        groups.setdefault(each.provider.name, []).append((each.full_name, each.name))
+    listed = {name for options in groups.values() for name, _ in options}
+    if chosen and chosen not in listed:
+        groups["Not listed"] = [(chosen[:200], chosen[:200])]
+    return list(groups.items())
 
 
 def _evaluators(project: Project) -> list[Choice]:

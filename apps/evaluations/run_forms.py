@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -11,7 +11,16 @@ from apps.core.forms import ProductForm
 from apps.core.models import Project
 from apps.evaluations.models import EvalRun
 from apps.evaluations.result_selectors import STATUSES, UNSCORED, ResultFilter
-from apps.evaluations.run_choices import RunChoices, RunPreview, run_choices, run_preview, typed_filter
+from apps.evaluations.run_choices import (
+    NO_EXAMPLES,
+    Choice,
+    ModelGroup,
+    RunChoices,
+    RunPreview,
+    run_choices,
+    run_preview,
+    typed_filter,
+)
 from apps.evaluations.run_plan import ExampleChoice
 from apps.evaluations.run_requests import run_request
 from apps.evaluations.run_services import MOST_REPETITIONS, RunRequest
@@ -45,12 +54,7 @@ class RunForm(ProductForm):
         max_length=200,
         help_text="Without one, the run is called by its number.",
     )
-    model = forms.CharField(
-        label="Another model",
-        required=False,
-        max_length=200,
-        help_text="Written provider/model. Empty: the model that the prompt names.",
-    )
+    model = forms.ChoiceField(label="Model", required=False)
     split = forms.ChoiceField(label="Split", required=False)
     limit = forms.IntegerField(
         label="At most",
@@ -87,8 +91,21 @@ class RunForm(ProductForm):
         help_text="US dollars. The run pauses when it has cost as much.",
     )
 
-    #: A change of one of these changes what the others offer, or what would be run.
-    REFRESHING = ("prompt", "prompt_version", "dataset", "dataset_version", "split", "limit", "repetitions")
+    #: A change of one of these changes what the others offer, or what would be run. The fields that follow
+    #: from others are drawn anew then, so each of those has to be among them: the newest choice takes the
+    #: place of a request under way, and no late answer undoes it.
+    REFRESHING = (
+        "prompt",
+        "prompt_version",
+        "dataset",
+        "dataset_version",
+        "split",
+        "limit",
+        "filter_name",
+        "filter_value",
+        "model",
+        "repetitions",
+    )
 
     def __init__(
         self,
@@ -101,7 +118,7 @@ class RunForm(ProductForm):
         """`posted` is checked; `chosen` (from the address, or the form so far) only fills the form in."""
         super().__init__(posted, initial={name: value for name, value in chosen.items() if value})
         source = posted if posted is not None else chosen
-        names = ("prompt", "prompt_version", "dataset", "dataset_version")
+        names = ("prompt", "prompt_version", "dataset", "dataset_version", "model")
         self.project = project
         self.choices: RunChoices = run_choices(
             project=project, **{name: str(source.get(name) or "") for name in names}
@@ -111,14 +128,15 @@ class RunForm(ProductForm):
             self.fields[name].widget.attrs |= {
                 "hx-get": refresh_url,
                 "hx-trigger": "change",
-                "hx-target": "#run-fields",
-                "hx-swap": "outerHTML",
+                "hx-target": "#run-forecast",
+                "hx-swap": "innerHTML",
                 "hx-include": "#run-fields",
+                "hx-sync": "#run-fields:replace",
             }
 
     def _offer(self) -> None:
         choices = self.choices
-        offered: dict[str, list[tuple[str, str]]] = {
+        offered: dict[str, Sequence[Choice | ModelGroup]] = {
             "prompt": [("", "Choose a prompt"), *choices.prompts],
             "prompt_version": choices.prompt_versions or [("", _no_version("prompt", choices.prompt_chosen))],
             "dataset": [("", "Choose a dataset"), *choices.datasets],
@@ -127,13 +145,25 @@ class RunForm(ProductForm):
             "evaluators": choices.evaluators,
             "split": [("", "All splits"), *((split, split) for split in choices.splits)],
             "filter_name": [("", "No filter"), *((name, name) for name in choices.metadata)],
+            "model": [("", self._own_model()), *choices.models],
         }
         for name, options in offered.items():
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = options
-        own = choices.prompt_version.model_name if choices.prompt_version else ""
-        self.fields["model"].widget.attrs |= {"list": "run-models", "placeholder": own or "provider/model"}
+
+    def _own_model(self) -> str:
+        version = self.choices.prompt_version
+        if version is None:
+            return "The one that the prompt names"
+        return f"The prompt's own: {version.model_name}" if version.model_name else "Choose a model"
+
+    def clean_dataset_version(self) -> int | None:
+        version = self.choices.dataset_version
+        if version is not None and version.example_count == 0:
+            raise forms.ValidationError(f"{NO_EXAMPLES} Import some first, or choose another version.")
+        number: int | None = self.cleaned_data["dataset_version"]
+        return number
 
     def request(self) -> RunRequest:
         """What the valid form asks for. Raises InvalidInput at a field whose name is not there any more."""

@@ -33,6 +33,7 @@ from apps.evaluations.run_services import (
 from apps.evaluations.selectors import (
     counts_of,
     headline_metrics,
+    metric_titles,
     run_get,
     run_list,
     run_metrics,
@@ -41,7 +42,6 @@ from apps.evaluations.selectors import (
     usage_of,
 )
 from apps.prompts.selectors import prompt_list
-from apps.providers.selectors import model_names
 
 PAGE_SIZE = 50
 RUNS_A_PAGE = 25
@@ -66,7 +66,7 @@ def run_list_page(request: ProjectRequest) -> HttpResponse:
 @project_view(Role.EDITOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def run_create_page(request: ProjectRequest) -> HttpResponse:
-    """The form; an htmx request asks for its fields alone, as they are for what is chosen so far."""
+    """The form; an htmx request asks for what follows from the choices made so far, and for nothing else."""
     form = _run_form(request)
     if request.method == "POST" and form.is_valid():
         try:
@@ -75,8 +75,8 @@ def run_create_page(request: ProjectRequest) -> HttpResponse:
             form.add_product_error(exc)
         else:
             return redirect("evaluations:run-detail", request.project.slug, run.number)
-    template = "evaluations/_run_fields.html" if request.htmx else "evaluations/run_create.html"
-    context = {"form": form, "preview": form.preview(), "models": model_names(project=request.project)}
+    template = "evaluations/_run_followers.html" if request.htmx else "evaluations/run_create.html"
+    context = {"form": form, "preview": form.preview()}
     return render(request, template, context, status=422 if form.errors else 200)
 
 
@@ -107,8 +107,20 @@ def run_detail_page(request: ProjectRequest, number: int) -> HttpResponse:
 @project_view(Role.VIEWER)
 @require_safe
 def run_progress_fragment(request: ProjectRequest, number: int) -> HttpResponse:
-    """Where the run is now. Once it has settled, the page is told to fetch its results anew."""
-    return _live_response(request, run_get(project=request.project, number=number))
+    """Where the run is now. Once it has settled, the page is told to fetch its results anew.
+
+    `shown` is the state whose buttons the page has; those of another state come along.
+    """
+    run = run_get(project=request.project, number=number)
+    return _live_response(request, run, shown=request.GET.get("shown", ""))
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def run_news_fragment(request: ProjectRequest, number: int) -> HttpResponse:
+    """How many results there are beyond the `seen` ones, for a table whose order new results would upset."""
+    run = run_get(project=request.project, number=number)
+    return render(request, "evaluations/_run_news.html", {"run": run, **_news(request, run)})
 
 
 @project_view(Role.VIEWER)
@@ -133,6 +145,7 @@ def run_result_page(request: ProjectRequest, number: int, item_id: UUID) -> Http
         "inputs": named(example.inputs, run.dataset_version.columns.get("inputs", [])),
         "metadata": named(example.metadata, run.dataset_version.columns.get("metadata", [])),
         "reference": readable(example.reference),
+        "titles": metric_titles(run),
     }
     template = "evaluations/_run_result.html" if request.htmx else "evaluations/run_result.html"
     return render(request, template, context)
@@ -171,10 +184,14 @@ def _results(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
         size=PAGE_SIZE,
     )
     columns = run.dataset_version.columns.get("inputs", [])
+    filtered = any(name in request.GET for name in (*form.fields, "score"))
     return {
         "run": run,
         "form": form,
-        "filtered": any(name in request.GET for name in (*form.fields, "score")),
+        "filtered": filtered,
+        # In the dataset's order no row moves when its answer comes; elsewhere the reader is asked first.
+        "follows": _waiting(run) and not filtered,
+        "news": _news(request, run) if _waiting(run) and filtered else None,
         "metrics": metrics,
         "rows": [result_row(item, columns, metrics) for item in found.rows],
         "page": Page(
@@ -189,7 +206,6 @@ def _results(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
 
 def _live(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
     counts = counts_of([run])[run.pk]
-    settled = run.is_terminal and run.finalized_at is not None
     return {
         "run": run,
         "counts": counts,
@@ -198,18 +214,34 @@ def _live(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
         "metrics": run_metrics(run),
         "plan": plan_facts(run),
         "took": run.finished_at - run.started_at if run.finished_at and run.started_at else None,
-        "settled": settled,
-        "waiting": not settled and run.status != EvalRun.Status.PAUSED,
+        "settled": _settled(run),
+        "waiting": _waiting(run),
         **_rights(request),
     }
 
 
-def _live_response(request: ProjectRequest, run: EvalRun) -> HttpResponse:
-    context = _live(request, run)
-    response = render(request, "evaluations/_run_live.html", context)
+def _live_response(request: ProjectRequest, run: EvalRun, *, shown: str = "") -> HttpResponse:
+    context = _live(request, run) | {"moves_changed": run.status != shown}
+    response = render(request, "evaluations/_run_live_answer.html", context)
     if not context["waiting"]:
         response["HX-Trigger"] = '{"run-settled": {"target": "#run-results"}}'
     return response
+
+
+def _news(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
+    done = counts_of([run])[run.pk].done
+    seen = request.GET.get("seen", "")
+    known = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else done
+    return {"seen": known, "fresh": max(0, done - known), "waiting": _waiting(run)}
+
+
+def _settled(run: EvalRun) -> bool:
+    return run.is_terminal and run.finalized_at is not None
+
+
+def _waiting(run: EvalRun) -> bool:
+    """True while the page should look again by itself."""
+    return not _settled(run) and run.status != EvalRun.Status.PAUSED
 
 
 def _rights(request: ProjectRequest) -> dict[str, Any]:

@@ -41,8 +41,8 @@ class RunCounts:
 
     @property
     def done(self) -> int:
-        """Items that are over, however they ended."""
-        return self.completed + self.failed + self.cancelled
+        """Items that came to a result, good or bad; what was cancelled never did."""
+        return self.completed + self.failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ urlpatterns = [
     path("runs/new/", run_views.run_create_page, name="run-create"),
     path(_RUN, run_views.run_detail_page, name="run-detail"),
     path(f"{_RUN}progress/", run_views.run_progress_fragment, name="run-progress"),
+    path(f"{_RUN}news/", run_views.run_news_fragment, name="run-news"),
     path(f"{_RUN}distribution/", run_views.run_distribution_fragment, name="run-distribution"),
     path(f"{_RUN}results/<uuid:item_id>/", run_views.run_result_page, name="run-result"),
     path(f"{_RUN}export.csv", run_exports.run_export, {"format": "csv"}, name="run-export-csv"),

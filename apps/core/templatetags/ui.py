@@ -96,10 +96,10 @@ def plot(figure: Any, label: str, size: str = "m") -> dict[str, str]:
 
 
 @register.inclusion_tag("components/progress.html")
-def progress(done: int, total: int | None, label: str) -> dict[str, Any]:
-    """How far a job is. A total of None means that it is not known yet."""
+def progress(done: int, total: int | None, label: str, cancelled: int = 0) -> dict[str, Any]:
+    """How far a job is. A total of None means that it is not known yet; what was cancelled is not done."""
     percent = None if total is None else (100 if total == 0 else int(100 * done / total))
-    return {"done": done, "total": total, "label": label, "percent": percent}
+    return {"done": done, "total": total, "label": label, "percent": percent, "cancelled": cancelled}
 
 
 @register.filter

@@ -229,10 +229,11 @@ def test_a_result_shows_everything_about_itself(
     item = scored_run.items.get(example_key="q1")
     url = address("run-result", project, scored_run.number, item.pk)
     drawer, page = client.get(url, **HTMX).content.decode(), client.get(url).content.decode()
-    for text in ("What is 1 + 1?", "Messages as they were sent", "12 in, 3 out", "exact_match", "sums"):
+    for text in ("What is 1 + 1?", "Messages as they were sent", "12 in, 3 out", "exact match", "sums"):
         assert text in drawer
         assert text in page
     assert "<html" not in drawer
+    assert "exact_match" not in drawer  # called by its title, not by its slug
     failed = scored_run.items.get(example_key="q2")
     shown = client.get(address("run-result", project, scored_run.number, failed.pk), **HTMX).content.decode()
     assert "No answer in time" in shown
@@ -301,7 +302,7 @@ def test_what_is_wrong_with_a_new_run_is_said_at_its_field(project: Project, cli
     client, url = client_as(Role.EDITOR), address("run-create", project)
     assert client.post(url, {}).status_code == 422
     for changed, field in (
-        ({"dataset": empty.dataset.slug}, "model"),
+        ({"dataset": empty.dataset.slug}, "dataset_version"),
         ({}, "model"),
         ({"repetitions": 21}, "repetitions"),
         ({"budget_usd": "-1"}, "budget_usd"),
@@ -344,6 +345,7 @@ def test_no_page_reaches_a_run_of_another_project(
     for name, args in (
         ("run-detail", [foreign.number]),
         ("run-progress", [foreign.number]),
+        ("run-news", [foreign.number]),
         ("run-distribution", [foreign.number]),
         ("run-result", [foreign.number, item.pk]),
         ("run-export-csv", [foreign.number]),
