@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 
 from apps.core.forms import ProductForm
-from apps.providers.connection import OPENAI
+from apps.providers.connection import FAKE, LOCAL, OPENAI
 from apps.providers.model_services import MAX_CONTEXT_WINDOW, MAX_MODEL_NAME, MAX_PRICE
 from apps.providers.models import Model, Provider
 from apps.providers.prices import Price
@@ -23,6 +24,8 @@ from apps.providers.services import (
 )
 from apps.providers.url_guard import MAX_URL_LENGTH
 
+#: Fields that only an OpenAI-compatible endpoint has.
+ENDPOINT_FIELDS = ("base_url", "api_key")
 _no_nul = ProhibitNullCharactersValidator()
 
 
@@ -58,7 +61,7 @@ class ProviderForm(ProductForm):
         min_value=1,
         max_value=MAX_REQUESTS_PER_MINUTE,
         required=False,
-        help_text="Empty for no limit of our own.",
+        help_text="Leave it empty to call as often as the provider allows.",
     )
     timeout_s = forms.IntegerField(
         label="Timeout of a call",
@@ -75,13 +78,44 @@ class ProviderForm(ProductForm):
         )
 
 
+#: What each kind is, for those who choose one.
+_KIND_CHOICES = [
+    (
+        OPENAI,
+        "An endpoint: OpenAI itself, or a server that speaks its protocol (vLLM, TGI, Ollama, a gateway)",
+    ),
+    (LOCAL, "The embedded model: small, comes with this product, and runs where its workers run"),
+    (FAKE, "Fake: no model at all, but answers by simple rules and at no cost, for trying things out"),
+]
+
+
 class NewProviderForm(ProviderForm):
     kind = forms.ChoiceField(
-        choices=Provider.Kind.choices,
+        choices=_KIND_CHOICES,
         initial=OPENAI,
-        help_text="An endpoint can be OpenAI, vLLM, TGI, Ollama, or a gateway that speaks the same protocol.",
+        widget=forms.RadioSelect({"data-action": "choice#show"}),
     )
-    field_order = ("kind", "name")
+    field_order = ("kind", "name", *ENDPOINT_FIELDS)
+
+    def clean(self) -> dict[str, Any]:
+        """What was typed for an endpoint before another kind was chosen is left out."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("kind") in (LOCAL, FAKE):
+            cleaned |= dict.fromkeys(ENDPOINT_FIELDS, "")
+            for name in ENDPOINT_FIELDS:
+                self.errors.pop(name, None)
+        return cleaned
+
+    @property
+    def is_endpoint(self) -> bool:
+        return str(self["kind"].value()) == OPENAI
+
+    def groups(self) -> list[tuple[bool, list[forms.BoundField]]]:
+        """The fields in the order they are shown, those that only an endpoint has (True) in a group."""
+        return [
+            (of_endpoint, list(fields))
+            for of_endpoint, fields in groupby(self, key=lambda field: field.name in ENDPOINT_FIELDS)
+        ]
 
 
 class EditProviderForm(ProviderForm):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from apps.core.models import Project
-from apps.providers.connection import OPENAI
+from apps.providers.adapters import fake
+from apps.providers.connection import FAKE, OPENAI
 from apps.providers.errors import ConnectionTestNotFound, ModelNotFound, ProviderNotFound, UnknownModel
 from apps.providers.model_services import valid_model_name
 from apps.providers.models import ConnectionTest, Model, Provider
@@ -128,6 +130,30 @@ def model_price(model: Model) -> ModelPrice:
     if provider.kind != OPENAI:
         return ModelPrice(price, "free")
     return ModelPrice(price, "list" if price else "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model in the list of its provider. `does` and `always_fails` are known of fake models only."""
+
+    model: Model
+    found: ModelPrice
+    does: str = ""
+    always_fails: bool = False
+
+
+def model_rows(models: Iterable[Model]) -> list[ModelRow]:
+    """The models with their prices, in the order given; fake ones in that of their own list."""
+    rows = [_model_row(model) for model in models]
+    order = list(fake.MODELS)
+    return sorted(rows, key=lambda row: order.index(row.model.name) if row.does else -1)
+
+
+def _model_row(model: Model) -> ModelRow:
+    price = model_price(model)
+    if model.provider.kind != FAKE:
+        return ModelRow(model, price)
+    return ModelRow(model, price, fake.MODELS.get(model.name, ""), model.name in fake.FAILING)
 
 
 def _provider_slugs(project: Project) -> list[str]:

@@ -14,7 +14,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.providers.forms import EditProviderForm, ModelForm, NewProviderForm
 from apps.providers.selectors import (
     connection_test_newest,
-    model_price,
+    model_rows,
     models_of,
     provider_get,
     provider_list,
@@ -41,7 +41,7 @@ def provider_detail(request: ProjectRequest, slug: str) -> HttpResponse:
         "provider": provider,
         "page": page,
         "query": query,
-        "rows": [(model, model_price(model)) for model in page.rows],
+        "rows": model_rows(page.rows),
         "test": connection_test_newest(provider=provider),
         "model_form": ModelForm(prefix="model"),
         "may_change": request.actor.may(Role.ADMIN) and provider.archived_at is None,
@@ -65,7 +65,6 @@ def provider_new(request: ProjectRequest) -> HttpResponse:
         except ProductError as error:
             form.add_product_error(error)
         else:
-            messages.success(request, f"{provider.name} is saved. Test the connection to list its models.")
             return redirect("providers:detail", request.project.slug, provider.slug)
     return render(request, "providers/form.html", {"form": form}, status=400 if form.errors else 200)
 

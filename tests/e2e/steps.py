@@ -26,7 +26,7 @@ def sign_out(page: Page) -> None:
 
 def add_provider(page: Page, project: str, kind: str, name: str, **fields: str) -> None:
     page.goto(f"/p/{project}/providers/new/")
-    page.get_by_label("Kind").select_option(kind)
+    page.locator(f"input[name=kind][value={kind}]").check()
     page.get_by_label("Name", exact=True).fill(name)
     for label, value in fields.items():
         page.get_by_label(label.replace("_", " "), exact=True).fill(value)

@@ -76,6 +76,53 @@ def test_a_provider_is_made_by_the_form_and_its_key_is_never_shown(
     assert "A key is set" in client.get(_address(project, "my-vllm/edit/")).content.decode()
 
 
+def test_only_an_endpoint_has_a_base_url_and_a_key(project: Project, client_as: ClientAs) -> None:
+    client = client_as(Role.ADMIN)
+    page = client.get(_address(project, "new/")).content.decode()
+    assert 'data-choice-for="openai" >' in page
+    for words in ("vLLM, TGI, Ollama", "comes with this product", "answers by simple rules"):
+        assert words in page
+    form = {"kind": "fake", "name": "", "base_url": "http://x", "max_concurrency": 8, "timeout_s": 120}
+    refused = client.post(_address(project, "new/"), form)
+    assert refused.status_code == 400
+    assert 'data-choice-for="openai" hidden disabled>' in refused.content.decode()
+    assert client.post(_address(project, "new/"), form | {"name": "Try"}).status_code == 302
+    made = Provider.objects.get(name="Try")
+    assert (made.kind, made.base_url, made.has_credential) == ("fake", "", False)
+    for kind_page in (client.get(_address(project, "try/edit/")), client.get(_address(project, "try/"))):
+        assert "Base URL" not in kind_page.content.decode()
+
+
+def test_a_fake_provider_says_what_its_models_do(project: Project, client_as: ClientAs) -> None:
+    settings = ProviderSettings(name="Fake")
+    provider_create(project=project, by=Actor.system(), kind="fake", settings=settings)
+    page = client_as(Role.VIEWER).get(_address(project, "fake/")).content.decode()
+    assert "Answers with the last user message" in page
+    assert "Models that always fail" in page
+    last_that_answers, first_that_fails = page.rindex("<td>script</td>"), page.index("<td>error-401</td>")
+    assert last_that_answers < page.index("<details") < first_that_fails
+    assert page.index("<td>echo</td>") < page.index("<td>count</td>")
+
+
+def test_a_failed_test_is_shown_red_in_one_place(
+    project: Project, endpoint: Provider, client_as: ClientAs, loopback_provider: LoopbackProvider
+) -> None:
+    loopback_provider.api_key = "another"
+    client = client_as(Role.ADMIN)
+    client.post(_address(project, "loop/test/"))
+    connection_test_run(test_id=ConnectionTest.objects.get(provider=endpoint).pk)
+    page = client.get(_address(project, "loop/")).content.decode()
+    assert page.count('<div class="alert alert-danger">') == 1
+    assert "notice-success" not in page
+
+
+def test_a_new_provider_is_not_yet_said_to_work(project: Project, client_as: ClientAs) -> None:
+    form = {"kind": "openai", "name": "New", "max_concurrency": 8, "timeout_s": 120}
+    page = client_as(Role.ADMIN).post(_address(project, "new/"), form, follow=True).content.decode()
+    assert "notice-success" not in page
+    assert "Not tested yet. A test shows whether it answers, and lists its models." in page
+
+
 def test_a_refused_form_keeps_what_was_typed_but_the_key(project: Project, client_as: ClientAs) -> None:
     form = {
         "kind": "openai",

@@ -62,6 +62,8 @@ MODELS: dict[str, str] = {
     "script": "answers from parameters.extra.replies, else with parameters.extra.default, else as echo",
     **{name: f"always fails: {kind.value.replace('_', ' ')}" for name, (kind, _, _) in _ERRORS.items()},
 }
+#: Those that never answer.
+FAILING = frozenset(_ERRORS)
 
 
 class FakeAdapter:

@@ -1,3 +1,4 @@
+import ChoiceController from "./choice_controller.js";
 import ClipboardController from "./clipboard_controller.js";
 import ConfirmController from "./confirm_controller.js";
 import DiffController from "./diff_controller.js";
@@ -13,6 +14,7 @@ import ToastController from "./toast_controller.js";
 import WalkController from "./walk_controller.js";
 
 export const CONTROLLERS = {
+  choice: ChoiceController,
   clipboard: ClipboardController,
   confirm: ConfirmController,
   diff: DiffController,

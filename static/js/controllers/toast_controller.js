@@ -2,6 +2,7 @@ import { Controller } from "@hotwired/stimulus";
 import { noticeElement } from "../notices.js";
 
 const SHOWN_MS = 6000;
+const LASTING = new Set(["danger", "warning"]);
 
 /** The list of notices. Errors and warnings stay until dismissed; the others go by themselves. */
 export default class extends Controller {
@@ -11,6 +12,8 @@ export default class extends Controller {
     this.timers = new Set();
     this.onNotice = (event) => this.add(event.detail);
     document.addEventListener("notice", this.onNotice);
+    this.onSubmit = () => this.dropPassing();
+    document.addEventListener("submit", this.onSubmit);
     for (const notice of this.listTarget.querySelectorAll("[data-toast]")) this.expire(notice);
     this.observer = new MutationObserver((changes) => {
       for (const node of changes.flatMap((change) => [...change.addedNodes])) {
@@ -22,6 +25,7 @@ export default class extends Controller {
 
   disconnect() {
     document.removeEventListener("notice", this.onNotice);
+    document.removeEventListener("submit", this.onSubmit);
     this.observer.disconnect();
     for (const timer of this.timers) clearTimeout(timer);
   }
@@ -34,12 +38,19 @@ export default class extends Controller {
     this.listTarget.append(element);
   }
 
+  /** What went well before is old news once the next thing is asked for. */
+  dropPassing() {
+    for (const notice of this.listTarget.querySelectorAll("[data-toast]")) {
+      if (!LASTING.has(notice.dataset.toastLevel)) notice.remove();
+    }
+  }
+
   dismiss(event) {
     event.currentTarget.closest("[data-toast]").remove();
   }
 
   expire(notice) {
-    if (["danger", "warning"].includes(notice.dataset.toastLevel)) return;
+    if (LASTING.has(notice.dataset.toastLevel)) return;
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       // A notice that someone reads with the pointer or the focus on it stays.
