@@ -42,6 +42,9 @@ PAGES: dict[str, Entry] = {
     "mfa_download_recovery_codes": {"GET": SIGNED_IN},
     "core:home": {"GET": SIGNED_IN},
     "core:account": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "core:account-email": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "core:accounts": {"GET": SUPERUSER},
+    "core:account-of": {"GET": SUPERUSER, "POST": SUPERUSER},
     "core:project-create": {"GET": SUPERUSER, "POST": SUPERUSER},
     "core:accounts-audit": {"GET": SUPERUSER},
     "core:accounts-audit-export": {"GET": SUPERUSER},
@@ -56,6 +59,7 @@ PAGES: dict[str, Entry] = {
     "core:members": READ,
     "core:member-invite": {"POST": A},
     "core:member-invitation-withdraw": {"POST": A},
+    "core:member": ADMIN_FORM,  # of every project the person is in, for what concerns the whole account
     "core:member-role": {"POST": A},
     "core:member-remove": {"POST": A},
     "core:member-reset-link": {"POST": A},

@@ -59,6 +59,7 @@ class World:
             "version": "1",
             "label": "staging",
             "member_id": self.membership.pk,
+            "user_id": self.membership.user_id,
             "key_id": self.api_key.pk,
             "invitation_id": self.invitation.pk,
             "model_id": self.provider.models.all()[0].pk,

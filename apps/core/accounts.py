@@ -18,7 +18,7 @@ from apps.core.locks import transaction_lock
 from apps.core.models import OneTimeLink, Project, User
 from apps.core.projects import project_create
 from apps.core.roles import Role
-from apps.core.selectors import may_reset_password
+from apps.core.selectors import may_look_after
 
 FIRST_ADMIN_LINK_LASTS = timedelta(days=7)
 RESET_LINK_LASTS = timedelta(days=1)
@@ -99,9 +99,9 @@ def account_rename(*, user: User, by: Actor, name: str) -> User:
 def password_reset_link(*, by: Actor, user: User, project: Project | None = None) -> str:
     """The path of a new link, good for one day, that sets the person's password once.
 
-    Older ones are void from now on. Raises Refused; see `may_reset_password` for who may.
+    Older ones are void from now on. Raises Refused; see `may_look_after` for who may.
     """
-    if not may_reset_password(by=by, user=user):
+    if not may_look_after(by=by, user=user):
         raise Refused(
             f"A reset link for {user.email} can be made by a superuser, or by someone who is admin of every "
             "project that person is in."

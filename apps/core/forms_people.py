@@ -39,7 +39,7 @@ class InviteForm(ProductForm):
     def __init__(self, *args: Any, highest: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = roles_up_to(highest)  # type: ignore[attr-defined]
-        self.fields["role"].initial = Role.EDITOR.value
+        self.fields["role"].initial = Role.VIEWER.value  # more is given on purpose, not by default
 
 
 class RoleForm(ProductForm):
@@ -129,6 +129,27 @@ class AccountForm(ProductForm):
         help_text="As others see it beside your email.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
+
+
+class EmailForm(ProductForm):
+    email = forms.EmailField(
+        label="New email",
+        max_length=254,
+        help_text="You sign in with it from then on.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        strip=False,
+        max_length=1000,
+    )
+
+
+class AccountCareForm(ProductForm):
+    """What an admin does for, or about, the account of somebody else."""
+
+    do = forms.ChoiceField(choices=[(name, name) for name in ("reset-link", "factor", "off", "on")])
 
 
 class AuditFilterForm(ProductForm):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.core.actor import Actor
 from apps.core.errors import NotFound
@@ -67,8 +67,8 @@ def api_key_get(*, project: Project, key_id: UUID) -> ApiKey:
     return key
 
 
-def resettable_users(by: Actor, users: Iterable[User]) -> set[UUID]:
-    """The ids of those for whom `by` may make a reset link, by the rule of `may_reset_password`."""
+def accounts_in_care(by: Actor, users: Iterable[User]) -> set[UUID]:
+    """The ids of those whose accounts `by` may look after, by the rule of `may_look_after`."""
     doer = User.objects.filter(pk=by.id, is_active=True).first() if by.kind == "user" else None
     ids = {user.pk for user in users}
     if doer is None:
@@ -81,13 +81,29 @@ def resettable_users(by: Actor, users: Iterable[User]) -> set[UUID]:
     return set(members.values_list("user", flat=True))
 
 
-def may_reset_password(*, by: Actor, user: User) -> bool:
-    """Whether `by` may make a reset link for `user`.
+def may_look_after(*, by: Actor, user: User) -> bool:
+    """Whether `by` may make a reset link for `user`, reset their second factor, or switch them off and on.
 
-    Such a link is as good as the account itself, so it is given only to those who hold all that the
+    That is as good as having the account itself, so it is given only to those who hold all that the
     account holds: superusers; and for a person who is none, an admin of every project the person is in.
     """
-    return user.pk in resettable_users(by, [user])
+    return user.pk in accounts_in_care(by, [user])
+
+
+def account_get(user_id: UUID) -> User:
+    """Raises NotFound."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("There is no such account.")
+    return user
+
+
+def accounts(search: str = "") -> QuerySet[User]:
+    """Every account whose email or name holds the search, with its number of projects as `project_count`."""
+    found = User.objects.annotate(project_count=Count("memberships"))
+    if search:
+        found = found.filter(Q(email__icontains=search) | Q(name__icontains=search))
+    return found
 
 
 def anybody() -> bool:

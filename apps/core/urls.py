@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from apps.core import views_account, views_audit, views_keys, views_links, views_members, views_projects
+from apps.core import (
+    views_account,
+    views_audit,
+    views_care,
+    views_keys,
+    views_links,
+    views_members,
+    views_projects,
+)
 
 PROJECT = "p/<slug:project_slug>/"
 
@@ -13,6 +21,9 @@ urlpatterns: list[URLPattern] = [
     path("audit/", views_audit.accounts_log, name="accounts-audit"),
     path("audit/export.csv", views_audit.accounts_log_export, name="accounts-audit-export"),
     path("account/", views_account.account, name="account"),
+    path("account/email/", views_account.account_email, name="account-email"),
+    path("accounts/", views_care.account_list, name="accounts"),
+    path("accounts/<uuid:user_id>/", views_care.account_of, name="account-of"),
     path("begin/", views_links.not_set_up, name="not-set-up"),
     path("setup/<str:token>/", views_links.setup, name="setup"),
     path("invitation/<str:token>/", views_links.invitation, name="invitation"),
@@ -27,6 +38,7 @@ urlpatterns: list[URLPattern] = [
         views_members.member_invitation_withdraw,
         name="member-invitation-withdraw",
     ),
+    path(f"{PROJECT}members/<uuid:member_id>/", views_care.member, name="member"),
     path(f"{PROJECT}members/<uuid:member_id>/role/", views_members.member_role, name="member-role"),
     path(f"{PROJECT}members/<uuid:member_id>/remove/", views_members.member_removal, name="member-remove"),
     path(

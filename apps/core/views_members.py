@@ -16,7 +16,7 @@ from apps.core.errors import InvalidInput, ProductError
 from apps.core.forms_people import InviteForm, RoleForm, roles_up_to
 from apps.core.people import invitation_withdraw, member_invite, member_remove, member_role_change
 from apps.core.roles import Role
-from apps.core.selectors import invitations_of, member_get, members_of, resettable_users
+from apps.core.selectors import accounts_in_care, invitations_of, member_get, members_of
 from apps.core.views import ProjectRequest, project_view
 
 
@@ -120,6 +120,6 @@ def _members_page(
             "form": form or InviteForm(highest=highest),
             "roles": roles_up_to(highest),
             "invitations": invitations_of(request.project),
-            "resettable": resettable_users(request.actor, [row.user for row in rows]),
+            "in_care": accounts_in_care(request.actor, [row.user for row in rows]),
         }
     return render(request, "core/members.html", context, status=status)
