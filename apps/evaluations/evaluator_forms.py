@@ -10,6 +10,7 @@ from django import forms
 from apps.core.forms import ProductForm
 from apps.evaluations.evaluator_services import MAX_NAME
 from apps.evaluations.evaluators import EvaluatorKind, default_config
+from apps.prompts.json_words import json_words
 
 PREFIX = "config."  # a field is called as the error of its setting is
 MAX_TEXT = 100_000
@@ -44,8 +45,7 @@ class ObjectField(forms.CharField):
         try:
             parsed = json.loads(text)
         except json.JSONDecodeError as error:
-            place = f"line {error.lineno}, column {error.colno}"
-            raise forms.ValidationError(f"This is not JSON: {place}: {error.msg}.") from error
+            raise forms.ValidationError(json_words(error)) from error
         except (ValueError, RecursionError) as error:
             raise forms.ValidationError(
                 "This JSON is nested too deeply, or has too long a number."

@@ -44,7 +44,7 @@ def schema_words(error: SchemaError) -> str:
     if keyword == "type" and error.validator in ("anyOf", "enum"):
         return f"There is no type {_short(error.instance)}. Use {_TYPE_NAMES}."
     match error.validator:
-        case "type" if wanted == ["object", "boolean"]:
+        case "type" | "anyOf" if wanted == ["object", "boolean"] or {"$ref": "#"} in list(wanted):
             return f'Give a schema, such as {{"type": "string"}}, not {_short(error.instance)}.'
         case "type":
             types = [wanted] if isinstance(wanted, str) else list(wanted)

@@ -33,6 +33,8 @@ def check_schema(schema: Any) -> None:
     """Raise UnusableSchema unless `schema` is a valid, self-contained JSON schema whose patterns compile."""
     from jsonschema import SchemaError
 
+    from apps.prompts.json_words import schema_words
+
     if not isinstance(schema, dict):
         raise UnusableSchema("A JSON schema is an object.")
     try:
@@ -41,8 +43,9 @@ def check_schema(schema: Any) -> None:
             _check_keyword(keyword, value)
         _check_local_references(schema)
     except SchemaError as error:
-        where = "/".join(map(str, error.absolute_path)) or "the top"
-        raise UnusableSchema(f"This is not a JSON schema: at {where}, {error.message[:300]}") from error
+        path = [f"entry {part + 1}" if isinstance(part, int) else part for part in error.absolute_path]
+        place = f"At “{' → '.join(path)[:200]}”" if path else "At the top"
+        raise UnusableSchema(f"This is not a JSON schema. {place}: {schema_words(error)}") from error
     except RecursionError as error:
         raise UnusableSchema("The schema is nested too deeply.") from error
     used = {keyword for keyword, _ in _keywords(schema)}

@@ -107,7 +107,7 @@ class TestConfig:
             ("json_schema", {"schema": {"$ref": "http://example.com/x"}}, "schema", "outside the schema"),
             ("json_schema", {"schema": {"$ref": "file:///etc/passwd"}}, "schema", "outside the schema"),
             ("json_schema", {"schema": {"$ref": "#/$defs/none"}}, "schema", "points to nothing"),
-            ("json_schema", {"schema": {"pattern": "("}}, "schema", "regex"),
+            ("json_schema", {"schema": {"pattern": "("}}, "schema", "not a regular expression"),
             ("json_schema", {"schema": {"$schema": "urn:mine"}}, "schema", "no known draft"),
         ],
     )

@@ -107,6 +107,37 @@ def test_a_broken_schema_is_told_at_its_field(editor, url, text):
     assert not Evaluator.objects.exists()
 
 
+WRONG_SCHEMAS = {
+    '{"type": "strin"}': 'At “type”: There is no type "strin". Use string, number, integer',
+    '{"properties": {"x": {"properties": {"age": {"type": "int"}}}}}': (
+        'At “properties → x → properties → age → type”: There is no type "int". Use'
+    ),
+    '{"properties": []}': "At “properties”: Give an object in { }, not [].",
+    '{"properties": {"a": "string"}}': 'At “properties → a”: Give a schema, such as {"type": "string"}, not',
+    '{"properties": {"a": {"required": true}}}': "At “properties → a → required”: Give a list in [ ], not",
+    '{"required": ["a", 1]}': "At “required → entry 2”: Give a text in quotation marks, not 1.",
+    '{"required": ["a", "a"]}': "At “required”: Name each entry once only.",
+    '{"minLength": -1}': "At “minLength”: Give 0 or more, not -1.",
+    '{"anyOf": []}': "At “anyOf”: Give a list with at least one entry.",
+    '{"$schema": "http://json-schema.org/draft-07/schema#", "items": "list"}': (
+        'At “items”: Give a schema, such as {"type": "string"}, not "list".'
+    ),
+    '{"pattern": "("}': 'At “pattern”: "(" is not a regular expression.',
+    '{"type": "object"': "Line 1: this is not JSON: a comma is missing before this place, or a bracket",
+    "{type: 1}": "Line 1: this is not JSON: a name in quotation marks",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG_SCHEMAS.items())
+def test_a_wrong_schema_is_told_in_words_with_its_place_and_what_to_write(editor, url, text, told):
+    answer = editor.post(f"{url}new/?kind=json_schema", {"name": "P", "config.schema": text})
+    assert answer.status_code == 400
+    said = " ".join(answer.context["form"].errors["config.schema"])
+    assert told in said
+    for jargon in ("is not valid under any", "is not of type", "Expecting", "non-unique"):
+        assert jargon not in said
+
+
 def test_a_taken_name_is_told(editor, url, strict):
     answer = editor.post(f"{url}new/?kind=exact_match", {"name": "Strict"})
     assert answer.status_code == 400
