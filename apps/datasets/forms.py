@@ -10,7 +10,7 @@ from apps.core.forms import ProductForm
 from apps.datasets.importers.encodings import ENCODINGS
 from apps.datasets.importers.mapping import Mapping
 from apps.datasets.importers.rows import Preview, Source
-from apps.datasets.importers.sniffing import DELIMITERS, FORMATS
+from apps.datasets.importers.sniffing import DELIMITERS, FORMAT_NAMES
 from apps.datasets.models import DatasetImport
 
 
@@ -40,9 +40,7 @@ class PublishForm(ProductForm):
 class SourceForm(ProductForm):
     """How the file is read; empty fields are guessed."""
 
-    format = forms.ChoiceField(
-        required=False, choices=[("", "Guess"), *((name, name.upper()) for name in FORMATS)]
-    )
+    format = forms.ChoiceField(required=False, choices=[("", "Guess"), *FORMAT_NAMES.items()])
     encoding = forms.ChoiceField(required=False)
     delimiter = forms.ChoiceField(
         required=False,

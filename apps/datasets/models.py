@@ -168,6 +168,8 @@ class DatasetImport(ProjectRow, AuthoredModel):
     bytes_read = models.BigIntegerField(default=0)
     rows_staged = models.BigIntegerField(default=0)
     rows_rejected = models.BigIntegerField(default=0)
+    #: Lines with nothing on them: no rows, and passed over.
+    rows_blank = models.BigIntegerField(default=0)
     rows_unchanged = models.BigIntegerField(default=0)
     error = models.TextField(blank=True, default="")
     version = models.ForeignKey(

@@ -200,6 +200,9 @@ class ImportSerializer(serializers.ModelSerializer[DatasetImport]):
     removed = serializers.SerializerMethodField()
     unchanged = serializers.IntegerField(source="rows_unchanged")
     rejected_count = serializers.IntegerField(source="rows_rejected")
+    blank_count = serializers.IntegerField(
+        source="rows_blank", help_text="Blank lines of the file, which were skipped."
+    )
     rejected = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
@@ -218,6 +221,7 @@ class ImportSerializer(serializers.ModelSerializer[DatasetImport]):
             "removed",
             "unchanged",
             "rejected_count",
+            "blank_count",
             "rejected",
             "rows_read",
             "bytes_read",

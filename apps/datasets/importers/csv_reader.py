@@ -12,6 +12,7 @@ from apps.datasets.importers.rows import (
     MAX_COLUMN_NAME,
     MAX_COLUMNS,
     MAX_ROW_CHARS,
+    Blank,
     Rejection,
     Row,
     Rows,
@@ -159,7 +160,7 @@ def distinct_names(header: list[str]) -> list[str]:
 
 def _records(
     lines: PhysicalLines, source: Source, columns: list[str]
-) -> Generator[Row | Rejection, None, int | None]:
+) -> Generator[Row | Rejection | Blank, None, int | None]:
     """Yields rows; returns the line after which to begin again, None when the file is done."""
     reader = csv.reader(lines, delimiter=source.delimiter)
     while True:
@@ -180,6 +181,7 @@ def _records(
             yield _unclosed(first_line, lines)
             return first_line if lines.number > first_line else None
         if not record:
+            yield Blank(first_line, lines.offset)
             continue
         if len(record) != len(columns):
             yield Rejection(first_line, _wrong_count(len(record), len(columns)), lines.offset)

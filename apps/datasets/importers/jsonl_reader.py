@@ -11,6 +11,7 @@ from apps.datasets.importers.rows import (
     MAX_COLUMN_NAME,
     MAX_COLUMNS,
     MAX_ROW_CHARS,
+    Blank,
     Rejection,
     Row,
     Rows,
@@ -22,12 +23,13 @@ _SKIP_BLOCK = 1 << 16
 
 
 def read_jsonl(path: Path, source: Source) -> Rows:
-    """Rows with JSON values; blank lines are passed over."""
+    """Rows with JSON values, and blank lines."""
     for line, text, offset in _lines(path, source.encoding):
         if isinstance(text, Exception):
             yield Rejection(line, str(text), offset)
             continue
         if not text.strip():
+            yield Blank(line, offset)
             continue
         try:
             yield Row(line, _object(text), offset)

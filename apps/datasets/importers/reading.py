@@ -8,7 +8,16 @@ from pathlib import Path
 from apps.datasets.importers.csv_reader import csv_columns, read_csv
 from apps.datasets.importers.jsonl_reader import read_jsonl
 from apps.datasets.importers.parquet_reader import parquet_columns, read_parquet
-from apps.datasets.importers.rows import MAX_COLUMNS, Preview, Rejection, Row, Rows, Source, SourceError
+from apps.datasets.importers.rows import (
+    MAX_COLUMNS,
+    Blank,
+    Preview,
+    Rejection,
+    Row,
+    Rows,
+    Source,
+    SourceError,
+)
 
 _ROWS_LOOKED_AT = 1_000
 _ROWS_SHOWN = 20
@@ -27,7 +36,8 @@ def preview(path: Path, source: Source) -> Preview:
     looked_at = _ROWS_LOOKED_AT if source.format == "jsonl" else _ROWS_SHOWN
     rows: list[Row] = []
     rejections: list[Rejection] = []
-    for item in islice(read_rows(path, source), looked_at):
+    filled = (item for item in read_rows(path, source) if not isinstance(item, Blank))
+    for item in islice(filled, looked_at):
         if isinstance(item, Rejection):
             rejections.append(item)
             continue

@@ -32,6 +32,14 @@ class Rejection:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A line with nothing on it: passed over, and counted."""
+
+    line: int
+    offset: int = 0
+
+
 @dataclass(frozen=True)
 class Source:
     """How to read a file. `encoding` and `delimiter` are for text; `delimiter` and `header` for CSV."""
@@ -73,4 +81,4 @@ class SourceError(Exception):
         self.encodings = encodings or []
 
 
-Rows = Iterator[Row | Rejection]
+Rows = Iterator[Row | Rejection | Blank]

@@ -12,6 +12,7 @@ from apps.datasets.importers.encodings import check_encoding, guess_from_head, k
 from apps.datasets.importers.rows import Source, SourceError
 
 FORMATS = ("csv", "jsonl", "parquet")
+FORMAT_NAMES = {"csv": "CSV", "jsonl": "JSONL", "parquet": "Parquet"}
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _HEAD = 1 << 16
 _PACKED = {
@@ -78,7 +79,9 @@ def sniff(
 
 def _parquet(format: str) -> Source:
     if format and format != "parquet":
-        raise SourceError(f"This is a Parquet file, not {format[:40]}.", field="format")
+        raise SourceError(
+            f"This is a Parquet file, not {FORMAT_NAMES.get(format, format[:40])}.", field="format"
+        )
     return Source("parquet")
 
 

@@ -33,6 +33,7 @@ def claim(import_id: UUID) -> DatasetImport | None:
         bytes_read=0,
         rows_staged=0,
         rows_rejected=0,
+        rows_blank=0,
         rows_unchanged=0,
         publishing=False,
     )

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from apps.datasets.importers.mapping import MappedRow, Mapper, Mapping
 from apps.datasets.importers.reading import read_rows
-from apps.datasets.importers.rows import Rejection, Row, Source
+from apps.datasets.importers.rows import Blank, Rejection, Row, Source
 from apps.datasets.importers.values import BadValue
 from apps.datasets.models import DatasetImport, ImportRejection
 from apps.datasets.services.import_lease import hold
@@ -48,15 +48,19 @@ class Batch:
         self.rejections: list[Rejection] = []
         self.chars = 0
         self.read = 0
+        self.blank = 0
         self.offset = 0
 
     @property
     def full(self) -> bool:
-        return self.chars >= _BATCH_CHARS or self.read >= _BATCH_ROWS
+        return self.chars >= _BATCH_CHARS or self.read + self.blank >= _BATCH_ROWS
 
-    def add(self, item: Row | Rejection, mapper: Mapper) -> None:
-        self.read += 1
+    def add(self, item: Row | Rejection | Blank, mapper: Mapper) -> None:
         self.offset = item.offset
+        if isinstance(item, Blank):
+            self.blank += 1
+            return
+        self.read += 1
         if isinstance(item, Rejection):
             self.rejections.append(item)
             return
@@ -96,7 +100,7 @@ def _batches(path: Path, source: Source, mapping: Mapping, mapper: Mapper) -> It
         if batch.full:
             yield batch
             batch = Batch()
-    if batch.read:
+    if batch.read or batch.blank:
         yield batch
 
 
@@ -109,6 +113,7 @@ def _commit(job: DatasetImport, batch: Batch) -> None:
             bytes_read=min(batch.offset, job.size_bytes),
             rows_staged=job.rows_staged + len(batch.rows),
             rows_rejected=job.rows_rejected + len(batch.rejections),
+            rows_blank=job.rows_blank + batch.blank,
         )
         stage_rows(job.pk, job.fence, batch.rows)
         ImportRejection.objects.bulk_create(
