@@ -67,7 +67,7 @@ def start_run(page: Page, project: str, *, prompt: str, version: str, dataset: s
     choose(page, "Dataset", dataset)
     for box in page.get_by_role("checkbox").all():
         box.check()
-    page.get_by_text("Name, model, repetitions and limits").click()
+    page.get_by_text("Name, repetitions and limits").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Start the run").click()
     page.wait_for_url("**/runs/*/", wait_until="domcontentloaded")
