@@ -15,7 +15,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,55 +22,19 @@ from typing import Any
 
 import pytest
 
+from tests.loopback_answers import ERRORS, chunks_of, completion, models_listing, unknown_model
+
 API_KEY = "loopback-key"
 MODELS = ("loop-small", "loop-large")
-CONTEXT_WINDOW = 4096
-
-_ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
-    "401": (
-        401,
-        {
-            "message": "Incorrect API key provided.",
-            "type": "invalid_request_error",
-            "code": "invalid_api_key",
-        },
-    ),
-    "403": (403, {"message": "You may not use this.", "type": "permission_error", "code": None}),
-    "404": (404, {"message": "Not Found"}),
-    "429": (429, {"message": "Rate limit reached.", "type": "requests", "code": "rate_limit_exceeded"}),
-    "500": (500, {"message": "The server had an error.", "type": "server_error", "code": None}),
-    "503": (503, {"message": "Overloaded.", "type": "overloaded_error", "code": None}),
-    "quota": (
-        429,
-        {
-            "message": "You exceeded your current quota.",
-            "type": "insufficient_quota",
-            "code": "insufficient_quota",
-        },
-    ),
-    "context": (
-        400,
-        {
-            "message": "This model's maximum context length is 4096 tokens.",
-            "type": "invalid_request_error",
-            "code": "context_length_exceeded",
-        },
-    ),
-    "filter": (400, {"message": "The response was filtered.", "type": None, "code": "content_filter"}),
-    "bad-request": (
-        400,
-        {"message": "temperature must be at most 2.", "type": "invalid_request_error", "code": None},
-    ),
-}
 
 
 @dataclass
 class Behaviour:
     """How the server answers. `calls` bounds it to the next so many calls; None is until changed.
 
-    mode: ok, a key of `_ERRORS`, reset (drops the connection), hang (never answers), garbage (an HTML
-    page with status 200), not-json, empty (no choices), redirect (to `location`), drip (a byte every
-    50 ms, without end), truncated (half a body).
+    mode: ok, a key of `loopback_answers.ERRORS`, reset (drops the connection), hang (never answers),
+    garbage (an HTML page with status 200), not-json, empty (no choices), redirect (to `location`), drip (a
+    byte every 50 ms, without end), truncated (half a body).
     """
 
     mode: str = "ok"
@@ -178,21 +141,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.provider.api_key and headers.get("authorization") != f"Bearer {self.provider.api_key}":
             self._error("401", behaviour)
         elif self.path == "/v1/models":
-            listed = [
-                {"id": name, "object": "model", "created": 1_700_000_000} for name in self.provider.models
-            ]
-            self._json(
-                200,
-                {"object": "list", "data": [{**item, "max_model_len": CONTEXT_WINDOW} for item in listed]},
-            )
+            self._json(200, models_listing(self.provider.models))
         elif self.path != "/v1/chat/completions":
             self._error("404", behaviour)
         elif body.get("model") not in self.provider.models:
-            message = f"The model `{body.get('model')}` does not exist or you do not have access to it."
-            self._json(
-                404,
-                {"error": {"message": message, "code": "model_not_found", "type": "invalid_request_error"}},
-            )
+            self._json(404, unknown_model(body.get("model")))
         elif body.get("stream"):
             self._stream(completion(body, behaviour), body)
         else:
@@ -202,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         mode = behaviour.mode
         if mode == "ok":
             return False
-        if mode in _ERRORS:
+        if mode in ERRORS:
             self._error(mode, behaviour)
         elif mode == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -238,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def _error(self, mode: str, behaviour: Behaviour) -> None:
-        status, error = _ERRORS[mode]
+        status, error = ERRORS[mode]
         extra = {"Retry-After": behaviour.retry_after} if behaviour.retry_after is not None else {}
         self._json(status, {"error": error}, extra)
 
@@ -258,24 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, whole: dict[str, Any], body: dict[str, Any]) -> None:
         self._head(200, "text/event-stream", {"Transfer-Encoding": "chunked"})
-        choice = whole["choices"][0]
-        frame = {
-            "id": whole["id"],
-            "object": "chat.completion.chunk",
-            "created": whole["created"],
-            "model": whole["model"],
-        }
-        pieces: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-        pieces += [{"content": word} for word in _words(choice["message"]["content"] or "")]
-        for index, call in enumerate(choice["message"].get("tool_calls") or []):
-            pieces.append({"tool_calls": [{"index": index, **call}]})
-        for delta in pieces:
-            self._event({**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-        self._event(
-            {**frame, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
-        )
-        if (body.get("stream_options") or {}).get("include_usage"):
-            self._event({**frame, "choices": [], "usage": whole.get("usage")})
+        for event in chunks_of(
+            whole, with_usage=bool((body.get("stream_options") or {}).get("include_usage"))
+        ):
+            self._event(event)
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
 
@@ -285,30 +224,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, piece: bytes) -> None:
         self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         self.wfile.flush()
-
-
-def _words(text: str) -> list[str]:
-    return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
-
-
-def completion(body: dict[str, Any], behaviour: Behaviour) -> dict[str, Any]:
-    """A chat.completion object; tokens are counted as words."""
-    last = next((m["content"] for m in reversed(body["messages"]) if m["role"] == "user"), "")
-    text = behaviour.reply(body) if behaviour.reply else str(last)
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if behaviour.tool_calls:
-        message |= {"content": None, "tool_calls": behaviour.tool_calls}
-    asked = sum(len(str(m.get("content") or "").split()) for m in body["messages"])
-    answered = len(text.split())
-    usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-    return {
-        "id": "chatcmpl-loopback",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": body["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": behaviour.finish_reason}],
-        **({"usage": usage} if behaviour.usage else {}),
-    }
 
 
 @pytest.fixture
