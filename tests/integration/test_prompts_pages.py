@@ -176,6 +176,16 @@ def test_the_row_buttons_work_without_javascript(
     assert prompt.versions.count() == 1
 
 
+def test_messages_at_the_ends_cannot_be_moved_further(
+    client_as: SignedIn, project: Project, prompt: Prompt
+) -> None:
+    make_version(prompt, messages=[{"role": "user", "content": text} for text in ("a", "b", "c")])
+    rows = client_as(Role.EDITOR).get(url(project, "fix/")).content.decode().split("<template")[0]
+    disabled = [f"{way}-{index}" for way in ("up", "down", "remove") for index in range(3)]
+    buttons = {button.split('"')[0]: button.split(">")[0] for button in rows.split('name="edit" value="')[1:]}
+    assert [name for name in disabled if buttons[name].endswith(" disabled")] == ["up-0", "down-2"]
+
+
 def test_an_empty_prompt_is_refused_at_its_field(client_as: SignedIn, project: Project) -> None:
     empty = make_prompt(project, "Empty")
     post = form(("system", ""), ("user", " "))

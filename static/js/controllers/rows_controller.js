@@ -5,7 +5,8 @@ import { Controller } from "@hotwired/stimulus";
  *
  * Targets: `list`, `row` (each row), `template` (a <template> whose names and ids hold __index__), and optionally
  * `total` (a hidden input that is kept at the number of rows, as formsets want it).
- * Names that match data-rows-prefix-value, e.g. "messages-0-role", are renumbered in the order shown.
+ * Names that match data-rows-prefix-value, e.g. "messages-0-role", are renumbered in the order shown, and so are
+ * labels: data-rows-label="Remove message #".
  */
 export default class extends Controller {
   static targets = ["list", "row", "template", "total"];
@@ -76,6 +77,9 @@ export default class extends Controller {
         }
       }
       for (const place of row.querySelectorAll("[data-rows-number]")) place.textContent = String(index + 1);
+      for (const named of row.querySelectorAll("[data-rows-label]")) {
+        named.setAttribute("aria-label", named.dataset.rowsLabel.replace("#", String(index + 1)));
+      }
       setDisabled(row, "rows#up", index === 0);
       setDisabled(row, "rows#down", index === rows.length - 1);
       setDisabled(row, "rows#remove", rows.length <= this.minValue);
