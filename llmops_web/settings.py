@@ -174,6 +174,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_FORMS = {
+    "change_password": "apps.core.forms_password.ChangePasswordForm",
+    "reset_password_from_key": "apps.core.forms_password.PasswordFromMailForm",
+}
 ACCOUNT_ADAPTER = "apps.core.adapters.ClosedSignupAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True

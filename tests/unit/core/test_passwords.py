@@ -48,6 +48,10 @@ def test_the_form_that_changes_a_password_shows_one_hint_and_one_error() -> None
     ).content.decode()
     assert page.count("At least 10 characters") == 1
     assert page.count("This password is") == 1
+    hint = page.split("At least 10 characters")[0].rsplit("<", 1)[1]
+    assert hint.startswith("div"), "plain text, no list of one"
+    assert "New password again" in page
+    assert "placeholder" not in page.split("<main")[1]
 
 
 def test_an_invitation_gives_the_least_role_unless_more_is_chosen() -> None:
