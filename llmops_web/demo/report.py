@@ -52,13 +52,13 @@ def _title(run: EvalRun) -> str:
 
 def _row(metric: dict[str, Any], titles: Mapping[str, str]) -> tuple[str, ...]:
     low, high = metric["ci_low"], metric["ci_high"]
-    interval = "-" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
+    interval = "-" if low is None or high is None else f"[{low:+z.3f}, {high:+z.3f}]"
     return (
         titles.get(metric["name"], metric["title"]),
         str(metric["n"]),
         _number(metric["baseline_mean"], ".3f"),
         _number(metric["candidate_mean"], ".3f"),
-        _number(metric["difference"], "+.3f"),
+        _number(metric["difference"], "+z.3f"),
         interval,
         _number(metric["p_value"], ".3g"),
         *(str(metric[name]) for name in ("wins", "ties", "losses")),
