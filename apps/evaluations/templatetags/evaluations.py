@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -78,6 +79,12 @@ def titled(name: str, titles: dict[str, str]) -> str:
 def words(value: str) -> str:
     """A kind of error or a finish reason, as a provider writes it, in words."""
     return _WORDS.get(value, value.replace("_", " "))
+
+
+@register.filter
+def plain_decimal(value: Decimal) -> str:
+    """A decimal as a person would type it: 5, 0.25, 100; no zeros at the end and no exponent."""
+    return f"{value.normalize():f}"
 
 
 @register.filter

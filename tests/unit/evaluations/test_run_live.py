@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -13,7 +14,7 @@ from apps.core.roles import Role
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_services import eval_run_cancel
 from apps.evaluations.selectors import counts_of
-from apps.evaluations.templatetags.evaluations import ms_signed, time_left
+from apps.evaluations.templatetags.evaluations import ms_signed, plain_decimal, time_left
 from tests.factories.core import SYSTEM
 from tests.factories.evaluations import make_dataset_version, make_run
 
@@ -89,6 +90,10 @@ def test_nothing_is_renewed_when_the_run_has_settled(project: Project, client_as
     client = client_as(Role.VIEWER)
     for query in ({}, {"order": "-latency"}):
         assert "every 2s" not in client.get(address("run-detail", run), query).content.decode()
+
+
+def test_a_budget_reads_as_it_was_typed() -> None:
+    assert [plain_decimal(Decimal(text)) for text in ("5.000000", "0.250000", "100")] == ["5", "0.25", "100"]
 
 
 def test_times_read_as_a_person_would_say_them() -> None:
