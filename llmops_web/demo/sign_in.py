@@ -18,15 +18,21 @@ def sign_in_lines() -> list[str]:
     account = User.objects.filter(email=content.ADMIN_EMAIL).first()
     if account is None and User.objects.exists():
         return ["Sign in   with your own account; an administrator sees the project Demo."]
-    password = read_or_create_secret(settings.DATA_DIR / PASSWORD_FILE)[:20]
     if account is None:
         account = user_create(
             by=Actor.system("demo"),
             email=content.ADMIN_EMAIL,
             name="Demo admin",
-            password=password,
+            password=_password(),
             superuser=True,
         )
-    if not account.check_password(password):
-        return [f"Sign in   {content.ADMIN_EMAIL} with the password you gave it."]
-    return [f"Sign in   {content.ADMIN_EMAIL}", f"Password  {password}"]
+    if not ((settings.DATA_DIR / PASSWORD_FILE).exists() and account.check_password(_password())):
+        # Changed since, or brought here from another data folder by a backup, which does not hold the file.
+        return [
+            f"Sign in   {content.ADMIN_EMAIL} with its password, as it was first printed or changed since."
+        ]
+    return [f"Sign in   {content.ADMIN_EMAIL}", f"Password  {_password()}"]
+
+
+def _password() -> str:
+    return read_or_create_secret(settings.DATA_DIR / PASSWORD_FILE)[:20]
