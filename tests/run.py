@@ -7,6 +7,7 @@ runs a whole stack of its own.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
 def _pytest(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as run:
+        signal.signal(signal.SIGTERM, lambda number, frame: run.send_signal(number))
         try:
             return run.wait()
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -41,6 +42,8 @@ def pytest_unconfigure() -> None:
 
 
 def _start_servers() -> None:
+    # A run that is asked to end tidies up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Not $TMPDIR: a unix socket's path may hold 107 bytes at most.
     folder = Path(tempfile.mkdtemp(prefix="llmops-tests-", dir="/tmp"))
     folder.chmod(0o711)

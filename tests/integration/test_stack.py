@@ -19,6 +19,7 @@ import pytest
 from llmops_web.stack.paths import StackPaths
 from llmops_web.stack.processes import read_records, wait_gone
 from llmops_web.stack.waiting import wait_until
+from tests.stack_remains import remains, take_away
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack")]
@@ -98,21 +99,25 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="llmops-stack-", dir="/tmp"))
     deep = folder.joinpath(*["a deep folder with blanks in its name"] * 4)
     deep.mkdir(parents=True)
-    yield deep
-    marker = json.loads((deep / "data" / ".llmops-web.json").read_text())
-    shutil.rmtree(Path("/var/lib/llmops-web/postgres") / marker["id"], ignore_errors=True)
-    shutil.rmtree(folder)
+    try:
+        yield deep
+        for name in ("data", "elsewhere"):
+            paths = StackPaths(deep / name)
+            assert not remains(paths, take_away(paths))
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def stack(home: Path) -> Iterator[Stack]:
     """Started once for all tests of this file; each leaves it running."""
     running = Stack(home / "data", home / "console.txt")
-    running.start()
-    yield running
-    if running.process and running.process.poll() is None:
-        running.stop(signal.SIGKILL)
-        wait_gone(read_records(running.paths.run), 15)
+    try:
+        running.start()
+        yield running
+    finally:
+        if running.process and running.process.poll() is None:
+            running.stop(signal.SIGTERM)
 
 
 def test_a_first_start_answers_and_offers_the_first_admin_link(stack):
@@ -165,15 +170,11 @@ def test_a_backup_taken_while_it_runs_brings_everything_back_elsewhere(stack, ho
     assert stack.command("backup", str(backup)).returncode == 0
     assert stack.command("restore", str(backup)).returncode == 1
     elsewhere = StackPaths(home / "elsewhere")
-    try:
-        restored = stack.command("restore", str(backup), LLMOPS_DATA_DIR=str(elsewhere.data))
-        assert restored.returncode == 0, restored.stderr
-        assert f"LLMOPS_DATA_DIR='{elsewhere.data}' make up" in restored.stdout
-        assert (elsewhere.files / "kept.txt").read_text() == "kept"
-        assert elsewhere.secret_key.read_text() == stack.paths.secret_key.read_text()
-    finally:
-        marker = json.loads(elsewhere.marker.read_text())
-        shutil.rmtree(Path("/var/lib/llmops-web/postgres") / marker["id"], ignore_errors=True)
+    restored = stack.command("restore", str(backup), LLMOPS_DATA_DIR=str(elsewhere.data))
+    assert restored.returncode == 0, restored.stderr
+    assert f"LLMOPS_DATA_DIR='{elsewhere.data}' make up" in restored.stdout
+    assert (elsewhere.files / "kept.txt").read_text() == "kept"
+    assert elsewhere.secret_key.read_text() == stack.paths.secret_key.read_text()
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "stack", "both"])
@@ -200,3 +201,19 @@ def test_it_stops_in_time_and_leaves_no_process_and_no_socket(stack, number):
     took = float(stack.said().rsplit("Stopped in ", 1)[1].split(" s")[0])
     assert took < 10
     stack.start()
+
+
+def test_a_data_folder_that_was_removed_does_not_stop_the_next_start_there(stack):
+    """As root its database stays behind elsewhere; the new folder gets an id and a database of its own."""
+    assert stack.stop(signal.SIGINT) == 0
+    kept = stack.paths.data.with_name("removed")
+    stack.paths.data.rename(kept)
+    try:
+        stack.start()
+        assert stack.readiness() == {"status": "ready", "missing": []}
+        assert "First admin:" in stack.said()
+    finally:
+        stack.stop(signal.SIGINT)
+        take_away(stack.paths)
+        shutil.rmtree(stack.paths.data)
+        kept.rename(stack.paths.data)
