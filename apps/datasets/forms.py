@@ -49,7 +49,7 @@ class SourceForm(ProductForm):
     header = forms.ChoiceField(
         required=False,
         label="First line",
-        choices=[("", "Guess"), ("true", "Names the columns"), ("false", "Is a row")],
+        choices=[("", "Guess"), ("true", "Names the columns"), ("false", "Is an example")],
     )
 
     def __init__(self, *args: Any, likely: list[str] | None = None, **kwargs: Any) -> None:
@@ -92,10 +92,10 @@ class MappingForm(ProductForm):
     """One choice for each column of the file, by its number; and how to import."""
 
     mode = forms.ChoiceField(
-        label="Examples that the dataset has already",
+        label="Examples already in the dataset",
         choices=[
-            (DatasetImport.Mode.MERGE, "Stay; those with the same key are changed"),
-            (DatasetImport.Mode.REPLACE, "Are removed, unless they are in the file"),
+            (DatasetImport.Mode.MERGE, "Keep them, and update those with the same key"),
+            (DatasetImport.Mode.REPLACE, "Remove those that are not in the file"),
         ],
         widget=forms.RadioSelect,
         initial=DatasetImport.Mode.MERGE,

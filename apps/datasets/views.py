@@ -96,7 +96,7 @@ def archive(request: ProjectRequest, slug: str) -> HttpResponse:
     dataset = dataset_get(project=request.project, slug=slug)
     archived = request.POST.get("undo") != "1"
     services.dataset_archive(dataset=dataset, by=request.actor, archived=archived)
-    messages.success(request, f"{dataset.name} is {'archived' if archived else 'back'}.")
+    messages.success(request, f"{dataset.name} is {'archived' if archived else 'restored'}.")
     return redirect("datasets:settings", request.project.slug, slug)
 
 

@@ -59,9 +59,10 @@ def models_of(*, provider: Provider, query: str = "") -> QuerySet[Model]:
 
 
 def model_names(*, project: Project) -> list[str]:
-    """Full names ("provider/model") for choosing from."""
-    pairs = model_list(project=project).values_list("provider__slug", "name")
-    return [f"{slug}/{name}" for slug, name in pairs]
+    """Full names ("provider/model") for choosing from; of a fake provider those that only fail come last."""
+    models = model_list(project=project).values_list("provider__slug", "provider__kind", "name")
+    in_order = sorted(models, key=lambda row: (row[0], row[1] == FAKE and row[2] in fake.FAILING))
+    return [f"{slug}/{name}" for slug, _, name in in_order]
 
 
 def model_get(*, provider: Provider, id: UUID) -> Model:

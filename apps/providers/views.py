@@ -97,5 +97,5 @@ def provider_edit(request: ProjectRequest, slug: str) -> HttpResponse:
 def provider_archiving(request: ProjectRequest, slug: str) -> HttpResponse:
     provider = provider_get(project=request.project, slug=slug)
     provider_archive(project=request.project, by=request.actor, provider=provider)
-    messages.success(request, f"{provider.name} is archived and its key is forgotten.")
+    messages.success(request, f"{provider.name} is archived.")
     return redirect("providers:list", request.project.slug)

@@ -51,9 +51,9 @@ def import_file(page: Page, project: str, name: str, file: Path, uses: dict[str,
     """Make a dataset, upload a file into it and say what its columns are."""
     page.goto(f"/p/{project}/datasets/new/")
     page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Make it, then choose a file").click()
+    page.get_by_role("button", name="Create, then choose a file").click()
     page.get_by_label("A CSV, JSON lines or Parquet file").set_input_files(file)
-    page.get_by_role("button", name="Upload and look").click()
+    page.get_by_role("button", name="Upload and preview").click()
     for column, use in uses.items():
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=column, exact=True))
         row.get_by_role("combobox").select_option(use)

@@ -80,7 +80,7 @@ def connect_the_fake_provider(page: Page) -> None:
 def write_two_versions(page: Page) -> None:
     page.goto(f"/p/{PROJECT}/prompts/-/new/")
     page.get_by_label("Name", exact=True).fill("Repeat")
-    page.get_by_role("button", name="Create and write it").click()
+    page.get_by_role("button", name="Create and write the messages").click()
     steps.write_message(page, 1, "Shout it.")
     steps.write_message(page, 2, "{{ text }}")
     page.get_by_label("Model", exact=True).select_option("fake/upper")

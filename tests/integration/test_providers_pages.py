@@ -11,9 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.providers.adapters.fake import FAILING
 from apps.providers.connection import FAKE, OPENAI
 from apps.providers.connection_tests import connection_test_run
 from apps.providers.models import ConnectionTest, Model, Provider
+from apps.providers.selectors import model_names
 from apps.providers.services import ProviderSettings, provider_create
 from tests.loopback_provider import API_KEY, LoopbackProvider
 
@@ -102,6 +104,9 @@ def test_a_fake_provider_says_what_its_models_do(project: Project, client_as: Cl
     last_that_answers, first_that_fails = page.rindex("<td>script</td>"), page.index("<td>error-401</td>")
     assert last_that_answers < page.index("<details") < first_that_fails
     assert page.index("<td>echo</td>") < page.index("<td>count</td>")
+    names = model_names(project=project)
+    assert names[0] == "fake/count"
+    assert all(name.startswith("fake/error-") for name in names[-len(FAILING) :])
 
 
 def test_a_failed_test_is_shown_red_in_one_place(

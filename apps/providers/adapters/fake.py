@@ -53,14 +53,14 @@ _ERRORS: dict[str, tuple[ErrorKind, int | None, str]] = {
 #: What each model does, in the order of the list; shown on the provider's page and in the guide.
 MODELS: dict[str, str] = {
     "echo": "answers with the last user message",
-    "upper": "answers with it in capitals",
-    "reverse": "answers with it backwards",
-    "count": "answers with its number of words",
-    "json": 'answers with {"answer": the message, "words": its number of words}',
-    "slow": "as echo, after one second",
-    "flaky": "fails (500) on the first call with a message, answers as echo on the next",
-    "script": "answers from parameters.extra.replies, else with parameters.extra.default, else as echo",
-    **{name: f"always fails: {kind.value.replace('_', ' ')}" for name, (kind, _, _) in _ERRORS.items()},
+    "upper": "answers with the last user message in capitals",
+    "reverse": "answers with the last user message backwards",
+    "count": "answers with the number of words of the last user message",
+    "json": "answers with JSON: an object with the last user message and its number of words",
+    "slow": "answers as echo does, after one second",
+    "flaky": "fails at the first call with a message, and answers as echo does at the next",
+    "script": "answers from “replies” in the prompt's other parameters, then “default”, then as echo does",
+    **{name: f"always fails: {message}" for name, (_, _, message) in _ERRORS.items()},
 }
 #: Those that never answer.
 FAILING = frozenset(_ERRORS)
