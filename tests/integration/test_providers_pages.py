@@ -104,7 +104,7 @@ def test_a_fake_provider_says_what_its_models_do(project: Project, client_as: Cl
     last_that_answers, first_that_fails = page.rindex("<td>script</td>"), page.index("<td>error-401</td>")
     assert last_that_answers < page.index("<details") < first_that_fails
     assert page.index("<td>echo</td>") < page.index("<td>count</td>")
-    names = model_names(project=project)
+    names = [name for name in model_names(project=project) if name.startswith("fake/")]
     assert names[0] == "fake/count"
     assert all(name.startswith("fake/error-") for name in names[-len(FAILING) :])
 
