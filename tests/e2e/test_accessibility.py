@@ -37,6 +37,7 @@ NO_PAGE = {
     "evaluations:run-export-csv",
     "evaluations:run-export-jsonl",
     "evaluations:run-progress",
+    "evaluations:run-news",
     "mfa_download_recovery_codes",
     "providers:test-status",
 }
