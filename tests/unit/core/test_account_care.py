@@ -197,6 +197,7 @@ def test_the_pages_offer_what_the_admin_may_do(project: Project, admin: User, pe
 def test_a_superuser_finds_everybody_also_those_in_no_project(superuser_client: Client) -> None:
     person = make_user("alone@example.com")
     page = reverse("core:account-of", args=[person.pk])
+    assert reverse("core:accounts") in superuser_client.get(reverse("core:account")).content.decode()
     assert page in superuser_client.get(reverse("core:accounts"), {"q": "ALONE"}).content.decode()
     assert superuser_client.post(page, {"do": "off"}).status_code == 302
     person.refresh_from_db()
