@@ -29,7 +29,7 @@ Values = dict[str, list[float]]
 
 
 def metrics_of_run(run: EvalRun) -> list[Metric]:
-    """The plan's metrics, in its order, then those that came with posted or human scores, by name."""
+    """The plan's metrics of items, in its order, then those that came with posted or human scores, by name."""
     planned = [
         Metric(
             name=spec["name"],
@@ -40,6 +40,7 @@ def metrics_of_run(run: EvalRun) -> list[Metric]:
             unit=spec["unit"],
         )
         for spec in run.plan.get("metrics", [])
+        if spec.get("level", "item") == "item"
     ]
     return planned + _posted_metrics(run)
 

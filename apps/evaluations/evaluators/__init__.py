@@ -8,9 +8,11 @@ from __future__ import annotations
 from .base import (
     Direction,
     EvaluatorKind,
+    Group,
     InvalidEvaluatorConfig,
     MetricSpec,
     Outcome,
+    Place,
     Scale,
     Scored,
     ScoringInput,
@@ -23,6 +25,7 @@ from .json_format import JSON_SCHEMA, JSON_VALID
 from .numeric import NUMERIC_MATCH
 from .overlap import CHRF, ROUGE_L
 from .text_match import CONTAINS, EXACT_MATCH, REGEX
+from .whole_run import WholeRun
 
 KINDS: tuple[EvaluatorKind, ...] = (
     EXACT_MATCH,
@@ -55,14 +58,17 @@ __all__ = [
     "KINDS",
     "Direction",
     "EvaluatorKind",
+    "Group",
     "InvalidEvaluatorConfig",
     "MetricSpec",
     "Outcome",
+    "Place",
     "Scale",
     "Scored",
     "ScoringInput",
     "UnknownEvaluatorKind",
     "Unscored",
+    "WholeRun",
     "complete_config",
     "default_config",
     "kind",

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Literal
+
+from .whole_run import WholeRun
 
 Direction = Literal["higher", "lower"]
 Scale = Literal["binary", "continuous", "ordinal"]
+Level = Literal["item", "run"]
 Config = Mapping[str, Any]
 JsonSchema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """One number a kind gives for each output.
+    """One number a kind gives for each output (level "item"), or for all outputs of a run ("run").
 
     `direction` says which way is better (None: neither); `low` and `high` bound the values (None: unbounded);
     `scale` decides which statistics fit.
@@ -31,24 +35,63 @@ class MetricSpec:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    level: Level = "item"
+
+
+class Place(StrEnum):
+    """Where and when outputs are scored."""
+
+    INLINE = "inline"  # in the slice of work that got the answer: quick, and asks nobody
+    MEMORY = "memory"  # on the worker that holds the embedded models
+    CALLS = "calls"  # calls a model or a URL: slow, may fail and be tried again, may cost
+    AT_END = "at_end"  # once all items have their other scores, from these
+
+
+class Group(StrEnum):
+    """Under which heading a kind is offered; the value is the heading."""
+
+    TEXT = "Text"
+    STRUCTURE = "Structure"
+    REFERENCE = "Reference"
+    CLASSIFICATION = "Classification"
+    LIMITS = "Limits"
+    MODEL_GRADED = "Model-graded"
+    ELSEWHERE = "Scored elsewhere"
+    RULES = "Rules"
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringInput:
-    """One output to be scored, with its example. `reference` is any JSON value, None when absent."""
+    """One output to be scored, with its example. `reference` is any JSON value, None when absent.
+
+    `tool_calls` are {"id", "name", "arguments"}, the arguments an object, or text where they were not JSON.
+    What was not measured (an output made elsewhere has no latency) is None.
+    """
 
     inputs: Mapping[str, Any]
     output: str
     reference: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Values by metric name, and a sentence for the reader (why a match failed, what was extracted)."""
+    """Values by metric name, and a sentence for the reader (why a match failed, what was extracted).
+
+    `label` is the category the output was given, where the kind gives one; `statistics` a JSON value with
+    what a metric of the whole run needs of this item. Both are kept with the kind's first metric.
+    """
 
     values: Mapping[str, float]
     detail: str = ""
+    label: str = ""
+    statistics: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +131,8 @@ class EvaluatorKind:
     `config_schema` is a JSON schema (draft 2020-12) of one flat object; every property carries `title`,
     `description` and `default`, from which forms are drawn. `make_scorer` receives complete, valid settings
     and raises InvalidEvaluatorConfig for what a schema cannot say (a pattern that does not compile).
-    `needs_model_in_memory` sends scoring to the worker that holds the embedded models.
+    `metrics` are those of each item; `whole_run` says which further ones the run has as a whole, and how they
+    come from the items' statistics. `also_needs` says what else it needs ("a price for the model").
     """
 
     name: str
@@ -98,7 +142,19 @@ class EvaluatorKind:
     metrics: tuple[MetricSpec, ...]
     make_scorer: Callable[[Config], Scorer]
     needs_reference: bool = False
-    needs_model_in_memory: bool = False
+    group: Group = Group.TEXT
+    place: Place = Place.INLINE
+    whole_run: WholeRun | None = None
+    also_needs: str = ""
+
+    @property
+    def needs_model_in_memory(self) -> bool:
+        return self.place is Place.MEMORY
+
+    @property
+    def run_metrics(self) -> tuple[MetricSpec, ...]:
+        """The metrics that only a whole run has."""
+        return self.whole_run.metrics if self.whole_run else ()
 
     def score_batch(self, items: Sequence[ScoringInput], config: Config) -> list[Outcome]:
         """Score `items` under complete, valid settings (as `complete_config` returns them); same order and
@@ -118,16 +174,18 @@ class EvaluatorKind:
     def metrics_of(self, slug: str) -> tuple[MetricSpec, ...]:
         """The metrics under the names by which an evaluator `slug` of this kind stores them.
 
-        One metric is named after its evaluator (`exact_match`), several are told apart by a suffix
-        (`rouge_l.precision`).
+        One metric of items is named after its evaluator (`exact_match`), several are told apart by a suffix
+        (`rouge_l.precision`). Those of the whole run come after them and always have one (`bleu.corpus`).
         """
-        if len(self.metrics) == 1:
-            return (replace(self.metrics[0], name=slug),)
-        return tuple(replace(metric, name=f"{slug}.{metric.name}") for metric in self.metrics)
+        return tuple(
+            replace(metric, name=self.metric_name(slug, metric.name))
+            for metric in (*self.metrics, *self.run_metrics)
+        )
 
     def metric_name(self, slug: str, metric: str) -> str:
         """The stored name of the kind's own `metric` in an evaluator called `slug`."""
-        return slug if len(self.metrics) == 1 else f"{slug}.{metric}"
+        alone = len(self.metrics) == 1 and metric == self.metrics[0].name
+        return slug if alone else f"{slug}.{metric}"
 
 
 def each(score_one: Callable[[ScoringInput], Outcome]) -> Scorer:

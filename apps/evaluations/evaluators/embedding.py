@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from .base import (
     Config,
     EvaluatorKind,
+    Group,
     MetricSpec,
     Outcome,
+    Place,
     Scored,
     Scorer,
     ScoringInput,
@@ -48,5 +50,6 @@ EMBEDDING_SIMILARITY = EvaluatorKind(
     metrics=(MetricSpec("cosine", "Cosine similarity", "higher", "continuous", -1.0, 1.0),),
     make_scorer=_embedding_similarity,
     needs_reference=True,
-    needs_model_in_memory=True,
+    group=Group.REFERENCE,
+    place=Place.MEMORY,
 )

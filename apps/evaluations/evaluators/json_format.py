@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base import (
     Config,
     EvaluatorKind,
+    Group,
     InvalidEvaluatorConfig,
     MetricSpec,
     Outcome,
@@ -80,6 +81,7 @@ JSON_VALID = EvaluatorKind(
     ),
     metrics=(VALID,),
     make_scorer=_json_valid,
+    group=Group.STRUCTURE,
 )
 
 JSON_SCHEMA = EvaluatorKind(
@@ -100,4 +102,5 @@ JSON_SCHEMA = EvaluatorKind(
     ),
     metrics=(VALID,),
     make_scorer=_json_schema,
+    group=Group.STRUCTURE,
 )

@@ -9,6 +9,7 @@ from typing import Any
 from .base import (
     Config,
     EvaluatorKind,
+    Group,
     MetricSpec,
     Outcome,
     Scored,
@@ -134,5 +135,6 @@ NUMERIC_MATCH = EvaluatorKind(
     ),
     metrics=(MetricSpec("match", "Match", "higher", "binary", 0.0, 1.0),),
     make_scorer=_numeric_match,
+    group=Group.REFERENCE,
     needs_reference=True,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from .base import (
     Config,
     EvaluatorKind,
+    Group,
     MetricSpec,
     Outcome,
     Scored,
@@ -98,6 +99,7 @@ CHRF = EvaluatorKind(
     ),
     metrics=(MetricSpec("score", "chrF", "higher", "continuous", 0.0, 100.0),),
     make_scorer=_chrf,
+    group=Group.REFERENCE,
     needs_reference=True,
 )
 
@@ -130,5 +132,6 @@ ROUGE_L = EvaluatorKind(
         MetricSpec("recall", "ROUGE-L recall", "higher", "continuous", 0.0, 1.0),
     ),
     make_scorer=_rouge_l,
+    group=Group.REFERENCE,
     needs_reference=True,
 )
