@@ -22,3 +22,20 @@ def _send(task_name: str, queue: str, countdown: float | None, kwargs: dict[str,
     current_app.send_task(
         task_name, kwargs=kwargs, queue=queue, countdown=countdown, ignore_result=True, retry=False
     )
+
+
+def others_wait(queue: str) -> bool:
+    """True when tasks wait on the queue, or in this worker process for a free thread.
+
+    Also where the broker cannot be asked: whoever asks then gives way.
+    """
+    from celery.worker import state
+
+    if len(state.reserved_requests) > len(state.active_requests):
+        return True
+    try:
+        with current_app.connection_for_read() as connection:
+            channel: Any = connection.default_channel
+            return bool(channel._size(queue))
+    except Exception:
+        return True

@@ -10,9 +10,9 @@ from django.db.models import Max
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.models import Project
+from apps.evaluations.engine.dispatch import enqueue_comparison
 from apps.evaluations.errors import NotComparable
 from apps.evaluations.models import Comparison, EvalRun
-from apps.evaluations.run_dispatch import enqueue_comparison
 from apps.evaluations.score_values import metrics_of_run
 
 MOST_CANDIDATES = 9

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
+from apps.evaluations.engine.dispatch import enqueue_scoring
+from apps.evaluations.engine.leases import PATIENCE
+from apps.evaluations.engine.stages import Stage
 from apps.evaluations.errors import InvalidResults, RunStateConflict
-from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore
-from apps.evaluations.run_dispatch import enqueue_scoring
 
 SOURCE = "recorded"
 
@@ -69,7 +70,7 @@ def recorded_run_finish(*, run: EvalRun, by: Actor) -> EvalRun:
         run.driver_lease_until = timezone.now() + PATIENCE
         run.save(update_fields=["status", "started_at", "driver_lease_until"])
         audit(by, "eval_run.finish", run, project=run.project, after={"status": run.status})
-        enqueue_scoring(run)
+        enqueue_scoring(run, Stage.INLINE)
     return run
 
 

@@ -88,9 +88,10 @@ def insert_items(run: EvalRun, examples: QuerySet[Example]) -> int:
             f"""
             INSERT INTO evaluations_evalitem
                 (id, created_at, run_id, example_id, example_key, position, repetition, status, attempts,
-                 rendered, output, tool_calls, finish_reason, error_kind, error)
+                 stage, scoring_attempts, cached, rendered, output, tool_calls, finish_reason, error_kind,
+                 error)
             SELECT gen_random_uuid(), now(), %s, id, key, place, repetition, 'pending', 0,
-                   '[]', '', '[]', '', '', ''
+                   0, 0, false, '[]', '', '[]', '', '', ''
             FROM (
                 SELECT id, key, row_number() OVER (ORDER BY position, id) AS place FROM ({chosen}) AS chosen
             ) AS numbered

@@ -15,11 +15,11 @@ from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
-from apps.evaluations.budget import price_is_known
+from apps.evaluations.engine.budget import price_is_known
+from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize
+from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.errors import InvalidInput, RunStateConflict
-from apps.evaluations.leases import PATIENCE
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
-from apps.evaluations.run_dispatch import enqueue_drive, enqueue_finalize
 from apps.evaluations.run_plan import (
     ExampleChoice,
     check_variables,

@@ -15,7 +15,8 @@ class ProviderConnection:
     """What it takes to call a provider.
 
     `api_key` is the decrypted credential ("" for none) and is left out of repr. `timeout_s` bounds one
-    whole call in seconds. `requests_per_minute` None means no limit of our own.
+    whole call in seconds. `requests_per_minute` and `tokens_per_minute` (input and output together) None mean no
+    limit of our own.
     """
 
     provider_id: str
@@ -25,4 +26,5 @@ class ProviderConnection:
     api_key: str = field(default="", repr=False)
     max_concurrency: int = 8
     requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     timeout_s: int = 120

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.core.models import Project
 from apps.datasets.models import Dataset, DatasetVersion, Example
 from apps.evaluations.comparing import comparison_compute
-from apps.evaluations.finalizing import finalize_run
+from apps.evaluations.engine.finalizing import finalize_run
 from apps.evaluations.models import (
     Comparison,
     EvalItem,

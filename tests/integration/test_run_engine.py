@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -19,12 +20,17 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import examples_of, latest_version
 from apps.datasets.services.datasets import dataset_create
 from apps.datasets.services.imports import import_preview, import_start, import_upload
-from apps.evaluations import driving, finalizing
-from apps.evaluations.answering import CallPool, answer_batch
+from apps.evaluations.engine import driving, finalizing
+from apps.evaluations.engine.answering import ItemAnswers
+from apps.evaluations.engine.batches import answer_batch
+from apps.evaluations.engine.calls import CallPool
+from apps.evaluations.engine.leases import items_claim, run_claim
+from apps.evaluations.engine.stages import earliest_stage
+from apps.evaluations.engine.sweeping import sweep_runs
+from apps.evaluations.engine.work import MOST_ATTEMPTS
 from apps.evaluations.errors import NothingToRun, RunStateConflict, VariablesMissing
 from apps.evaluations.evaluators import default_config, kind
-from apps.evaluations.leases import items_claim, run_claim
-from apps.evaluations.models import EvalItem, EvalRun, Evaluator, EvaluatorVersion, ItemScore
+from apps.evaluations.models import EvalItem, EvalRun, Evaluator, EvaluatorVersion, ItemAttempt, ItemScore
 from apps.evaluations.run_plan import ExampleChoice
 from apps.evaluations.run_services import (
     RunRequest,
@@ -34,11 +40,10 @@ from apps.evaluations.run_services import (
     eval_run_resume,
     eval_run_retry_failed,
 )
-from apps.evaluations.sweeping import sweep_runs
 from apps.prompts.models import PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
 from apps.providers.models import Model, Provider
-from apps.providers.services import ProviderSettings, provider_create
+from apps.providers.services import ProviderSettings, provider_connection, provider_create
 from apps.traces.models import Span
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,7 +113,7 @@ def drive(run: EvalRun, *, slices: int = 50) -> EvalRun:
             run.items.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=timezone.now())
             driving.drive_run(run.pk, run.driver_token)
         else:
-            driving.score_run(run.pk, run.driver_token)
+            driving.score_run(run.pk, run.driver_token, int(earliest_stage(run)))
     finalizing.finalize_run(run.pk)
     run.refresh_from_db()
     return run
@@ -199,14 +204,18 @@ def test_a_passing_error_is_tried_again_and_then_given_up(
     run = drive(make_run(words, make_prompt(project, "fake/error-500"), choice=ExampleChoice(limit=3)))
 
     assert run.status == "failed"
-    assert set(run.items.values_list("attempts", flat=True)) == {5}
-    assert Span.objects.filter(trace_id=run.plan["trace"], error_kind="overloaded").count() == 15
+    assert set(run.items.values_list("attempts", flat=True)) == {MOST_ATTEMPTS}
+    assert (
+        Span.objects.filter(trace_id=run.plan["trace"], error_kind="overloaded").count() == 3 * MOST_ATTEMPTS
+    )
+    tries = ItemAttempt.objects.filter(item__run=run, error_kind="overloaded", status_code=500)
+    assert tries.count() == 3 * MOST_ATTEMPTS
 
 
 def test_a_result_of_a_lost_claim_is_dropped(words: DatasetVersion, prompt: PromptVersion) -> None:
     """A worker that was thought dead comes back after another has answered its item."""
     run = make_run(words, prompt, choice=ExampleChoice(limit=1))
-    slow = driving._Slice(claimed(run))
+    slow = ItemAnswers(claimed(run), uuid4())
     (item,) = items_claim(slow.run, status="pending", token=slow.token, most=1)
     EvalItem.objects.filter(pk=item.id).update(lease_until=timezone.now())
 
@@ -215,10 +224,16 @@ def test_a_result_of_a_lost_claim_is_dropped(words: DatasetVersion, prompt: Prom
     def too_late(requests: object) -> list[object]:
         raise TimeoutError("never stored")
 
-    slow._store(answer_batch([item], slow.builder, too_late))
+    calls, _ = slow.calls_of([item])
+    slow.store(answer_batch(calls, too_late))
 
     assert run.items.get().output == run.items.get().example.inputs["word"].upper()
     assert Span.objects.filter(trace_id=run.plan["trace"]).count() == 1
+
+
+def prompt_provider(run: EvalRun) -> Provider:
+    assert run.model is not None
+    return run.model.provider
 
 
 def claimed(run: EvalRun) -> EvalRun:
@@ -238,13 +253,13 @@ def test_cancel_keeps_what_was_answered_and_resume_does_the_rest(
     words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion
 ) -> None:
     run = make_run(words, prompt, exact)
-    slice_ = driving._Slice(claimed(run))
-    items = items_claim(slice_.run, status="pending", token=slice_.token, most=10)
-    pool = CallPool(slice_.connection, slice_.builder, 10)
-    for item in items:
-        pool.start(item)
-    while len(pool):
-        slice_._store(pool.finished(1))
+    items = ItemAnswers(claimed(run), uuid4())
+    calls, _ = items.calls_of(items_claim(items.run, status="pending", token=items.token, most=10))
+    pool = CallPool(provider_connection(prompt_provider(run)))
+    pool.feed(calls)
+    pool.allow(at_once=10)
+    while not pool.idle:
+        items.store(pool.collect(1))
 
     run = eval_run_cancel(run=run, by=BY)
     assert run.status == "cancelled"

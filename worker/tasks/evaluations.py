@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import comparing, driving, finalizing, sweeping
+from apps.evaluations import comparing
+from apps.evaluations.engine import driving, finalizing, sweeping
 from worker.registry import sweeper, task
 
 
@@ -18,14 +19,24 @@ def drive_local_run(run_id: str, turn: int) -> None:
     driving.drive_local_run(UUID(run_id), turn)
 
 
+@task("worker.evaluations.assist_run", queue="llm")
+def assist_run(run_id: str, turn: int, tries: int) -> None:
+    driving.assist_run(UUID(run_id), turn, tries)
+
+
 @task("worker.evaluations.score_run", queue="default")
-def score_run(run_id: str, turn: int) -> None:
-    driving.score_run(UUID(run_id), turn)
+def score_run(run_id: str, turn: int, stage: int) -> None:
+    driving.score_run(UUID(run_id), turn, stage)
 
 
 @task("worker.evaluations.score_local_run", queue="local")
-def score_local_run(run_id: str, turn: int) -> None:
-    driving.score_run(UUID(run_id), turn)
+def score_local_run(run_id: str, turn: int, stage: int) -> None:
+    driving.score_run(UUID(run_id), turn, stage)
+
+
+@task("worker.evaluations.score_run_by_calls", queue="llm")
+def score_run_by_calls(run_id: str, turn: int, stage: int) -> None:
+    driving.score_run(UUID(run_id), turn, stage)
 
 
 @task("worker.evaluations.finalize_run", queue="default")

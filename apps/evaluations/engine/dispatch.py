@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from apps.core.dispatch import enqueue
-from apps.evaluations.evaluators import kind
+from apps.evaluations.engine.stages import Stage
 from apps.evaluations.models import Comparison, EvalRun
 
 #: A task belongs to one queue, so the same work has one name for each queue it may wait on.
 DRIVE_TASKS = {"llm": "worker.evaluations.drive_run", "local": "worker.evaluations.drive_local_run"}
-SCORE_TASKS = {"default": "worker.evaluations.score_run", "local": "worker.evaluations.score_local_run"}
+ASSIST_TASK = "worker.evaluations.assist_run"
+SCORE_TASKS = {
+    Stage.INLINE: "worker.evaluations.score_run",
+    Stage.MEMORY: "worker.evaluations.score_local_run",
+    Stage.CALLS: "worker.evaluations.score_run_by_calls",
+}
 FINALIZE_TASK = "worker.evaluations.finalize_run"
 COMPARE_TASK = "worker.evaluations.compute_comparison"
 
@@ -24,10 +29,21 @@ def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
     )
 
 
-def enqueue_scoring(run: EvalRun) -> None:
-    """The next slice of scoring what is answered but not yet scored."""
-    queue = scoring_queue(run)
-    enqueue(SCORE_TASKS[queue], queue=queue, run_id=str(run.pk), turn=run.driver_token)
+def enqueue_assist(run: EvalRun, *, tries: int = 0) -> None:
+    """Ask another worker process to answer items of the run too, while this turn lasts."""
+    enqueue(ASSIST_TASK, queue=run.queue, run_id=str(run.pk), turn=run.driver_token, tries=tries)
+
+
+def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = None) -> None:
+    """The next slice of scoring what is answered and waits for `stage`."""
+    enqueue(
+        SCORE_TASKS[stage],
+        queue=stage.queue,
+        countdown=countdown,
+        run_id=str(run.pk),
+        turn=run.driver_token,
+        stage=int(stage),
+    )
 
 
 def enqueue_finalize(run: EvalRun) -> None:
@@ -36,9 +52,3 @@ def enqueue_finalize(run: EvalRun) -> None:
 
 def enqueue_comparison(comparison: Comparison) -> None:
     enqueue(COMPARE_TASK, queue="default", comparison_id=str(comparison.pk))
-
-
-def scoring_queue(run: EvalRun) -> str:
-    """`local` where an evaluator needs the model in memory, else `default`."""
-    kinds = run.evaluator_versions.values_list("evaluator__kind", flat=True)
-    return "local" if any(kind(name).needs_model_in_memory for name in kinds) else "default"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -16,14 +16,14 @@ from uuid import UUID
 from django.db import connection, connections
 from django.utils import timezone
 
-from apps.evaluations.engine import WorkItem
+from apps.evaluations.engine.work import WorkItem
 from apps.evaluations.models import EvalItem, EvalRun
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)
 #: Also how soon a slice notices that its run was paused or cancelled.
-RENEW_EVERY_S = 1.5
+RENEW_EVERY_S = 1.0
 #: How long a turn may wait in its queue before the sweep sends its message again (which does no harm).
 PATIENCE = timedelta(seconds=20)
 
@@ -61,27 +61,32 @@ def run_release(run: EvalRun, *, wait: timedelta = timedelta(0)) -> bool:
     )
 
 
-def items_claim(run: EvalRun, *, status: str, token: UUID, most: int) -> list[WorkItem]:
-    """Claim up to `most` items of a run in their order; items that others hold are skipped."""
+_CLAIM = """
+WITH chosen AS (
+    SELECT id FROM evaluations_evalitem
+    WHERE run_id = %s AND status = %s AND stage = %s
+      AND (lease_until IS NULL OR lease_until < now())
+      AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+    ORDER BY position, repetition
+    LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE evaluations_evalitem AS item
+SET lease_token = %s, lease_until = now() + %s * interval '1 second'
+FROM chosen WHERE item.id = chosen.id
+RETURNING item.id
+"""
+
+
+def items_claim(run: EvalRun, *, status: str, token: UUID, most: int, stage: int = 0) -> list[WorkItem]:
+    """Claim up to `most` items of a run in their order; items that others hold are skipped.
+
+    `stage` is the stage of scoring that answered items wait for; pending ones wait for none.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH chosen AS (
-                SELECT id FROM evaluations_evalitem
-                WHERE run_id = %s AND status = %s
-                  AND (lease_until IS NULL OR lease_until < now())
-                  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
-                ORDER BY position, repetition
-                LIMIT %s FOR UPDATE SKIP LOCKED
-            )
-            UPDATE evaluations_evalitem AS item
-            SET lease_token = %s, lease_until = now() + %s * interval '1 second'
-            FROM chosen WHERE item.id = chosen.id
-            RETURNING item.id
-            """,
-            [run.pk, status, most, token, LEASE.total_seconds()],
-        )
+        cursor.execute(_CLAIM, [run.pk, status, stage, most, token, LEASE.total_seconds()])
         ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return []
     items = EvalItem.objects.filter(pk__in=ids).select_related("example").order_by("position", "repetition")
     return [_work_item(item) for item in items]
 
@@ -92,11 +97,17 @@ def _work_item(item: EvalItem) -> WorkItem:
         id=item.pk,
         example_key=item.example_key,
         repetition=item.repetition,
-        attempts=item.attempts,
+        attempts=item.scoring_attempts if item.status == EvalItem.Status.ANSWERED else item.attempts,
         inputs=example.inputs,
         reference=example.reference,
         metadata=example.metadata,
         output=item.output,
+        tool_calls=item.tool_calls,
+        finish_reason=item.finish_reason,
+        latency_ms=item.latency_ms,
+        cost_usd=item.cost_usd,
+        input_tokens=item.input_tokens,
+        output_tokens=item.output_tokens,
     )
 
 
@@ -105,21 +116,23 @@ def items_release(token: UUID) -> None:
     EvalItem.objects.filter(lease_token=token).update(lease_token=None, lease_until=None)
 
 
-def items_held_by_others(run: EvalRun, token: UUID) -> int:
-    """How many items other slices of this run are still working on."""
-    return (
-        run.items.filter(status="pending", lease_until__gt=timezone.now()).exclude(lease_token=token).count()
-    )
+def turn_lasts(run: EvalRun) -> bool:
+    """True while the run runs in the turn that `run` was read in."""
+    return EvalRun.objects.filter(pk=run.pk, status="running", driver_token=run.driver_token).exists()
 
 
 @contextmanager
-def kept_alive(run: EvalRun, token: UUID) -> Iterator[threading.Event]:
+def kept_alive(run: EvalRun, token: UUID, *, as_driver: bool = True) -> Iterator[threading.Event]:
     """Renew the leases of the run and of the items under `token` from a thread, until the block ends.
 
-    Gives an event that is set once the run was taken from us or stopped: work may be dropped then.
+    Gives an event that is set once the run was taken from us or stopped: work may be dropped then. Without
+    `as_driver` only the items' leases are renewed, and only a run that stopped is lost.
     """
     done, lost = threading.Event(), threading.Event()
-    keeper = threading.Thread(target=_keep, args=(run, token, done, lost), name="lease-keeper", daemon=True)
+    renew = _renew if as_driver else _renew_items
+    keeper = threading.Thread(
+        target=_keep, args=(renew, run, token, done, lost), name="lease-keeper", daemon=True
+    )
     keeper.start()
     try:
         yield lost
@@ -128,11 +141,17 @@ def kept_alive(run: EvalRun, token: UUID) -> Iterator[threading.Event]:
         keeper.join()
 
 
-def _keep(run: EvalRun, token: UUID, done: threading.Event, lost: threading.Event) -> None:
+def _keep(
+    renew: Callable[[EvalRun, UUID], bool],
+    run: EvalRun,
+    token: UUID,
+    done: threading.Event,
+    lost: threading.Event,
+) -> None:
     try:
         while not done.wait(RENEW_EVERY_S):
             try:
-                if not _renew(run, token):
+                if not renew(run, token):
                     lost.set()
             except Exception:  # the database may be away for a moment; the lease says who wins then
                 log.warning("Could not renew the lease of run %s", run.pk, exc_info=True)
@@ -141,9 +160,16 @@ def _keep(run: EvalRun, token: UUID, done: threading.Event, lost: threading.Even
         connections.close_all()
 
 
+def _renew_items(run: EvalRun, token: UUID) -> bool:
+    EvalItem.objects.filter(run=run, lease_token=token, status__in=("pending", "answered")).update(
+        lease_until=timezone.now() + LEASE
+    )
+    return EvalRun.objects.filter(pk=run.pk, status="running").exists()
+
+
 def _renew(run: EvalRun, token: UUID) -> bool:
+    _renew_items(run, token)
     until = timezone.now() + LEASE
-    EvalItem.objects.filter(run=run, lease_token=token).update(lease_until=until)
     return bool(
         EvalRun.objects.filter(pk=run.pk, driver_token=run.driver_token, status="running").update(
             driver_lease_until=until

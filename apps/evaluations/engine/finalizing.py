@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.evaluations.engine.dispatch import enqueue_comparison
 from apps.evaluations.models import Comparison, EvalRun, RunMetric
-from apps.evaluations.run_dispatch import enqueue_comparison
 from apps.evaluations.score_values import Metric, Values, metrics_of_run, values_by_example
 from apps.evaluations.statistics import mean_interval
 

@@ -5,17 +5,24 @@ The driver hands in WorkItems and takes back Answers; what to do with them is it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from apps.prompts.rendering import RenderError
 from apps.providers.protocol import CompletionRequest, CompletionResponse, ErrorKind, ProviderError
 
-MOST_ATTEMPTS = 5
+#: Tries at an item before it has failed for good. Being told to wait (429) is no fault of the call, so it may
+#: be told so often; what fails in other ways is tried less.
+MOST_ATTEMPTS = 8
+MOST_ATTEMPTS_WHEN_LIMITED = 100
 LONGEST_WAIT_S = 60.0
-Render = Callable[[dict[str, Any]], CompletionRequest]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,12 @@ class WorkItem:
     metadata: dict[str, Any]
     #: What was answered, for an item that waits to be scored.
     output: str = ""
+    tool_calls: Sequence[dict[str, Any]] = ()
+    finish_reason: str = ""
+    latency_ms: float | None = None
+    cost_usd: Decimal | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Failure:
     retryable: bool = False
     retry_after_s: float | None = None
     concerns_every_call: bool = False
+    status: int | None = None
 
     @classmethod
     def of(cls, error: ProviderError) -> Failure:
@@ -51,6 +65,7 @@ class Failure:
             retryable=error.kind.retryable,
             retry_after_s=error.retry_after_s,
             concerns_every_call=error.kind.concerns_every_call,
+            status=error.status,
         )
 
 
@@ -63,20 +78,45 @@ class Answer:
     request: CompletionRequest | None = None
     response: CompletionResponse | None = None
     failure: Failure | None = None
+    #: The response was kept from an earlier call: nothing was sent.
+    cached: bool = False
 
     @property
     def gives_up(self) -> bool:
         """True when the item has failed for good: the error is permanent, or it was tried often enough."""
-        return self.failure is not None and (
-            not self.failure.retryable or self.item.attempts + 1 >= MOST_ATTEMPTS
-        )
+        return self.failure is not None and gives_up(self.failure, self.item.attempts)
+
+
+def gives_up(failure: Failure, attempts: int) -> bool:
+    """True when there is no sense in another try after `attempts` earlier ones and this one.
+
+    An account out of quota pauses the run; the item is tried again on resume.
+    """
+    if failure.kind == ErrorKind.QUOTA.value:
+        return False
+    limited = failure.kind == ErrorKind.RATE_LIMITED.value
+    return not failure.retryable or attempts + 1 >= (MOST_ATTEMPTS_WHEN_LIMITED if limited else MOST_ATTEMPTS)
 
 
 def wait_before_retry(attempts: int, retry_after_s: float | None) -> float:
-    """Seconds until the next attempt: what the provider asked for, else 1, 2, 4, 8 …, at most a minute."""
-    if retry_after_s is not None:
-        return max(0.0, retry_after_s)
-    return min(LONGEST_WAIT_S, 2.0**attempts)
+    """Seconds until the next attempt: what the provider asked for, else 1, 2, 4, 8 …, at most a minute.
+
+    Up to a quarter is added at random, so that those who were turned away together do not come back together.
+    """
+    wait = min(LONGEST_WAIT_S, 2.0 ** min(attempts, 10)) if retry_after_s is None else max(0.0, retry_after_s)
+    return wait * random.uniform(1.0, 1.25)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Why an item has no answer, in words for the person who reads the run."""
+    if isinstance(error, ProviderError):
+        return Failure.of(error)
+    if isinstance(error, RenderError):
+        return Failure(kind="render", message=str(error))
+    log.error("Answering an item failed", exc_info=error)
+    return Failure(
+        kind="internal", message=f"Answering failed inside the worker: {type(error).__name__}: {error}"
+    )
 
 
 def rendered_messages(request: CompletionRequest | None) -> list[dict[str, Any]]:

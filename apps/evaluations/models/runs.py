@@ -1,51 +1,17 @@
-"""Evaluators, runs with their items and scores, and comparisons of runs."""
+"""Runs, their items, and the tries at them."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from apps.core.models import AuthoredModel, ProjectRow, UuidModel
 from apps.datasets.models import DatasetVersion, Example
+from apps.evaluations.models.evaluators import EvaluatorVersion
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model
-
-
-class Evaluator(ProjectRow, AuthoredModel):
-    slug = models.SlugField(max_length=80)
-    name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=40)
-    archived_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("project", "slug"), name="evaluator_slug_once"),
-            models.UniqueConstraint(
-                fields=("project", "name"), condition=Q(archived_at=None), name="evaluator_name_once"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class EvaluatorVersion(UuidModel, AuthoredModel):
-    """An evaluator's settings at one time. Immutable: the database refuses an update."""
-
-    evaluator = models.ForeignKey(Evaluator, on_delete=models.CASCADE, related_name="versions")
-    number = models.PositiveIntegerField()
-    config = models.JSONField(default=dict)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("evaluator", "number"), name="evaluator_version_number_once"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.evaluator} v{self.number}"
 
 
 class EvalRun(ProjectRow, AuthoredModel):
@@ -77,6 +43,9 @@ class EvalRun(ProjectRow, AuthoredModel):
     max_concurrency = models.PositiveSmallIntegerField(default=8)
     seed = models.BigIntegerField(null=True)
     budget_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    budget_tokens = models.BigIntegerField(null=True)
+    use_cache = models.BooleanField(default=False)
+    rerun_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="reruns")
     # How it goes.
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
     status_reason = models.TextField(blank=True)
@@ -133,6 +102,9 @@ class EvalItem(UuidModel):
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    #: Once answered: which stage of scoring comes next (see `scoring_stages`), and how often it was tried.
+    stage = models.PositiveSmallIntegerField(default=0)
+    scoring_attempts = models.PositiveSmallIntegerField(default=0)
     # The evidence.
     rendered = models.JSONField(default=list)
     output = models.TextField(blank=True)
@@ -145,6 +117,10 @@ class EvalItem(UuidModel):
     cost_usd = models.DecimalField(max_digits=16, decimal_places=9, null=True)
     latency_ms = models.FloatField(null=True)
     time_to_first_token_ms = models.FloatField(null=True)
+    #: The answer came from the response cache: no call was made, and it cost nothing.
+    cached = models.BooleanField(default=False)
+    #: What the calls of judges cost, kept apart from the cost of the answer.
+    judge_cost_usd = models.DecimalField(max_digits=16, decimal_places=9, null=True)
     span_id = models.UUIDField(null=True)
     answered_at = models.DateTimeField(null=True)
 
@@ -162,78 +138,32 @@ class EvalItem(UuidModel):
                 condition=Q(status__in=("pending", "answered")),
             ),
             models.Index(fields=("run", "status"), name="item_by_status"),
-        )
-
-
-class ItemScore(models.Model):
-    """What one metric says of one item. `value` is null where it could not be scored: missing, not zero."""
-
-    id = models.BigAutoField(primary_key=True)
-    item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="scores")
-    evaluator_version = models.ForeignKey(
-        EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    metric = models.CharField(max_length=120)
-    source = models.CharField(max_length=20, default="evaluator")
-    rater = models.CharField(max_length=120, blank=True, default="")
-    value = models.FloatField(null=True)
-    detail = models.TextField(blank=True)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("item", "evaluator_version", "metric", "source", "rater"),
-                name="one_score_per_item_metric_source_rater",
-                nulls_distinct=False,
+            models.Index(
+                fields=("run", "answered_at"),
+                name="item_answered_when",
+                condition=Q(answered_at__isnull=False),
             ),
         )
 
-    def __str__(self) -> str:
-        return f"{self.metric}: {self.value}"
 
+class ItemAttempt(models.Model):
+    """A try at an item that gave no answer, or no score: when, how long, and why."""
 
-class RunMetric(models.Model):
-    """The summary of one metric over a run, made after its end (and made again when scores change)."""
+    class Purpose(models.TextChoices):
+        ANSWER = "answer"
+        SCORE = "score"
 
-    run = models.ForeignKey(EvalRun, on_delete=models.CASCADE, related_name="metrics")
-    name = models.CharField(max_length=120)
-    source = models.CharField(max_length=20, default="evaluator")
-    scale = models.CharField(max_length=12)
-    direction = models.CharField(max_length=8, blank=True)
-    unit = models.CharField(max_length=20, blank=True)
-    n = models.PositiveIntegerField()
-    missing = models.PositiveIntegerField()
-    mean = models.FloatField(null=True)
-    ci_low = models.FloatField(null=True)
-    ci_high = models.FloatField(null=True)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("run", "name", "source"), name="one_summary_per_metric"),
-        )
+    id = models.BigAutoField(primary_key=True)
+    item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="tries")
+    purpose = models.CharField(max_length=6, choices=Purpose.choices, default=Purpose.ANSWER)
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.FloatField(null=True)
+    error_kind = models.CharField(max_length=30)
+    error = models.TextField()
+    #: HTTP status that the provider answered with, and the wait that it asked for.
+    status_code = models.PositiveSmallIntegerField(null=True)
+    retry_after_s = models.FloatField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.mean}"
-
-
-class Comparison(ProjectRow, AuthoredModel):
-    """A baseline run and its candidates over one dataset, with the statistics that a worker made of them."""
-
-    number = models.PositiveIntegerField()
-    name = models.CharField(max_length=200, blank=True)
-    baseline = models.ForeignKey(EvalRun, on_delete=models.PROTECT, related_name="+")
-    candidate_ids = ArrayField(models.UUIDField(), size=9)
-    candidates = models.ManyToManyField(EvalRun, related_name="+")
-    primary_metric = models.CharField(max_length=120, blank=True)
-    #: Statistics per candidate and metric, and the state of the runs they were made from.
-    result = models.JSONField(null=True)
-    result_made_of = models.CharField(max_length=64, blank=True)
-    result_at = models.DateTimeField(null=True)
-    result_error = models.TextField(blank=True)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("project", "number"), name="comparison_number_once"),)
-        indexes = (models.Index(fields=("project", "-id"), name="comparison_by_project"),)
-
-    def __str__(self) -> str:
-        return self.name
+        return f"{self.purpose} {self.number}: {self.error_kind}"

@@ -7,14 +7,15 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from apps.evaluations.leases import PATIENCE
-from apps.evaluations.models import Comparison, EvalItem, EvalRun
-from apps.evaluations.run_dispatch import (
+from apps.evaluations.engine.dispatch import (
     enqueue_comparison,
     enqueue_drive,
     enqueue_finalize,
     enqueue_scoring,
 )
+from apps.evaluations.engine.leases import PATIENCE
+from apps.evaluations.engine.stages import earliest_stage
+from apps.evaluations.models import Comparison, EvalItem, EvalRun
 
 MOST_AT_ONCE = 500
 
@@ -43,10 +44,10 @@ def _drive_again(now: datetime) -> None:
         unchanged = EvalRun.objects.filter(pk=run.pk, driver_token=run.driver_token)
         if not unchanged.update(driver_lease_until=now + PATIENCE):
             continue
-        if run.to_score and not run.to_answer:
-            enqueue_scoring(run)
-        elif run.recorded:
-            enqueue_scoring(run)  # nothing is left: its slice ends the run
+        if run.recorded or (run.to_score and not run.to_answer):
+            enqueue_scoring(
+                run, earliest_stage(run)
+            )  # of a recorded run with nothing left, the slice ends it
         else:
             enqueue_drive(run)
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
+from apps.evaluations.engine.dispatch import enqueue_finalize, enqueue_scoring
+from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.models import EvalRun
-from apps.evaluations.run_dispatch import enqueue_finalize, enqueue_scoring
 
 
 def eval_run_complete(*, run: EvalRun) -> bool:
@@ -46,7 +47,7 @@ def eval_run_fail_rest(*, run: EvalRun, kind: str, reason: str) -> None:
         if run.items.filter(status="answered").exists():
             locked.status_reason, locked.driver_lease_until = reason, None
             locked.save(update_fields=["status_reason", "driver_lease_until"])
-            enqueue_scoring(locked)
+            enqueue_scoring(locked, earliest_stage(locked))
         else:
             _end(locked, EvalRun.Status.FAILED, reason)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from apps.evaluations.engine import WorkItem
+from apps.evaluations.engine.work import WorkItem
 from apps.evaluations.models import EvalRun
 from apps.prompts.rendering import render_messages
 from apps.providers.protocol import CompletionRequest, Message, Parameters, ToolCall

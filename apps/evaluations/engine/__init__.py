@@ -1,0 +1,1 @@
+"""From claimed items to stored answers and scores: what a worker does for a run, in short slices."""

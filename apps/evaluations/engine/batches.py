@@ -1,0 +1,30 @@
+"""Answers in batches, from a function that takes a list of requests: the model in this process's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from apps.evaluations.engine.calls import Call
+from apps.evaluations.engine.work import Answer, failure_of
+from apps.providers.protocol import ProviderError
+
+
+def answer_batch(calls: Sequence[Call], generate: Callable[..., Sequence[object]]) -> list[Answer]:
+    """Answer calls in one go; what `generate` raises is the failure of all of them."""
+    started = timezone.now()
+    if not calls:
+        return []
+    try:
+        outcomes = generate([call.request for call in calls])
+    except Exception as error:
+        return [Answer(call.item, started, call.request, failure=failure_of(error)) for call in calls]
+    return [_answer(call, started, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+
+
+def _answer(call: Call, started: datetime, outcome: object) -> Answer:
+    if isinstance(outcome, ProviderError):
+        return Answer(call.item, started, call.request, failure=failure_of(outcome))
+    return Answer(call.item, started, call.request, response=outcome)  # type: ignore[arg-type]

@@ -1,0 +1,127 @@
+"""Driving a run in short slices, each of which enqueues its successor: no run holds a worker."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from apps.core.dispatch import others_wait
+from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
+from apps.evaluations.engine.assisting import call_assistants
+from apps.evaluations.engine.batches import answer_batch
+from apps.evaluations.engine.budget import spent_words
+from apps.evaluations.engine.handover import hand_over
+from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
+from apps.evaluations.engine.results import scored_store
+from apps.evaluations.engine.scoring import score_items
+from apps.evaluations.engine.stages import Stage, evaluators_by_stage, stage_after
+from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by_system
+from apps.evaluations.engine.work import Failure, pauses_the_run
+from apps.evaluations.models import EvalRun
+from apps.providers.services import provider_connection
+
+#: Rows of one batch on the local model, and those claimed at once so that a batch has rows of like length.
+LOCAL_BATCH = 16
+LOCAL_CLAIM = 64
+SCORING_SLICE = 256
+_driven_here: set[UUID] = set()
+_driven_lock = threading.Lock()
+
+
+def drive_run(run_id: UUID, turn: int) -> None:
+    """One slice of answering by calls to an endpoint."""
+    run = run_claim(run_id, turn)
+    if run is None:
+        return
+    slice_ = AnsweringSlice(run)
+    with _driving(run.pk), kept_alive(run, slice_.token) as lost:
+        call_assistants(run)
+        slice_.work(lost)
+    _end(run, slice_.items.stopped_by, over_budget=slice_.over_budget, wait_s=slice_.wait_s)
+
+
+def assist_run(run_id: UUID, turn: int, tries: int) -> None:
+    """Answer items of a run that another process drives, as long as its turn lasts."""
+    run = EvalRun.objects.select_related("project", "prompt_version", "model__provider", "dataset_version")
+    found = run.filter(pk=run_id, driver_token=turn, status="running").first()
+    if found is None:
+        return
+    if run_id in _driven_here:  # the message came back to the driver's own process
+        call_assistants(found, tries=tries + 1)
+        return
+    slice_ = AnsweringSlice(found)
+    with _driving(run_id), kept_alive(found, slice_.token, as_driver=False) as lost:
+        slice_.work(lost, while_open=lambda: turn_lasts(found))
+
+
+def drive_local_run(run_id: UUID, turn: int) -> None:
+    """One slice of answering on the model in this process's memory: batches, until somebody else waits."""
+    from apps.providers.local_model import local_engine
+
+    run = run_claim(run_id, turn)
+    if run is None:
+        return
+    assert run.model is not None
+    token = uuid4()
+    items = ItemAnswers(run, token)
+    generate = local_engine(provider_connection(run.model.provider)).generate
+    try:
+        with kept_alive(run, token) as lost:
+            calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=LOCAL_CLAIM))
+            items.store(answers)
+            # Rows of like length share a batch: none is padded for long, none waits for a long answer.
+            calls.sort(key=lambda call: sum(len(str(message.content)) for message in call.request.messages))
+            while calls and not lost.is_set() and items.stopped_by is None:
+                batch, calls = calls[-LOCAL_BATCH:], calls[:-LOCAL_BATCH]
+                items.store(answer_batch(batch, generate))
+                if others_wait(run.queue):
+                    break
+    finally:
+        items_release(token)
+    _end(run, items.stopped_by)
+
+
+def score_run(run_id: UUID, turn: int, stage: int) -> None:
+    """One slice of scoring what is answered."""
+    run = run_claim(run_id, turn)
+    if run is None:
+        return
+    now, by_stage, token = Stage(stage), evaluators_by_stage(run), uuid4()
+    try:
+        with kept_alive(run, token):
+            items = items_claim(run, status="answered", stage=stage, token=token, most=SCORING_SLICE)
+            scores = score_items(by_stage.get(now, []), items)
+            following = stage_after(now, list(by_stage))
+            scored_store(
+                token=token, item_ids=[item.id for item in items], scores=scores, next_stage=following
+            )
+    finally:
+        items_release(token)
+    hand_over(run)
+
+
+def _end(run: EvalRun, stopped_by: Failure | None, *, over_budget: bool = False, wait_s: float = 0.0) -> None:
+    if stopped_by is None and over_budget:
+        eval_run_pause_by_system(run=run, reason=spent_words(run))
+    elif stopped_by is None:
+        hand_over(run, at_least=timedelta(seconds=wait_s))
+    elif pauses_the_run(stopped_by):
+        eval_run_pause_by_system(run=run, reason=stopped_by.message)
+    else:
+        eval_run_fail_rest(run=run, kind=stopped_by.kind, reason=stopped_by.message)
+
+
+class _driving:
+    """Notes that this process works on a run, for as long as the block lasts."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self._run_id = run_id
+
+    def __enter__(self) -> None:
+        with _driven_lock:
+            _driven_here.add(self._run_id)
+
+    def __exit__(self, *_: object) -> None:
+        with _driven_lock:
+            _driven_here.discard(self._run_id)
