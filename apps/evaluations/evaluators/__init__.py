@@ -19,12 +19,14 @@ from .base import (
     UnknownEvaluatorKind,
     Unscored,
 )
+from .classification import CLASSIFICATION
 from .config import complete_config, default_config
 from .embedding import EMBEDDING_SIMILARITY
 from .json_diff import JSON_DIFF
 from .json_format import JSON_SCHEMA, JSON_VALID
 from .lengths import LENGTH
 from .levenshtein import LEVENSHTEIN
+from .multilabel import MULTILABEL
 from .numeric import NUMERIC_MATCH
 from .refusal import REFUSAL
 from .rouge import ROUGE, ROUGE_L
@@ -54,6 +56,8 @@ KINDS: tuple[EvaluatorKind, ...] = (
     ROUGE,
     ROUGE_L,
     EMBEDDING_SIMILARITY,
+    CLASSIFICATION,
+    MULTILABEL,
     LENGTH,
     LATENCY_LIMIT,
     COST_LIMIT,

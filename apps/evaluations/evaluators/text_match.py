@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from .base import (
     Config,
@@ -73,20 +74,27 @@ def _contains(config: Config) -> Scorer:
     return each(score)
 
 
-def _regex(config: Config) -> Scorer:
+def compiled_pattern(pattern: str, flags: int = 0) -> Any:
+    """A pattern of the `regex` package, whose searches take a time limit. Raises InvalidEvaluatorConfig."""
     import regex  # type: ignore[import-untyped]
 
-    flags = regex.V0
+    try:
+        return regex.compile(pattern, flags | regex.V0)
+    except (regex.error, OverflowError, RecursionError, ValueError) as error:
+        raise InvalidEvaluatorConfig({"pattern": [f"This is not a regular expression: {error}."]}) from error
+
+
+def _regex(config: Config) -> Scorer:
+    import regex
+
+    flags = 0
     for setting, meaning in (
         ("ignore_case", regex.IGNORECASE),
         ("multiline", regex.MULTILINE),
         ("dot_all", regex.DOTALL),
     ):
         flags |= meaning if config[setting] else 0
-    try:
-        pattern = regex.compile(config["pattern"], flags)
-    except (regex.error, OverflowError, RecursionError, ValueError) as error:
-        raise InvalidEvaluatorConfig({"pattern": [f"This is not a regular expression: {error}."]}) from error
+    pattern = compiled_pattern(config["pattern"], flags)
     find = {"search": pattern.search, "start": pattern.match, "whole": pattern.fullmatch}[config["where"]]
 
     def score(item: ScoringInput) -> Outcome:
