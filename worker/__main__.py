@@ -19,8 +19,10 @@ from worker.queues import QUEUES
 
 
 def node_name(label: str) -> str:
-    """One worker a queue, machine and data folder; heartbeats and logs carry it."""
-    return f"{label}@{os.uname().nodename}-{settings.STACK.token[:6]}"
+    """One name for each worker process of a machine and data folder; heartbeats and logs carry it."""
+    number = os.environ.get("LLMOPS_WORKER_NUMBER", "1")
+    several = "" if number == "1" else f"-{number}"
+    return f"{label}{several}@{os.uname().nodename}-{settings.STACK.token[:6]}"
 
 
 def worker_arguments(names: list[str]) -> list[str]:
