@@ -67,7 +67,11 @@ def setting_field(schema: dict[str, Any], *, required: bool) -> forms.Field:
     if "enum" in schema:
         titles = [title[:1].upper() + title[1:] for title in schema["x-enum-titles"]]
         return forms.ChoiceField(choices=list(zip(schema["enum"], titles, strict=True)), **common)
-    bounds: dict[str, Any] = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+    bounds: dict[str, Any] = {
+        "min_value": schema.get("minimum"),
+        "max_value": schema.get("maximum"),
+        "required": required or "default" in schema,
+    }
     match schema["type"]:
         case "boolean":
             return forms.BooleanField(required=False, **common)

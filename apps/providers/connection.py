@@ -15,8 +15,8 @@ class ProviderConnection:
     """What it takes to call a provider.
 
     `api_key` is the decrypted credential ("" for none) and is left out of repr. `timeout_s` bounds one
-    whole call in seconds. `requests_per_minute` and `tokens_per_minute` (input and output together) None mean no
-    limit of our own.
+    whole call in seconds. `requests_per_minute` and `tokens_per_minute` (input and output together) None mean
+    no limit of our own.
     """
 
     provider_id: str

@@ -20,6 +20,7 @@ from apps.providers.services import (
     MAX_NAME,
     MAX_REQUESTS_PER_MINUTE,
     MAX_TIMEOUT_S,
+    MAX_TOKENS_PER_MINUTE,
     ProviderSettings,
 )
 from apps.providers.url_guard import MAX_URL_LENGTH
@@ -63,6 +64,13 @@ class ProviderForm(ProductForm):
         required=False,
         help_text="Leave it empty to call as often as the provider allows.",
     )
+    tokens_per_minute = forms.IntegerField(
+        label="Tokens per minute",
+        min_value=1,
+        max_value=MAX_TOKENS_PER_MINUTE,
+        required=False,
+        help_text="Input and output together. Leave it empty for no limit of your own.",
+    )
     timeout_s = forms.IntegerField(
         label="Timeout of a call",
         min_value=1,
@@ -72,7 +80,14 @@ class ProviderForm(ProductForm):
     )
 
     def settings(self) -> ProviderSettings:
-        names = ("name", "base_url", "max_concurrency", "requests_per_minute", "timeout_s")
+        names = (
+            "name",
+            "base_url",
+            "max_concurrency",
+            "requests_per_minute",
+            "tokens_per_minute",
+            "timeout_s",
+        )
         return ProviderSettings(
             **{name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
         )

@@ -31,6 +31,8 @@ class Provider(ProjectRow, AuthoredModel):
     credential = models.TextField(blank=True, default="")
     max_concurrency = models.PositiveSmallIntegerField(default=8)
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    #: Input and output together.
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
     timeout_s = models.PositiveSmallIntegerField(default=120)
     archived_at = models.DateTimeField(null=True, blank=True)
 

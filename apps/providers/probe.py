@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from apps.providers.connection import FAKE, LOCAL, ProviderConnection
+from apps.providers.limiter import one_turn
 from apps.providers.local_model.folder import MODEL_NAME
 from apps.providers.protocol import (
     Adapter,
@@ -55,7 +56,7 @@ async def _probe(connection: ProviderConnection, model_name: str) -> ProbeResult
     adapter = make_adapter(connection)
     try:
         listings, trouble = await _listed(adapter, model_name)
-        said = await _called(adapter, model_name) if model_name else ""
+        said = await _called(adapter, connection, model_name) if model_name else ""
     finally:
         await adapter.aclose()
     counted = f"{len(listings)} model" + ("" if len(listings) == 1 else "s")
@@ -81,11 +82,12 @@ async def _listed(adapter: Adapter, model_name: str) -> tuple[list[ModelListing]
         raise
 
 
-async def _called(adapter: Adapter, model_name: str) -> str:
+async def _called(adapter: Adapter, connection: ProviderConnection, model_name: str) -> str:
     request = CompletionRequest(
         model=model_name,
         messages=(Message("user", _QUESTION),),
         parameters=Parameters(model=model_name, max_tokens=_MOST_TOKENS),
     )
+    await one_turn(connection, tokens=_MOST_TOKENS, within_s=connection.timeout_s)
     response = await adapter.complete(request)
     return f"{model_name} answered in {response.duration_s:.1f} s."

@@ -19,7 +19,6 @@ from apps.providers.protocol import (
     CompletionResponse,
     ModelListing,
 )
-from apps.providers.rate_limits import wait_for_turn
 
 #: Adapters kept open in one loop; the least recently used goes first.
 MAX_OPEN = 64
@@ -52,17 +51,15 @@ _FACTORIES: dict[str, Callable[[ProviderConnection], Adapter]] = {OPENAI: _opena
 
 
 class SharedAdapter:
-    """An adapter that keeps to the provider's calls per minute, and is not closed under a call."""
+    """An adapter that is not closed under a call. Keeping to limits is its callers' (see `limiter`)."""
 
-    def __init__(self, inner: Adapter, connection: ProviderConnection) -> None:
+    def __init__(self, inner: Adapter) -> None:
         self._inner = inner
-        self._connection = connection
         self.calls = 0
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         self.calls += 1
         try:
-            await wait_for_turn(self._connection)
             return await self._inner.complete(request)
         finally:
             self.calls -= 1
@@ -70,7 +67,6 @@ class SharedAdapter:
     async def stream(self, request: CompletionRequest) -> AsyncIterator[CompletionDelta]:
         self.calls += 1
         try:
-            await wait_for_turn(self._connection)
             async for delta in self._inner.stream(request):
                 yield delta
         finally:
@@ -99,7 +95,7 @@ class _LoopAdapters:
         self.closing: set[asyncio.Task[None]] = set()
 
     def get(self, connection: ProviderConnection) -> SharedAdapter:
-        found = self.open.pop(connection, None) or SharedAdapter(make_adapter(connection), connection)
+        found = self.open.pop(connection, None) or SharedAdapter(make_adapter(connection))
         for other in [key for key in self.open if key.provider_id == connection.provider_id]:
             self.retired.append(self.open.pop(other))
         self.open[connection] = found

@@ -19,6 +19,7 @@ from apps.providers.services import (
     MAX_NAME,
     MAX_REQUESTS_PER_MINUTE,
     MAX_TIMEOUT_S,
+    MAX_TOKENS_PER_MINUTE,
 )
 from apps.providers.url_guard import MAX_URL_LENGTH
 
@@ -39,6 +40,7 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
             "has_api_key",
             "max_concurrency",
             "requests_per_minute",
+            "tokens_per_minute",
             "timeout_s",
             "archived",
             "created_at",
@@ -67,6 +69,13 @@ class ProviderChangeSerializer(serializers.Serializer[Any]):
     max_concurrency = serializers.IntegerField(min_value=1, max_value=MAX_CONCURRENCY, required=False)
     requests_per_minute = serializers.IntegerField(
         min_value=1, max_value=MAX_REQUESTS_PER_MINUTE, required=False, allow_null=True
+    )
+    tokens_per_minute = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_TOKENS_PER_MINUTE,
+        required=False,
+        allow_null=True,
+        help_text="Input and output together; null for no limit of your own.",
     )
     timeout_s = serializers.IntegerField(min_value=1, max_value=MAX_TIMEOUT_S, required=False)
 

@@ -30,6 +30,7 @@ MAX_NAME = 120
 MAX_CREDENTIAL = 4000
 MAX_CONCURRENCY = 512
 MAX_REQUESTS_PER_MINUTE = 1_000_000
+MAX_TOKENS_PER_MINUTE = 2_000_000_000
 MAX_TIMEOUT_S = 3600
 
 
@@ -41,6 +42,7 @@ class ProviderSettings:
     base_url: str = ""
     max_concurrency: int = 8
     requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     timeout_s: int = 120
 
     @classmethod
@@ -50,6 +52,7 @@ class ProviderSettings:
             base_url=provider.base_url,
             max_concurrency=provider.max_concurrency,
             requests_per_minute=provider.requests_per_minute,
+            tokens_per_minute=provider.tokens_per_minute,
             timeout_s=provider.timeout_s,
         )
 
@@ -167,6 +170,7 @@ def provider_connection(provider: Provider) -> ProviderConnection:
         api_key=decrypt(provider.credential) if provider.credential else "",
         max_concurrency=provider.max_concurrency,
         requests_per_minute=provider.requests_per_minute,
+        tokens_per_minute=provider.tokens_per_minute,
         timeout_s=provider.timeout_s,
     )
 
@@ -194,6 +198,7 @@ def _checked(settings: ProviderSettings, *, kind: str) -> ProviderSettings:
     for field, value, most in (
         ("max_concurrency", settings.max_concurrency, MAX_CONCURRENCY),
         ("requests_per_minute", settings.requests_per_minute, MAX_REQUESTS_PER_MINUTE),
+        ("tokens_per_minute", settings.tokens_per_minute, MAX_TOKENS_PER_MINUTE),
         ("timeout_s", settings.timeout_s, MAX_TIMEOUT_S),
     ):
         if value is not None and not 1 <= value <= most:
@@ -235,6 +240,7 @@ def _columns(settings: ProviderSettings) -> dict[str, object]:
         "base_url": settings.base_url,
         "max_concurrency": settings.max_concurrency,
         "requests_per_minute": settings.requests_per_minute,
+        "tokens_per_minute": settings.tokens_per_minute,
         "timeout_s": settings.timeout_s,
     }
 

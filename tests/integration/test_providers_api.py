@@ -35,8 +35,11 @@ def _new(**fields: Any) -> dict[str, Any]:
 
 def test_a_provider_is_made_and_its_key_never_comes_back(api_client: ApiClient) -> None:
     client = api_client(Role.ADMIN)
-    made = client.post(URL, _new(max_concurrency=4, requests_per_minute=60), format="json")
+    made = client.post(
+        URL, _new(max_concurrency=4, requests_per_minute=60, tokens_per_minute=9000), format="json"
+    )
     assert made.status_code == 201
+    assert made.json()["tokens_per_minute"] == 9000
     assert made.json()["slug"] == "my-vllm"
     assert made.json()["has_api_key"] is True
     one, every = client.get(f"{URL}my-vllm/"), client.get(URL)
@@ -70,6 +73,7 @@ def test_a_taken_name_is_a_conflict(api_client: ApiClient) -> None:
         ({"kind": "soap"}, "kind"),
         ({"max_concurrency": 0}, "max_concurrency"),
         ({"requests_per_minute": "many"}, "requests_per_minute"),
+        ({"tokens_per_minute": 0}, "tokens_per_minute"),
         ({"timeout_s": 10**9}, "timeout_s"),
         ({"slug": "No Slug"}, "slug"),
         ({"api_key": "x" * 5000}, "api_key"),

@@ -95,6 +95,7 @@ def test_a_slug_never_hides_a_page(project: Project, actor: Actor) -> None:
         (OPENAI, ProviderSettings(name="x" * 121), "", "name"),
         (OPENAI, ProviderSettings(name="x", max_concurrency=0), "", "max_concurrency"),
         (OPENAI, ProviderSettings(name="x", requests_per_minute=0), "", "requests_per_minute"),
+        (OPENAI, ProviderSettings(name="x", tokens_per_minute=0), "", "tokens_per_minute"),
         (OPENAI, ProviderSettings(name="x", timeout_s=4000), "", "timeout_s"),
         (OPENAI, ProviderSettings(name="x"), "schlüssel", "api_key"),
         (OPENAI, ProviderSettings(name="x"), "line\nbreak", "api_key"),

@@ -19,24 +19,49 @@ from .base import (
     UnknownEvaluatorKind,
     Unscored,
 )
+from .classification import CLASSIFICATION
 from .config import complete_config, default_config
 from .embedding import EMBEDDING_SIMILARITY
+from .json_diff import JSON_DIFF
 from .json_format import JSON_SCHEMA, JSON_VALID
+from .lengths import LENGTH
+from .levenshtein import LEVENSHTEIN
+from .multilabel import MULTILABEL
 from .numeric import NUMERIC_MATCH
-from .overlap import CHRF, ROUGE_L
+from .refusal import REFUSAL
+from .rouge import ROUGE, ROUGE_L
+from .starts_with import STARTS_WITH
 from .text_match import CONTAINS, EXACT_MATCH, REGEX
+from .thresholds import COST_LIMIT, LATENCY_LIMIT, TOKEN_LIMIT
+from .token_f1 import TOKEN_F1
+from .tool_calls import TOOL_CALL_MATCH
+from .translation import BLEU, CHRF
 from .whole_run import WholeRun
 
 KINDS: tuple[EvaluatorKind, ...] = (
     EXACT_MATCH,
     CONTAINS,
+    STARTS_WITH,
     REGEX,
-    NUMERIC_MATCH,
+    LEVENSHTEIN,
+    REFUSAL,
     JSON_VALID,
     JSON_SCHEMA,
+    JSON_DIFF,
+    TOOL_CALL_MATCH,
+    NUMERIC_MATCH,
+    TOKEN_F1,
+    BLEU,
     CHRF,
+    ROUGE,
     ROUGE_L,
     EMBEDDING_SIMILARITY,
+    CLASSIFICATION,
+    MULTILABEL,
+    LENGTH,
+    LATENCY_LIMIT,
+    COST_LIMIT,
+    TOKEN_LIMIT,
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
 

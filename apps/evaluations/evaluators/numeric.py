@@ -19,6 +19,7 @@ from .base import (
     config_object,
     each,
 )
+from .settings import choice, number
 
 MARKED = re.compile(
     r"####[ \t]*(?=[-−+$€£¥.\d])(?!\d+[.)][ \t]+\S)"
@@ -106,31 +107,25 @@ NUMERIC_MATCH = EvaluatorKind(
     "A number after #### counts as the answer; otherwise the last one.",
     config_schema=config_object(
         {
-            "tolerance": {
-                "type": "number",
-                "title": "Absolute tolerance",
-                "description": "How far the number may be from the reference.",
-                "minimum": 0,
-                "maximum": 1e12,
-                "default": 1e-6,
-            },
-            "relative_tolerance": {
-                "type": "number",
-                "title": "Relative tolerance",
-                "description": "The same as a share of the reference: 0.01 allows one per cent. "
-                "The larger one counts.",
-                "minimum": 0,
-                "maximum": 1,
-                "default": 0,
-            },
-            "take": {
-                "type": "string",
-                "title": "Which number",
-                "description": "Which number of a text is the answer, where there is no #### marker.",
-                "enum": ["last", "first"],
-                "x-enum-titles": ["the last", "the first"],
-                "default": "last",
-            },
+            "tolerance": number(
+                "Absolute tolerance",
+                "How far the number may be from the reference.",
+                low=0,
+                high=1e12,
+                default=1e-6,
+            ),
+            "relative_tolerance": number(
+                "Relative tolerance",
+                "The same as a share of the reference: 0.01 allows one per cent. The larger one counts.",
+                low=0,
+                high=1,
+                default=0,
+            ),
+            "take": choice(
+                "Which number",
+                "Which number of a text is the answer, where there is no #### marker.",
+                {"last": "the last", "first": "the first"},
+            ),
         }
     ),
     metrics=(MetricSpec("match", "Match", "higher", "binary", 0.0, 1.0),),

@@ -19,6 +19,7 @@ from .base import (
     each,
 )
 from .references import as_text, reference_texts, shorten
+from .settings import choice, flag, line, lines
 
 PATTERN_TIMEOUT_S = 0.5
 MATCHED = MetricSpec("match", "Match", "higher", "binary", 0.0, 1.0)
@@ -73,20 +74,27 @@ def _contains(config: Config) -> Scorer:
     return each(score)
 
 
-def _regex(config: Config) -> Scorer:
+def compiled_pattern(pattern: str, flags: int = 0) -> Any:
+    """A pattern of the `regex` package, whose searches take a time limit. Raises InvalidEvaluatorConfig."""
     import regex  # type: ignore[import-untyped]
 
-    flags = regex.V0
-    for setting, flag in (
+    try:
+        return regex.compile(pattern, flags | regex.V0)
+    except (regex.error, OverflowError, RecursionError, ValueError) as error:
+        raise InvalidEvaluatorConfig({"pattern": [f"This is not a regular expression: {error}."]}) from error
+
+
+def _regex(config: Config) -> Scorer:
+    import regex
+
+    flags = 0
+    for setting, meaning in (
         ("ignore_case", regex.IGNORECASE),
         ("multiline", regex.MULTILINE),
         ("dot_all", regex.DOTALL),
     ):
-        flags |= flag if config[setting] else 0
-    try:
-        pattern = regex.compile(config["pattern"], flags)
-    except (regex.error, OverflowError, RecursionError, ValueError) as error:
-        raise InvalidEvaluatorConfig({"pattern": [f"This is not a regular expression: {error}."]}) from error
+        flags |= meaning if config[setting] else 0
+    pattern = compiled_pattern(config["pattern"], flags)
     find = {"search": pattern.search, "start": pattern.match, "whole": pattern.fullmatch}[config["where"]]
 
     def score(item: ScoringInput) -> Outcome:
@@ -107,39 +115,21 @@ def _quoted(texts: list[str]) -> str:
     )
 
 
-def _flag(title: str, description: str, default: bool) -> dict[str, Any]:
-    return {"type": "boolean", "title": title, "description": description, "default": default}
-
-
-def _choice(title: str, description: str, choices: dict[str, str]) -> dict[str, Any]:
-    """A choice whose first entry is the default; `x-enum-titles` are the words a form shows."""
-    return {
-        "type": "string",
-        "title": title,
-        "description": description,
-        "enum": list(choices),
-        "x-enum-titles": list(choices.values()),
-        "default": next(iter(choices)),
-    }
-
-
 EXACT_MATCH = EvaluatorKind(
     name="exact_match",
     title="Exact match",
     description="1 when the output equals the reference (any entry, where that is a list), else 0.",
     config_schema=config_object(
         {
-            "strip": _flag(
-                "Ignore surrounding space", "Space at the beginning and end does not count.", True
-            ),
-            "casefold": _flag("Ignore case", "Upper and lower case count as the same.", False),
-            "collapse_whitespace": _flag(
+            "strip": flag("Ignore surrounding space", "Space at the beginning and end does not count.", True),
+            "casefold": flag("Ignore case", "Upper and lower case count as the same.", False),
+            "collapse_whitespace": flag(
                 "Collapse white space", "Runs of spaces and line breaks count as one space.", False
             ),
-            "strip_punctuation": _flag(
+            "strip_punctuation": flag(
                 "Ignore punctuation", "Punctuation marks are left out on both sides.", False
             ),
-            "unicode_nfc": _flag(
+            "unicode_nfc": flag(
                 "Normalise Unicode", "“é” as one character equals “e” with an accent (form NFC).", True
             ),
         }
@@ -155,20 +145,13 @@ CONTAINS = EvaluatorKind(
     description="1 when the output holds the texts it should (or none of those it should not), else 0.",
     config_schema=config_object(
         {
-            "texts": {
-                "type": "array",
-                "title": "Texts",
-                "description": "What to look for, one a line. Left empty: the example's reference.",
-                "items": {"type": "string", "minLength": 1, "maxLength": 2000},
-                "maxItems": 200,
-                "default": [],
-            },
-            "mode": _choice(
+            "texts": lines("Texts", "What to look for, one a line. Left empty: the example's reference."),
+            "mode": choice(
                 "The output must hold",
                 "With several texts: one is enough, all are needed, or none may occur.",
                 {"any": "any of them", "all": "all of them", "none": "none of them"},
             ),
-            "case_sensitive": _flag("Case matters", "Upper and lower case count as different.", False),
+            "case_sensitive": flag("Case matters", "Upper and lower case count as different.", False),
         }
     ),
     metrics=(MATCHED,),
@@ -181,27 +164,25 @@ REGEX = EvaluatorKind(
     description="1 when the output matches a pattern (or does not, if so chosen), else 0.",
     config_schema=config_object(
         {
-            "pattern": {
-                "type": "string",
-                "title": "Pattern",
-                "description": "A Python regular expression. One that runs longer than half a second on an "
-                "output gives no score for it.",
-                "minLength": 1,
-                "maxLength": 2000,
-            },
-            "where": _choice(
+            "pattern": line(
+                "Pattern",
+                "A Python regular expression. One that runs longer than half a second on an output gives no "
+                "score for it.",
+                default=None,
+            ),
+            "where": choice(
                 "Where",
                 "What part of the output the pattern must fit.",
                 {"search": "anywhere", "start": "at the start", "whole": "the whole output"},
             ),
-            "expect": _choice(
+            "expect": choice(
                 "Passes when",
                 "Whether a match is wanted.",
                 {"match": "it matches", "no_match": "it does not match"},
             ),
-            "ignore_case": _flag("Ignore case", "Upper and lower case count as the same.", False),
-            "multiline": _flag("^ and $ fit each line", "Otherwise only the whole output's ends.", False),
-            "dot_all": _flag("Dot fits line breaks", "The dot also stands for a line break.", False),
+            "ignore_case": flag("Ignore case", "Upper and lower case count as the same.", False),
+            "multiline": flag("^ and $ fit each line", "Otherwise only the whole output's ends.", False),
+            "dot_all": flag("Dot fits line breaks", "The dot also stands for a line break.", False),
         },
         required=["pattern"],
     ),

@@ -2,7 +2,8 @@
 
 Each item keeps its *statistics*, a JSON value. An example's statistics (one a repetition) become *totals*,
 numbers by name, which are added over the examples; the metric is a function of the sum. So a run of any size
-is summarised in one pass, and a bootstrap adds the totals of resampled examples without scoring anything again.
+is summarised in one pass, and a bootstrap adds the totals of resampled examples without scoring anything
+again.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ def nothing_more(totals: Totals, config: Config) -> dict[str, dict[str, Any]]:
 class WholeRun:
     """How a kind's metrics of level "run" come about.
 
-    `of_example` turns the statistics of one example's scored repetitions into totals; `score` turns the totals
-    of the run into values by metric name (None: not defined for these outputs); it is called once for the run
-    and once for each bootstrap sample, so it is quick. `describe` gives, by metric name, what is shown beside
-    the value: {"signature": "nrefs:1|…"}, {"confusion": {"labels": […], "counts": [[…], …]}}.
+    `of_example` turns the statistics of one example's scored repetitions into totals; `score` turns the
+    totals of the run into values by metric name (None: not defined for these outputs); it is called once
+    for the run and once for each bootstrap sample, so it is quick. `describe` gives, by metric name, what
+    is shown beside the value: {"signature": "nrefs:1|…"}, {"confusion": {"labels": […], "counts": [[…], …]}}.
     """
 
     metrics: tuple[MetricSpec, ...]

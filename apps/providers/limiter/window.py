@@ -69,7 +69,7 @@ class Window:
 async def one_turn(
     connection: ProviderConnection, *, tokens: int = 0, within_s: float = LONGEST_WAIT_S
 ) -> None:
-    """Return when one call is within the provider's requests and tokens a minute; for a call a person waits for.
+    """Return when a call that a person waits for is within the provider's requests and tokens a minute.
 
     Raises ProviderError(RATE_LIMITED) when that is not so within `within_s` seconds.
     """
@@ -80,7 +80,7 @@ async def one_turn(
     while not (taken := await asyncio.to_thread(window.take, 1, tokens_each=tokens)).calls:
         if time.monotonic() + taken.wait_s > ends:
             raise ProviderError(
-                f"The calls and tokens per minute set for this provider are used up; wait {taken.wait_s:.0f} s.",
+                f"The provider's calls or tokens per minute are used up; wait {taken.wait_s:.0f} s.",
                 kind=ErrorKind.RATE_LIMITED,
                 retry_after_s=taken.wait_s,
             )

@@ -11,6 +11,7 @@ from apps.evaluations.evaluator_services import evaluator_change, evaluator_crea
 from apps.evaluations.evaluator_trial import Trial, trial_get, trial_run, trial_start
 from apps.evaluations.evaluators import default_config, kind, kinds
 from apps.evaluations.models import Evaluator
+from tests.unit.evaluations.test_evaluators import NEEDED_SETTINGS
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -66,9 +67,10 @@ def test_each_kind_has_a_form_that_its_defaults_pass(editor, url, of):
         for bound in unbound
     }
     posted = {name: value for name, value in values.items() if value is not None and value is not False}
-    form = EvaluatorForm({**posted, "config.pattern": "a", "config.schema": "{}"}, kind=of)
+    filled = NEEDED_SETTINGS.get(of.name, {})
+    typed = {f"config.{name}": "{}" if value == {} else value for name, value in filled.items()}
+    form = EvaluatorForm({**posted, **typed}, kind=of)
     assert form.is_valid(), form.errors
-    filled = {"regex": {"pattern": "a"}, "json_schema": {"schema": {}}}.get(of.name, {})
     assert form.cleaned_config() == {**default_config(of), **filled}
 
 

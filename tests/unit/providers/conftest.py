@@ -61,15 +61,3 @@ def failure(connection: ProviderConnection, request: CompletionRequest | None = 
 @pytest.fixture
 def connection(loopback_provider: LoopbackProvider) -> ProviderConnection:
     return connection_to(loopback_provider.base_url)
-
-
-@pytest.fixture
-def counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count calls per minute in this process, from zero."""
-    from limits.storage import MemoryStorage
-    from limits.strategies import MovingWindowRateLimiter
-
-    from apps.providers import rate_limits
-
-    limiter = MovingWindowRateLimiter(MemoryStorage())
-    monkeypatch.setattr(rate_limits, "_limiter", lambda: limiter)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from apps.providers import rate_limits
 from apps.providers.adapters.fake import FakeAdapter
 from apps.providers.connection import FAKE, ProviderConnection
 from apps.providers.protocol import ErrorKind, ProviderError
@@ -51,32 +50,3 @@ def test_a_changed_key_gets_a_new_adapter_and_the_old_ends_its_calls(
     text, error = asyncio.run(change_under_way())
     assert text == "slow"
     assert error.kind is ErrorKind.AUTHENTICATION
-
-
-def test_calls_per_minute_are_kept_and_those_beyond_are_told(
-    monkeypatch: pytest.MonkeyPatch, counted_here: None
-) -> None:
-    connection = replace(CONNECTION, provider_id="limited", requests_per_minute=3)
-    monkeypatch.setattr(rate_limits, "MAX_WAIT_S", 0.5)
-
-    async def four() -> list[object]:
-        adapter = adapter_for(connection)
-        calls = [adapter.complete(chat(str(number), model="echo")) for number in range(4)]
-        return await asyncio.gather(*calls, return_exceptions=True)
-
-    answers = asyncio.run(four())
-    refused = [answer for answer in answers if isinstance(answer, ProviderError)]
-    assert len(refused) == 1
-    assert refused[0].kind is ErrorKind.RATE_LIMITED
-    assert "3 calls per minute" in refused[0].message
-
-
-@pytest.mark.parametrize(
-    ("url", "uri"),
-    [
-        ("unix:///run/valkey.sock?db=0", "redis+unix:///run/valkey.sock?db=0"),
-        ("redis://host:6379/1", "redis://host:6379/1"),
-    ],
-)
-def test_the_servers_address_is_written_as_the_library_wants_it(url: str, uri: str) -> None:
-    assert rate_limits.limits_uri(url) == uri
