@@ -139,13 +139,16 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True}
+# On a queue, what a person waits for goes before what a run does.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "queue_order_strategy": "priority"}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_IMPORTS = ["worker.tasks"]
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 #: The queues that some capability uses today; /readyz wants a worker on each.
 QUEUES = ["default", "interactive", "llm", "local"]
+#: Processes that serve the queue `llm` on this machine. One makes some hundreds of calls a second.
+LLM_WORKERS: int = max(1, env.int("LLMOPS_LLM_WORKERS", 1))
 
 # --- caches and files -------------------------------------------------------------------------
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}

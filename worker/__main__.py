@@ -19,8 +19,10 @@ from worker.queues import QUEUES
 
 
 def node_name(label: str) -> str:
-    """One worker a queue, machine and data folder; heartbeats and logs carry it."""
-    return f"{label}@{os.uname().nodename}-{settings.STACK.token[:6]}"
+    """One name for each worker process of a machine and data folder; heartbeats and logs carry it."""
+    number = os.environ.get("LLMOPS_WORKER_NUMBER", "1")
+    several = "" if number == "1" else f"-{number}"
+    return f"{label}{several}@{os.uname().nodename}-{settings.STACK.token[:6]}"
 
 
 def worker_arguments(names: list[str]) -> list[str]:
@@ -58,10 +60,12 @@ def main(argument: str) -> None:
         app.conf.imports = ()  # it sends tasks by name, and needs none of their code
         app.start(["--quiet", "beat", "--pidfile=", f"--schedule={settings.CELERY_BEAT_SCHEDULE_FILENAME}"])
     else:
+        names = [name for name in argument.split(",") if name]
         import_heartbeat()
+        import_adapters(names)
         for chatter in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task, thousands a run
             logging.getLogger(chatter).setLevel(logging.WARNING)
-        app.start(["--quiet", *worker_arguments([name for name in argument.split(",") if name])])
+        app.start(["--quiet", *worker_arguments(names)])
 
 
 def import_heartbeat() -> None:
@@ -70,6 +74,12 @@ def import_heartbeat() -> None:
 
     django.setup()
     from worker import heartbeat  # noqa: F401
+
+
+def import_adapters(names: list[str]) -> None:
+    """What the first call would have to wait for: importing the SDK takes a second."""
+    if {"llm", "interactive"} & set(names):
+        from apps.providers.adapters import openai  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.core.models import Project
 from apps.evaluations.errors import RunNotFound
-from apps.evaluations.models import EvalItem, EvalRun, RunMetric
+from apps.evaluations.models import EvalRun, RunMetric
+from apps.evaluations.models import RunProgress as Sums
 
 LONGEST_SEARCH = 200
 LARGEST_NUMBER = 2**31 - 1
 #: The rate is that of the last half minute, so that a pause or a slow start does not spoil it for long.
 RATE_WINDOW_S = 30.0
+LATENCY_SAMPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,47 +133,36 @@ def run_get(*, project: Project, id: UUID | None = None, number: int | None = No
 
 
 def counts_of(runs: Sequence[EvalRun]) -> dict[UUID, RunCounts]:
-    """Run id → counts, for each of `runs`, in one query."""
-    found: dict[UUID, dict[str, int]] = {run.pk: {} for run in runs}
-    rows = EvalItem.objects.filter(run__in=list(found)).order_by().values_list("run", "status")
-    for run_id, status, amount in rows.annotate(amount=Count("pk")):
-        found[run_id][status] = amount
-    return {run.pk: RunCounts(total=run.total, **found[run.pk]) for run in runs}
+    """Run id → counts, for each of `runs`, in one query whose time does not grow with the runs."""
+    names = ("completed", "failed", "cancelled", "pending", "answered")
+    rows = {row["run_id"]: row for row in _sums_of(runs).values("run_id", *names)}
+    return {
+        run.pk: RunCounts(total=run.total, **{name: rows.get(run.pk, {}).get(name, 0) for name in names})
+        for run in runs
+    }
 
 
 def usage_of(runs: Sequence[EvalRun]) -> dict[UUID, RunUsage]:
     """Run id → tokens and cost, for each of `runs`, in one query and without latency."""
-    unknown = Q(cost_usd=None, status__in=("answered", "completed"))
-    rows = (
-        EvalItem.objects.filter(run__in=[run.pk for run in runs])
-        .order_by()
-        .values("run")
-        .annotate(
-            input=Sum("input_tokens"),
-            output=Sum("output_tokens"),
-            cost=Sum("cost_usd"),
-            unknown=Count("pk", filter=unknown),
-        )
-    )
-    found: dict[UUID, dict[str, Any]] = {row["run"]: dict(row) for row in rows}
-    return {run.pk: _usage(found.get(run.pk, {})) for run in runs}
+    found = {row.run_id: row for row in _sums_of(runs)}
+    return {run.pk: _usage(found[run.pk]) if run.pk in found else RunUsage() for run in runs}
 
 
 def run_usage(run: EvalRun) -> RunUsage:
-    """Tokens, cost, and the median and 95th percentile of latency, in one query."""
+    """Tokens and cost; the median and the 95th percentile of latency, of the last answers in a long run."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT sum(input_tokens), sum(output_tokens), sum(cost_usd),
-                   count(*) FILTER (WHERE cost_usd IS NULL AND status IN ('answered', 'completed')),
-                   percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms),
-                   percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms)
-            FROM evaluations_evalitem WHERE run_id = %s
+            SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY latency_ms) FROM (
+                SELECT latency_ms FROM evaluations_evalitem
+                WHERE run_id = %s AND answered_at IS NOT NULL ORDER BY answered_at DESC LIMIT %s
+            ) AS latest
             """,
-            [run.pk],
+            [run.pk, LATENCY_SAMPLE],
         )
-        names = ("input", "output", "cost", "unknown", "p50", "p95")
-        return _usage(dict(zip(names, cursor.fetchone() or (), strict=False)))
+        (found,) = cursor.fetchone() or (None,)
+    median, late = found or (None, None)
+    return replace(usage_of([run])[run.pk], latency_p50_ms=median, latency_p95_ms=late)
 
 
 def run_progress(run: EvalRun, counts: RunCounts) -> RunProgress:
@@ -221,14 +212,17 @@ def _runs_of(project: Project) -> QuerySet[EvalRun]:
     )
 
 
-def _usage(row: dict[str, Any]) -> RunUsage:
+def _sums_of(runs: Sequence[EvalRun]) -> QuerySet[Sums]:
+    return Sums.objects.filter(run__in=[run.pk for run in runs])
+
+
+def _usage(sums: Sums) -> RunUsage:
     return RunUsage(
-        input_tokens=row.get("input") or 0,
-        output_tokens=row.get("output") or 0,
-        cost_usd=row.get("cost"),
-        cost_unknown=row.get("unknown") or 0,
-        latency_p50_ms=row.get("p50"),
-        latency_p95_ms=row.get("p95"),
+        input_tokens=sums.input_tokens,
+        output_tokens=sums.output_tokens,
+        cost_usd=sums.cost_usd if sums.cost_known else None,
+        cost_unknown=sums.cost_unknown,
+        judge_cost_usd=sums.judge_cost_usd,
     )
 
 
@@ -256,17 +250,12 @@ def _final(row: RunMetric, titles: dict[str, str]) -> MetricSummary:
 def _metrics_so_far(run: EvalRun) -> list[MetricSummary]:
     specs = {spec["name"]: spec for spec in run.plan.get("metrics", [])}
     titles = metric_titles(run)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT score.metric, score.source, count(score.value), count(*) - count(score.value),
-                   avg(score.value)
-            FROM evaluations_itemscore AS score JOIN evaluations_evalitem AS item ON item.id = score.item_id
-            WHERE item.run_id = %s GROUP BY score.metric, score.source
-            """,
-            [run.pk],
-        )
-        rows = {(metric, source): rest for metric, source, *rest in cursor.fetchall()}
+    rows = {
+        (tally.metric, tally.source): (tally.scored, tally.unscored, tally.total / tally.scored)
+        if tally.scored
+        else (0, tally.unscored, None)
+        for tally in run.tallies.order_by("metric", "source")
+    }
     planned = {(name, "evaluator"): (0, 0, None) for name in specs}
     return [
         _so_far(name, source, titles.get(name, name), specs.get(name, {}), rows.get((name, source), nothing))

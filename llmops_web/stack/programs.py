@@ -56,8 +56,16 @@ def valkey_program(server: EmbeddedValkey) -> Program:
     )
 
 
-def worker_program(queues: str, root: Path) -> Program:
-    return Program(f"worker-{queues.replace(',', '-')}", [*_python(), "worker", queues], stage=1, folder=root)
+def worker_program(queues: str, root: Path, *, number: int = 1) -> Program:
+    """A worker of these queues; `number` tells several of the same queues on one machine apart."""
+    name = f"worker-{queues.replace(',', '-')}" + (f"-{number}" if number > 1 else "")
+    return Program(
+        name,
+        [*_python(), "worker", queues],
+        stage=1,
+        folder=root,
+        environment={"LLMOPS_WORKER_NUMBER": str(number)},
+    )
 
 
 def beat_program(root: Path) -> Program:

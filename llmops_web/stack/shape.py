@@ -29,6 +29,15 @@ class StackShape:
     web: tuple[str, int] | None
     postgres: EmbeddedPostgres | None
     valkey: EmbeddedValkey | None
+    llm_workers: int = 1
+
+    @property
+    def workers(self) -> list[Program]:
+        return [
+            worker_program(queue, self.root, number=number)
+            for queue in self.queues
+            for number in range(1, (self.llm_workers if queue == "llm" else 1) + 1)
+        ]
 
     @property
     def programs(self) -> list[Program]:
@@ -37,7 +46,7 @@ class StackShape:
             programs.append(postgres_program(self.postgres))
         if self.valkey:
             programs.append(valkey_program(self.valkey))
-        programs += [worker_program(queue, self.root) for queue in self.queues]
+        programs += self.workers
         if self.web:
             programs += [beat_program(self.root), web_program(*self.web, self.root)]
         return programs
@@ -61,4 +70,5 @@ def shape_from_settings(*, folder_id: str, queues: Sequence[str] | None = None) 
         if settings.EMBEDDED_DATABASE
         else None,
         valkey=EmbeddedValkey.of_stack(paths) if settings.EMBEDDED_BROKER else None,
+        llm_workers=settings.LLM_WORKERS,
     )

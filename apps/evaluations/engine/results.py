@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -110,7 +111,7 @@ def _insert(statement: str, rows: Sequence[dict[str, object]]) -> None:
             cursor.execute(statement, [json.dumps(rows)])
 
 
-def _ids(statement: str, values: Sequence[object]) -> set[UUID]:
+def _ids(statement: str, values: list[Any]) -> set[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return {row[0] for row in cursor.fetchall()}

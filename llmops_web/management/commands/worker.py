@@ -70,4 +70,4 @@ class Command(BaseCommand):
 
 def _all_heard(stack: RunningStack) -> bool:
     pids = [state.pid for state in stack.control.states().values() if state.pid]
-    return len(pids) == len(stack.shape.queues) and not silent_pids(pids)
+    return len(pids) == len(stack.shape.workers) and not silent_pids(pids)
