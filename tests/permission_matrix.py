@@ -141,6 +141,7 @@ PAGES: dict[str, Entry] = {
     "evaluations:evaluator-list": READ,
     "evaluations:evaluator-create": EDIT_FORM,
     "evaluations:evaluator-dry-run": {"POST": E},
+    "evaluations:evaluator-example": {"GET": E},
     "evaluations:evaluator-trial": {"GET": E},
     "evaluations:evaluator-detail": READ,
     "evaluations:evaluator-edit": EDIT_FORM,
