@@ -39,6 +39,11 @@ def score_run_by_calls(run_id: str, turn: int, stage: int) -> None:
     driving.score_run(UUID(run_id), turn, stage)
 
 
+@task("worker.evaluations.score_run_by_local_calls", queue="local")
+def score_run_by_local_calls(run_id: str, turn: int, stage: int) -> None:
+    driving.score_run(UUID(run_id), turn, stage)
+
+
 @task("worker.evaluations.finalize_run", queue="default")
 def finalize_run(run_id: str) -> None:
     finalizing.finalize_run(UUID(run_id))
