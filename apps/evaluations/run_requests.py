@@ -30,6 +30,8 @@ def run_request(
     repetitions: int = 1,
     max_concurrency: int | None = None,
     budget_usd: Decimal | None = None,
+    budget_tokens: int | None = None,
+    use_cache: bool = False,
     limit: int | None = None,
     split: str = "",
     filter: dict[str, Any] | None = None,  # the name the REST contract gives it
@@ -62,6 +64,8 @@ def run_request(
         max_concurrency=max_concurrency,
         seed=seed,
         budget_usd=budget_usd,
+        budget_tokens=budget_tokens,
+        use_cache=use_cache,
         recorded=recorded,
     )
 

@@ -15,7 +15,7 @@ from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
-from apps.evaluations.engine.budget import price_is_known
+from apps.evaluations.budget_services import check_budgets
 from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize
 from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.errors import InvalidInput, RunStateConflict
@@ -50,7 +50,10 @@ class RunRequest:
     max_concurrency: int | None = None
     seed: int | None = None
     budget_usd: Decimal | None = None
+    budget_tokens: int | None = None
+    use_cache: bool = False
     recorded: bool = False
+    rerun_of: EvalRun | None = None
 
 
 def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> EvalRun:
@@ -64,7 +67,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
     if not 1 <= request.repetitions <= MOST_REPETITIONS:
         raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
     model = _model(project, request)
-    _check_budget(model, request.budget_usd)
+    check_budgets(project, model, budget_usd=request.budget_usd)
     if prompt is not None:
         check_variables(prompt, version)
     examples = chosen_examples(version, request.choice)
@@ -90,6 +93,9 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
             max_concurrency=_concurrency(request, model),
             seed=request.seed,
             budget_usd=request.budget_usd,
+            budget_tokens=request.budget_tokens,
+            use_cache=request.use_cache,
+            rerun_of=request.rerun_of,
             driver_lease_until=None if request.recorded else timezone.now() + PATIENCE,
             **EvalRun.author_fields(by),
         )
@@ -109,12 +115,19 @@ def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
     )
 
 
-def eval_run_resume(*, run: EvalRun, by: Actor, budget_usd: Decimal | None = None) -> EvalRun:
-    """Go on with a paused run, or with what a cancelled one had left; `budget_usd` is the new budget."""
-    _check_budget(run.model, budget_usd)
+def eval_run_resume(
+    *, run: EvalRun, by: Actor, budget_usd: Decimal | None = None, budget_tokens: int | None = None
+) -> EvalRun:
+    """Go on with a paused run, or with what a cancelled one had left; budgets that are given are the new ones."""
+    check_budgets(run.project, run.model, budget_usd=budget_usd)
+    budgets = {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
+    changed = {name: value for name, value in budgets.items() if value is not None}
     with transaction.atomic():
-        if budget_usd is not None:
-            EvalRun.objects.filter(pk=run.pk).update(budget_usd=budget_usd)
+        if changed:
+            before = {name: _told(getattr(run, name)) for name in changed}
+            EvalRun.objects.filter(pk=run.pk).update(**changed)
+            after = {name: _told(value) for name, value in changed.items()}
+            audit(by, "eval_run.budget", run, project=run.project, before=before, after=after)
         run = _move(run, by, "resume", ("paused", "cancelled"), EvalRun.Status.PENDING, "")
         _open_items(run, ("cancelled",))
         enqueue_drive(run)
@@ -202,10 +215,8 @@ def _model(project: Project, request: RunRequest) -> Model | None:
     return model_resolve(project=project, name=name)
 
 
-def _check_budget(model: Model | None, budget_usd: Decimal | None) -> None:
-    if model is not None and budget_usd is not None and not price_is_known(model):
-        text = f"The price of {model} is not known, so no budget can be kept. Set its price under Providers."
-        raise InvalidInput(text, fields={"budget_usd": [text]})
+def _told(budget: Decimal | int | None) -> str | None:
+    return None if budget is None else f"{Decimal(budget).normalize():f}"
 
 
 def _parameters(prompt: PromptVersion | None, model: Model | None) -> dict[str, Any]:

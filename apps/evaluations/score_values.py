@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,7 @@ Values = dict[str, list[float]]
 
 
 def metrics_of_run(run: EvalRun) -> list[Metric]:
-    """The plan's metrics of items, in its order, then those that came with posted or human scores, by name."""
+    """The plan's metrics of items, in its order, then those of posted or human scores, by name."""
     planned = [
         Metric(
             name=spec["name"],
@@ -65,24 +66,35 @@ def _posted_metrics(run: EvalRun) -> list[Metric]:
 def values_by_example(run: EvalRun) -> dict[tuple[str, str], Values]:
     """(metric, source) → the values of each example; several raters of one item are averaged first."""
     found: dict[tuple[str, str], Values] = defaultdict(dict)
+    for name, source, example_id, values in _rows(run, "true", []):
+        found[name, source][example_id] = values
+    return found
+
+
+def values_of_metric(run: EvalRun, metric: Metric) -> Values:
+    """The values of one metric by example, so that a large run is not held with all its metrics at once."""
+    rows = _rows(run, "score.metric = %s AND score.source = %s", [metric.name, metric.source])
+    return {example_id: values for _, _, example_id, values in rows}
+
+
+def _rows(run: EvalRun, condition: str, params: list[str]) -> Iterator[tuple[str, str, str, list[float]]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT metric, source, example_id::text, array_agg(value ORDER BY repetition)
             FROM (
                 SELECT score.metric, score.source, item.example_id, item.repetition, avg(score.value) AS value
                 FROM evaluations_itemscore AS score
                 JOIN evaluations_evalitem AS item ON item.id = score.item_id
                 WHERE item.run_id = %s AND score.value IS NOT NULL AND item.status = 'completed'
+                  AND {condition}
                 GROUP BY score.metric, score.source, item.example_id, item.repetition
             ) AS by_item
             GROUP BY metric, source, example_id
-            """,
-            [run.pk],
+            """,  # noqa: S608  # the condition is one of the two above
+            [run.pk, *params],
         )
-        for metric, source, example_id, values in cursor.fetchall():
-            found[metric, source][example_id] = values
-    return found
+        yield from cursor
 
 
 def measured_by_example(run: EvalRun, column: str) -> Values:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from apps.core.models import WorkerHeartbeat
+from apps.evaluations.engine.budget import keeps_a_budget
 from apps.evaluations.engine.dispatch import enqueue_assist
 from apps.evaluations.models import EvalRun
 
@@ -22,7 +23,7 @@ def call_assistants(run: EvalRun, *, tries: int | None = None) -> None:
 
     A run with a budget is answered by one process, which knows what is under way.
     """
-    if run.budget_usd is not None or run.budget_tokens is not None:
+    if keeps_a_budget(run):
         return
     if tries is not None:
         if tries <= MOST_TRIES:

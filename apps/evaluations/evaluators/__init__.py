@@ -28,6 +28,7 @@ from .lengths import LENGTH
 from .levenshtein import LEVENSHTEIN
 from .multilabel import MULTILABEL
 from .numeric import NUMERIC_MATCH
+from .passes_if import PASSES_IF
 from .refusal import REFUSAL
 from .rouge import ROUGE, ROUGE_L
 from .starts_with import STARTS_WITH
@@ -62,6 +63,7 @@ KINDS: tuple[EvaluatorKind, ...] = (
     LATENCY_LIMIT,
     COST_LIMIT,
     TOKEN_LIMIT,
+    PASSES_IF,
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
 

@@ -65,7 +65,8 @@ class ScoringInput:
     """One output to be scored, with its example. `reference` is any JSON value, None when absent.
 
     `tool_calls` are {"id", "name", "arguments"}, the arguments an object, or text where they were not JSON.
-    What was not measured (an output made elsewhere has no latency) is None.
+    What was not measured (an output made elsewhere has no latency) is None. `scores` are the item's other
+    scores by stored name (None: unscored), for kinds that are scored at the end.
     """
 
     inputs: Mapping[str, Any]
@@ -78,6 +79,7 @@ class ScoringInput:
     input_tokens: int | None = None
     output_tokens: int | None = None
     finish_reason: str = ""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .base import MetricSpec
 
+
+@dataclass(frozen=True, slots=True)
+class RunMetricName:
+    """The key under which a run's own figure (a mean, another whole-run metric) is among the totals."""
+
+    name: str
+
+
 Totals = Mapping[Hashable, float]
 Config = Mapping[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .budgets import BudgetHold, ProjectBudget, RunSpend
 from .cache import CachedResponse
 from .comparisons import Comparison
 from .evaluators import Evaluator, EvaluatorVersion
@@ -9,6 +10,7 @@ from .measures import ItemScore, RunMetric, RunProgress, RunTally
 from .runs import EvalItem, EvalRun, ItemAttempt
 
 __all__ = [
+    "BudgetHold",
     "CachedResponse",
     "Comparison",
     "EvalItem",
@@ -17,7 +19,9 @@ __all__ = [
     "EvaluatorVersion",
     "ItemAttempt",
     "ItemScore",
+    "ProjectBudget",
     "RunMetric",
     "RunProgress",
+    "RunSpend",
     "RunTally",
 ]

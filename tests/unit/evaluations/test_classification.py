@@ -141,9 +141,9 @@ class TestReading:
             ({"labels": LABELS}, "eggs", None),
         ],
     )
-    def test_a_category_is_read_from_where_the_settings_say(self, settings, output, category):
-        settings = {**settings, **({"labels": list(settings["labels"])} if "labels" in settings else {})}
-        assert read(output, "spam", **settings) == category
+    def test_a_category_is_read_from_where_the_settings_say(self, config, output, category):
+        config = {name: list(value) if name == "labels" else value for name, value in config.items()}
+        assert read(output, "spam", **config) == category
 
     def test_a_category_that_cannot_be_stored_is_cleaned(self):
         assert read("sp\x00am\ud800") == "spam"
