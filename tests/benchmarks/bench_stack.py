@@ -28,7 +28,8 @@ _OURS = ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE", "LLMOPS_PUBLIC_
 _SIGN_IN = """
 from django.test import Client
 from apps.core.models import User
-user = User.objects.filter(is_superuser=True).first() or User.objects.create_superuser("bench@example.org", "x")
+user = User.objects.filter(is_superuser=True).first()
+user = user or User.objects.create_superuser("bench@example.org", "x")
 client = Client()
 client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
 print(client.session.session_key)

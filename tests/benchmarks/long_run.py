@@ -22,8 +22,9 @@ _LOOK_EVERY_S = 3.0
 
 @dataclass(frozen=True)
 class LongRun:
-    """`growth_mb`: memory of the worker from the thousandth row to the last. `last_to_first`: time per row of the
-    last tenth as a multiple of the second tenth's. Milliseconds are medians while the run was running."""
+    """`growth_mb`: memory of the worker from the thousandth row to the last. `last_to_first`: time per row of
+    the last tenth as a multiple of the second tenth's. Milliseconds are medians while the run was running.
+    """
 
     rows: int
     seconds: float

@@ -18,7 +18,7 @@ _STILL_S = 0.6
 
 @dataclass(frozen=True)
 class Stopping:
-    """Seconds from the request until the provider gets no more calls (pause, cancel), or the first (resume)."""
+    """Seconds from the request until the provider gets no more calls (pause, cancel), or one (resume)."""
 
     pause_s: float
     resume_s: float

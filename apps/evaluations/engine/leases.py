@@ -77,7 +77,7 @@ RETURNING item.id
 """
 
 
-#: What is being stored at this moment is locked and needs no renewal; waiting for it could lock both for good.
+#: What is being stored at this moment is locked and needs no renewal; each would wait for the other.
 _RENEW = """
 UPDATE evaluations_evalitem SET lease_until = now() + %s * interval '1 second'
 WHERE id IN (SELECT id FROM evaluations_evalitem WHERE lease_token = %s FOR UPDATE SKIP LOCKED)
