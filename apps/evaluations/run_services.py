@@ -108,6 +108,34 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
     return run
 
 
+def eval_run_again(*, run: EvalRun, by: Actor) -> EvalRun:
+    """Start a new run with the same plan: versions, examples, parameters, evaluators, repetitions, limits.
+
+    Raises RunStateConflict for outputs made elsewhere, and what `eval_run_create` raises.
+    """
+    if run.recorded:
+        raise RunStateConflict(f"{run.name} records outputs made elsewhere; there is nothing to run again.")
+    versions = {str(version.pk): version for version in run.evaluator_versions.select_related("evaluator")}
+    planned = [spec["evaluator_version"] for spec in run.plan.get("metrics", [])]
+    order = dict.fromkeys([*(pk for pk in planned if pk in versions), *versions])
+    request = RunRequest(
+        name=run.name,
+        dataset_version=run.dataset_version,
+        prompt_version=run.prompt_version,
+        evaluators=[versions[pk] for pk in order],
+        model=run.model_name,
+        choice=ExampleChoice(**run.plan["examples"]),
+        repetitions=run.repetitions,
+        max_concurrency=run.max_concurrency,
+        seed=run.seed,
+        budget_usd=run.budget_usd,
+        budget_tokens=run.budget_tokens,
+        use_cache=run.use_cache,
+        rerun_of=run,
+    )
+    return eval_run_create(project=run.project, by=by, request=request)
+
+
 def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
     """Stop claiming items; calls that are under way are dropped and made again on resume."""
     return _move(
@@ -118,7 +146,7 @@ def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
 def eval_run_resume(
     *, run: EvalRun, by: Actor, budget_usd: Decimal | None = None, budget_tokens: int | None = None
 ) -> EvalRun:
-    """Go on with a paused run, or with what a cancelled one had left; budgets that are given are the new ones."""
+    """Go on with a paused run, or with what a cancelled one had left; budgets given are the new ones."""
     check_budgets(run.project, run.model, budget_usd=budget_usd)
     budgets = {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
     changed = {name: value for name, value in budgets.items() if value is not None}
