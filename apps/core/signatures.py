@@ -23,7 +23,7 @@ def signed_headers(secret: str, *, message_id: str, timestamp: int, body: bytes)
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The signature in base64. A secret that begins with whsec_ holds its key in base64, any other is its own."""
+    """The signature in base64. A secret that begins with whsec_ holds its key in base64, others are it."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
 

@@ -27,8 +27,8 @@ LEAST_SECRET = 16
 def settled_config(
     *, project: Project, by: Actor, of: EvaluatorKind, config: dict[str, Any]
 ) -> dict[str, Any]:
-    """The settings with a judge's prompt pinned to a version's number, which is made where the project does not
-    have the kind's default prompt yet. What is not scored by calls stays as it is.
+    """The settings with a judge's prompt pinned to a version's number; the kind's default is made where
+    the project lacks it. What is not scored by calls stays as it is.
 
     Call it in the transaction that saves them. Raises InvalidConfig.
     """
@@ -49,7 +49,7 @@ def check_judge(*, project: Project, of: EvaluatorKind, config: dict[str, Any]) 
     with _told_at("model"):
         model_resolve(project=project, name=config["model"])
     judge_prompt(project, of.by_calls.prompt, config)
-    number = config.get("baseline_run")
+    number: Any = config.get("baseline_run")
     if config.get("against") == "run" and not EvalRun.objects.filter(project=project, number=number).exists():
         text = f"There is no run with the number {number} in this project."
         raise InvalidConfig(text, fields={"config.baseline_run": [text]})

@@ -1,4 +1,4 @@
-"""Whoever scores by calls: from an evaluator version and an output to requests, and from answers to an outcome."""
+"""Whoever scores by calls: from an evaluator and an output to requests, from answers to an outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMAT_VARIABLE = "answer_format"
 
 
 class JudgeUnavailable(Exception):
-    """The judge cannot be asked at all: its model, prompt or secret is not there. The text says what to do."""
+    """The judge cannot be asked at all: its model, prompt or secret is not there. The text says why."""
 
 
 class Judge(Protocol):
@@ -96,8 +96,8 @@ class ModelJudge:
 class WebhookJudge:
     """A URL that is sent the output as JSON."""
 
-    model = None
-    prompt_version = None
+    model: Model | None = None
+    prompt_version: PromptVersion | None = None
 
     def __init__(self, *, key: str, by_calls: ByCalls, config: Mapping[str, Any], secret: str) -> None:
         self._by_calls, self._config = by_calls, config
@@ -114,7 +114,9 @@ class WebhookJudge:
         if isinstance(questions, Unscored):
             return questions
         bodies = [json.dumps(question, ensure_ascii=False) for question in questions]
-        return [CompletionRequest("webhook", (Message("user", body),), Parameters("webhook")) for body in bodies]
+        return [
+            CompletionRequest("webhook", (Message("user", body),), Parameters("webhook")) for body in bodies
+        ]
 
     def read(self, item: ScoringInput, responses: Sequence[CompletionResponse]) -> Outcome:
         return self._by_calls.read(responses, item, self._config)

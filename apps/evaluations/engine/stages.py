@@ -70,8 +70,8 @@ def stage_after(stage: Stage, stages: Sequence[Stage]) -> Stage | None:
 
 
 def earliest_stage(run: EvalRun) -> Stage:
-    """The first stage of scoring that an answered item of the run waits for; one that may be worked on now goes
-    before one that waits for its next attempt."""
+    """The first stage of scoring that an answered item waits for; those that may be worked on now go before
+    those that wait for their next attempt."""
     answered, now = run.items.filter(status="answered"), timezone.now()
     free = answered.filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=now))
     for items in (free.exclude(lease_until__gt=now), answered):

@@ -69,8 +69,8 @@ class ScoringInput:
 
     `tool_calls` are {"id", "name", "arguments"}, the arguments an object, or text where they were not JSON.
     What was not measured (an output made elsewhere has no latency) is None. `scores` are the item's other
-    scores by stored name (None: unscored), for kinds that are scored at the end. `messages` are what the model
-    was sent, as {"role", "content"}; `compared_with` is the other output of a pair, where there is one.
+    scores by stored name (None: unscored), for kinds that are scored at the end. `messages` are what the
+    model was sent, as {"role", "content"}; `compared_with` is the other output of a pair, if there is one.
     """
 
     inputs: Mapping[str, Any]
@@ -140,8 +140,8 @@ class EvaluatorKind:
     `description` and `default`, from which forms are drawn. `make_scorer` receives complete, valid settings
     and raises InvalidEvaluatorConfig for what a schema cannot say (a pattern that does not compile).
     `metrics` are those of each item; `whole_run` says which further ones the run has as a whole, and how they
-    come from the items' statistics. `also_needs` says what else it needs ("a price for the model"). `by_calls`
-    is how a kind of place CALLS scores: the engine makes its calls.
+    come from the items' statistics. `also_needs` says what else it needs ("a price for the model").
+    `by_calls` is how a kind of place CALLS scores: the engine makes its calls.
     """
 
     name: str

@@ -78,7 +78,10 @@ _ANSWER_FORMAT = (
 def _schema(config: Config) -> JsonSchema:
     return {
         "type": "object",
-        "properties": {"reason": {"type": "string"}, "category": {"type": "string", "enum": list(CATEGORIES)}},
+        "properties": {
+            "reason": {"type": "string"},
+            "category": {"type": "string", "enum": list(CATEGORIES)},
+        },
         "required": ["reason", "category"],
         "additionalProperties": False,
     }

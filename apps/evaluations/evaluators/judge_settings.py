@@ -12,7 +12,10 @@ def judge_settings(default_prompt: str) -> dict[str, JsonSchema]:
     """`model`, `prompt`, `prompt_version` and `structured`, for a kind whose default prompt has that slug."""
     return {
         "model": line(
-            "Model", "Who judges, written provider/model: any model of this project.", longest=300, default=None
+            "Model",
+            "Who judges, written provider/model: any model of this project.",
+            longest=300,
+            default=None,
         )
         | {"x-choices": "models"},
         "prompt": line(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from apps.providers.protocol import CompletionResponse
 
 SCALE, FRACTION, CATEGORY = "scale", "fraction", "category"
-_NO_VALUE = ("", "none", "-", "–")  # noqa: RUF001  # people type a dash
+_NO_VALUE = ("", "none", "-", "–")  # people type a dash
 _OF = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:/\s*\d+(?:\.\d+)?)?\s*$")
 
 RUBRIC_PROMPT = DefaultPrompt(
@@ -64,7 +64,9 @@ def categories_of(config: Config) -> dict[str, float | None]:
         except ValueError:
             number = math.nan
         if not name or len(name) > 200 or name in found or (number is not None and not math.isfinite(number)):
-            raise _bad("categories", f"“{shorten(line, 60)}”: write each once, as name = number, or a name alone.")
+            raise _bad(
+                "categories", f"“{shorten(line, 60)}”: write each once, as name = number, or a name alone."
+            )
         found[name] = number
     return found
 

@@ -65,7 +65,9 @@ def _read(responses: Sequence[CompletionResponse], item: ScoringInput, config: C
     answer = _object(responses[0].text)
     if answer is None or not answer.keys() & {"score", "label", "reason"}:
         said = f"“{shorten(responses[0].text.strip(), 200)}”" if responses[0].text.strip() else "nothing"
-        return Unscored(f"The webhook did not answer with a JSON object with score or label. It said: {said}.")
+        return Unscored(
+            f"The webhook did not answer with a JSON object with score or label. It said: {said}."
+        )
     score, label, reason = answer.get("score"), answer.get("label"), answer.get("reason")
     told = "" if reason is None else str(reason)
     if label is not None and not isinstance(label, str):
@@ -92,7 +94,9 @@ WEBHOOK = EvaluatorKind(
     "reference, metadata}, and answers with JSON: any of score (a number), label and reason.",
     config_schema=config_object(
         {
-            "url": line("URL", "Where each output is posted: http:// or https://.", longest=500, default=None),
+            "url": line(
+                "URL", "Where each output is posted: http:// or https://.", longest=500, default=None
+            ),
             "secret": line(
                 "Signing secret",
                 "16 characters or more, kept encrypted and never shown again. Your server checks the "

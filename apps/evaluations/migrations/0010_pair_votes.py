@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluations', '0005_budgets'),
+        ('evaluations', '0006_claims'),
     ]
 
     operations = [

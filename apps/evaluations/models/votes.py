@@ -21,7 +21,9 @@ class PairVote(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="votes")
-    other_item = models.ForeignKey(EvalItem, null=True, on_delete=models.CASCADE, related_name="votes_against")
+    other_item = models.ForeignKey(
+        EvalItem, null=True, on_delete=models.CASCADE, related_name="votes_against"
+    )
     evaluator_version = models.ForeignKey(
         EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )
