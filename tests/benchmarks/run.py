@@ -57,10 +57,10 @@ def _reference(rounds: int) -> str:
     lines = [
         "## The reference work",
         "",
-        "2,000 rows, a provider that answers after 50 ms, 32 calls at once, exact match; through REST, Celery",
-        "and Postgres, from the request that starts the run until REST says that it has ended. The yardstick is",
-        "a bare asyncio loop over the openai SDK that makes the same calls and stores nothing, measured in turn",
-        "with it. No runner can be faster than 3.1 s.",
+        "2,000 rows, a provider that answers after 50 ms, 32 calls at once, exact match; through",
+        "REST, Celery and Postgres, from the request that starts the run until REST says that it has",
+        "ended. The yardstick is a bare asyncio loop over the openai SDK that makes the same calls",
+        "and stores nothing, measured in turn with it. No runner can be faster than 3.1 s.",
         "",
         "| `llm` workers | bare loop | ours | ratio (median) | each round | first round after a start |",
         "|---:|---:|---:|---:|---|---:|",
@@ -99,8 +99,8 @@ def _stopping(found: Figures) -> str:
         [
             "## Pause, resume, cancel",
             "",
-            "In a run of 20,000 rows under way: seconds from the request until the provider gets no more calls,",
-            "or (resume) the first again.",
+            "In a run of 20,000 rows under way: seconds from the request until the provider gets no more",
+            "calls, or (resume) the first again.",
             "",
             "| pause | resume | cancel |",
             "|---:|---:|---:|",
@@ -121,8 +121,8 @@ def _head() -> str:
         [
             "# Benchmarks",
             "",
-            "Written by `make bench`; what is measured, and how, stands in `tests/benchmarks/`. Speed depends on",
-            "the machine, so the ratios tell more than the seconds.",
+            "Written by `make bench`; what is measured, and how, stands in `tests/benchmarks/`. Speed",
+            "depends on the machine, so the ratios tell more than the seconds.",
             "",
             f"Machine: {_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"{platform.system()}. Date: {time.strftime('%Y-%m-%d', time.gmtime())}. Commit: {commit}.",
