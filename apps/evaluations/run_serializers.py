@@ -36,6 +36,12 @@ class RunCreateSerializer(serializers.Serializer[Any]):
     filter = serializers.DictField(child=SafeJSONField(), required=False)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     recorded = serializers.BooleanField(required=False, default=False)
+    output_column = SafeCharField(
+        max_length=200,
+        required=False,
+        default="",
+        help_text="Take the outputs from this column of the dataset instead of asking a model.",
+    )
 
     def validate_filter(self, value: dict[str, Any]) -> dict[str, Any]:
         if any("\x00" in name for name in value):
@@ -43,11 +49,12 @@ class RunCreateSerializer(serializers.Serializer[Any]):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["recorded"] and (attrs.get("prompt") or attrs["model"]):
+        recorded = attrs["recorded"] or bool(attrs["output_column"])
+        if recorded and (attrs.get("prompt") or attrs["model"]):
             raise serializers.ValidationError(
                 {"recorded": "A recorded run takes outputs made elsewhere: name no prompt and no model."}
             )
-        if not attrs["recorded"] and not attrs.get("prompt"):
+        if not recorded and not attrs.get("prompt"):
             raise serializers.ValidationError({"prompt": "Name the prompt to run, or set recorded."})
         return attrs
 

@@ -21,6 +21,8 @@ from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
+from apps.evaluations.recorded import check_output_column, outputs_from_column, recorded_run_finish
+from apps.evaluations.run_news import notify_run
 from apps.evaluations.run_plan import (
     ExampleChoice,
     check_variables,
@@ -54,6 +56,8 @@ class RunRequest:
     budget_tokens: int | None = None
     use_cache: bool = False
     recorded: bool = False
+    #: With `recorded`: the column of the dataset (an input or metadata) whose values are the outputs.
+    output_column: str = ""
     rerun_of: EvalRun | None = None
 
 
@@ -67,6 +71,8 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         raise InvalidInput("Choose a prompt to run.", fields={"prompt": ["Choose a prompt to run."]})
     if not 1 <= request.repetitions <= MOST_REPETITIONS:
         raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
+    if request.output_column:
+        check_output_column(version, request.output_column)
     model = _model(project, request)
     check_budgets(project, model, budget_usd=request.budget_usd)
     if prompt is not None:
@@ -86,6 +92,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
             plan={
                 "metrics": frozen_metrics(request.evaluators),
                 "examples": asdict(request.choice),
+                **({"output_column": request.output_column} if request.output_column else {}),
                 "trace": str(_trace(project, request).pk),
             },
             recorded=request.recorded,
@@ -104,7 +111,10 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         run.total = insert_items(run, examples)
         run.save(update_fields=["total"])
         audit(by, "eval_run.create", run, project=project, after=_audited(run))
-        if not request.recorded:
+        if request.output_column:
+            outputs_from_column(run=run, column=request.output_column)
+            run = recorded_run_finish(run=run, by=by)
+        elif not request.recorded:
             enqueue_drive(run)
     return run
 
@@ -222,6 +232,8 @@ def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str,
         audit(
             by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}
         )
+        if to in (EvalRun.Status.PAUSED, *EvalRun.TERMINAL):
+            notify_run(run, by=by)
     return run
 
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluations', '0006_claims'),
+        ('evaluations', '0007_run_news'),
     ]
 
     operations = [

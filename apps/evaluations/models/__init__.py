@@ -7,7 +7,7 @@ from .cache import CachedResponse
 from .comparisons import Comparison
 from .evaluators import Evaluator, EvaluatorSecret, EvaluatorVersion
 from .measures import ItemScore, RunMetric, RunProgress, RunTally
-from .runs import EvalItem, EvalRun, ItemAttempt
+from .runs import EvalItem, EvalRun, ItemAttempt, RunNews
 from .votes import PairVote
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "PairVote",
     "ProjectBudget",
     "RunMetric",
+    "RunNews",
     "RunProgress",
     "RunSpend",
     "RunTally",
