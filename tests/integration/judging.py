@@ -67,11 +67,11 @@ def start_run(
     return eval_run_create(project=project, by=BY, request=request)
 
 
-def drive(run: EvalRun, *, slices: int = 60, until: Callable[[], bool] = lambda: False) -> EvalRun:
+def drive(run: EvalRun, *, slices: int = 60, until: Callable[[EvalRun], bool] = lambda run: False) -> EvalRun:
     """What the workers do, one slice after the other, until the run has ended or waits for a person."""
     for _ in range(slices):
         run.refresh_from_db()
-        if run.is_terminal or run.status == "paused" or until():
+        if run.is_terminal or run.status == "paused" or until(run):
             break
         waiting = EvalItem.objects.filter(run=run, next_attempt_at__gt=timezone.now())
         waiting.update(next_attempt_at=timezone.now())

@@ -126,13 +126,18 @@ def test_what_cannot_be_read_is_unscored_with_the_reason(
 def test_a_judge_that_fails_for_now_is_asked_again_and_its_tries_are_kept(
     project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
 ) -> None:
-    loop.behaviour = Behaviour(mode="500", calls=3, reply=by_length)
-    run = drive(start_run(project, rubric, size=4))
+    run = drive(start_run(project, rubric, size=4), until=_all_answered)
+    loop.behaviour = Behaviour(mode="500")
+    scoring_slices.score_run(run.pk, run.driver_token, Stage.CALLS)
+    assert set(run.items.values_list("status", "scoring_attempts")) == {("answered", 1)}
+
+    loop.behaviour = Behaviour(reply=by_length)
+    run = drive(run)
 
     assert run.status == "completed"
     assert ItemScore.objects.filter(item__run=run, value__isnull=False).count() == 4
     tries = ItemAttempt.objects.filter(item__run=run, purpose="score", error_kind="overloaded")
-    assert tries.count() == 3
+    assert tries.count() == 4
     assert set(run.items.values_list("scoring_attempts", flat=True)) == {0}
 
 
@@ -154,7 +159,7 @@ def test_a_judge_that_keeps_failing_leaves_items_unscored_not_failed(
 def test_a_wait_that_the_provider_asks_for_is_the_items_next_attempt(
     project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
 ) -> None:
-    run = drive(start_run(project, rubric, size=1), until=lambda: _all_answered(run))
+    run = drive(start_run(project, rubric, size=1), until=_all_answered)
     loop.behaviour = Behaviour(mode="429", retry_after="30")
     scoring_slices.score_run(run.pk, run.driver_token, Stage.CALLS)
 
@@ -193,7 +198,7 @@ def test_a_refused_key_or_a_spent_quota_pauses_the_run_and_resume_goes_on_with_s
 def test_pause_takes_hold_at_once_and_resume_scores_the_rest(
     project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
 ) -> None:
-    run = drive(start_run(project, rubric, size=6), until=lambda: _all_answered(run))
+    run = drive(start_run(project, rubric, size=6), until=_all_answered)
     loop.behaviour = Behaviour(latency_s=60)
     turn = threading.Thread(target=_score, args=(run,))
     started = timezone.now()
@@ -227,7 +232,7 @@ def _score(run: EvalRun) -> None:
 def test_cancel_while_judging_and_resume_answers_nothing_again(
     project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
 ) -> None:
-    run = drive(start_run(project, rubric, size=3), until=lambda: _all_answered(run))
+    run = drive(start_run(project, rubric, size=3), until=_all_answered)
     run = eval_run_cancel(run=run, by=BY)
     assert set(run.items.values_list("status", flat=True)) == {"cancelled"}
     answered = dict(run.items.values_list("id", "answered_at"))
@@ -244,7 +249,7 @@ def test_what_a_lost_slice_says_is_dropped(
     project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
 ) -> None:
     """A worker that was thought dead comes back after another has scored its items."""
-    run = drive(start_run(project, rubric, size=2), until=lambda: _all_answered(run))
+    run = drive(start_run(project, rubric, size=2), until=_all_answered)
     loop.behaviour = Behaviour(reply=by_length)
     claimed = run_claim(run.pk, run.driver_token)
     assert claimed is not None

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 
 def _check(config: Config) -> None:
-    from apps.providers.url_guard import ForbiddenAddress
-    from apps.providers.webhooks import check_webhook_url
+    from apps.core.url_guard import ForbiddenAddress, check_webhook_url
 
     try:
         check_webhook_url(config["url"])
@@ -65,9 +64,7 @@ def _read(responses: Sequence[CompletionResponse], item: ScoringInput, config: C
     answer = _object(responses[0].text)
     if answer is None or not answer.keys() & {"score", "label", "reason"}:
         said = f"“{shorten(responses[0].text.strip(), 200)}”" if responses[0].text.strip() else "nothing"
-        return Unscored(
-            f"The webhook did not answer with a JSON object with score or label. It said: {said}."
-        )
+        return Unscored(f"The webhook did not answer with JSON that has a score or label. It said: {said}.")
     score, label, reason = answer.get("score"), answer.get("label"), answer.get("reason")
     told = "" if reason is None else str(reason)
     if label is not None and not isinstance(label, str):

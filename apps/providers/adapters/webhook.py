@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx2
 
-from apps.core.signatures import signed_headers
-from apps.providers.adapters.guarded_transport import ResponseTooLarge, guarded_client
+from apps.core.guarded_transport import ResponseTooLarge, guarded_client
+from apps.core.url_guard import ForbiddenAddress, check_webhook_url
+from apps.core.webhook_delivery import signature
 from apps.providers.adapters.openai_errors import retry_after
 from apps.providers.connection import ProviderConnection
 from apps.providers.protocol import (
@@ -24,8 +24,6 @@ from apps.providers.protocol import (
     ModelListing,
     ProviderError,
 )
-from apps.providers.url_guard import ForbiddenAddress
-from apps.providers.webhooks import check_webhook_url
 
 MAX_ANSWER_BYTES = 1_000_000
 
@@ -73,14 +71,9 @@ class WebhookAdapter:
         )
 
     async def _post(self, body: bytes) -> httpx2.Response:
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "user-agent": "llmops-web"}
         if self._connection.api_key:
-            headers |= signed_headers(
-                self._connection.api_key,
-                message_id=f"msg_{uuid4().hex}",
-                timestamp=int(time.time()),
-                body=body,
-            )
+            headers["webhook-signature"] = signature(self._connection.api_key, int(time.time()), body)
         response = await self._client.post(self._url, content=body, headers=headers)
         if len(response.content) > MAX_ANSWER_BYTES:
             raise ResponseTooLarge(f"it answered with more than {MAX_ANSWER_BYTES // 1_000_000} MB")
