@@ -28,6 +28,7 @@ NOTHING_ASKED_FOR = {
     "datasets:example-delete",
     "datasets:example-edit",
     "evaluations:evaluator-trial",
+    "api:evaluator-trial",
 }
 GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations")
 
