@@ -137,9 +137,9 @@ def setting_field(schema: dict[str, Any], *, required: bool) -> forms.Field:
         titles = [title[:1].upper() + title[1:] for title in schema["x-enum-titles"]]
         return forms.ChoiceField(choices=list(zip(schema["enum"], titles, strict=True)), **common)
     if schema.get("writeOnly"):
-        widget = forms.PasswordInput({"autocomplete": "new-password"})
+        password = forms.PasswordInput({"autocomplete": "new-password"})
         return forms.CharField(
-            required=False, strip=False, max_length=schema["maxLength"], widget=widget, **common
+            required=False, strip=False, max_length=schema["maxLength"], widget=password, **common
         )
     bounds: dict[str, Any] = {
         "min_value": schema.get("minimum"),

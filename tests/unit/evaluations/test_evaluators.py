@@ -34,6 +34,10 @@ NEEDED_SETTINGS: dict[str, dict[str, Any]] = {
     "latency_limit": {"at_most": 5},
     "cost_limit": {"at_most": 5},
     "token_limit": {"at_most": 5},
+    "rubric_judge": {"model": "fake/echo"},
+    "factuality": {"model": "fake/echo"},
+    "pairwise_judge": {"model": "fake/echo"},
+    "webhook": {"url": "https://example.com/score"},
     "passes_if": {"conditions": [{"metric": "a", "comparison": "at_least", "value": 1.0, "weight": 1.0}]},
 }
 HOSTILE_PATTERN, HOSTILE_TEXT = "(a|aa|a?a)+$", "a" * 60 + "b"
