@@ -37,7 +37,7 @@ _WORDS = {
 
 
 def notify_run(run: EvalRun, *, by: Actor | None = None) -> None:
-    """Have the run's end or pause told; inside the transaction that writes it. `by` did it, if a person did."""
+    """Have the run's end or pause told; inside the transaction that writes it. `by` is whoever did it."""
     news = RunNews.objects.create(
         run=run,
         status=run.status,
@@ -91,10 +91,13 @@ def _tell_owner(run: EvalRun, news: RunNews) -> None:
 def run_owner(run: EvalRun) -> User | None:
     """Whoever started the run, or made the key that did, while they may still see it."""
     user = None
+    author = _uuid(run.author_id)
+    if author is None:
+        return None
     if run.author_kind == "user":
-        user = User.objects.filter(pk=_uuid(run.author_id), is_active=True).first()
+        user = User.objects.filter(pk=author, is_active=True).first()
     elif run.author_kind == "api_key":
-        key = ApiKey.objects.filter(project=run.project, pk=_uuid(run.author_id)).first()
+        key = ApiKey.objects.filter(project=run.project, pk=author).first()
         user = User.objects.filter(email__iexact=key.made_by, is_active=True).first() if key else None
     if user is None:
         return None

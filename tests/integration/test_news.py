@@ -1,4 +1,4 @@
-"""The end of a run is told: at its owner's bell, by mail, and to webhooks, once each, however often it is tried."""
+"""The end of a run is told: at its owner's bell, by mail, and to webhooks; once each, whatever happens."""
 
 from __future__ import annotations
 
