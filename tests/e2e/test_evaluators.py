@@ -1,4 +1,4 @@
-"""Evaluators in the browser: kinds, a trial on an example, rules with conditions, what a run shows of them."""
+"""Evaluators in the browser: kinds, a trial on an example, rules with conditions, and what a run shows."""
 
 from __future__ import annotations
 

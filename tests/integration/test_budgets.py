@@ -20,16 +20,7 @@ from apps.evaluations.spending import budgets_of, month_runs, month_spending
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model, Provider
 from apps.providers.services import ProviderSettings, provider_create
-from tests.integration.test_run_engine import (  # noqa: F401  # fixtures
-    BY,
-    drive,
-    fake,
-    make_prompt,
-    make_run,
-    priced,
-    prompt,
-    words,
-)
+from tests.factories.driven_runs import BY, drive, make_prompt, make_run, priced
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +41,7 @@ def answered(run: EvalRun, *costs: str | None, judge: str | None = None, tokens:
 
 
 @pytest.fixture
-def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:  # noqa: F811
+def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:
     priced(fake, 1_000_000)
     run = make_run(words, prompt)
     EvalRun.objects.filter(pk=run.pk).update(status="running")
@@ -59,7 +50,7 @@ def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun
 
 
 @pytest.fixture
-def another(run: EvalRun, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:  # noqa: F811
+def another(run: EvalRun, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:
     other = make_run(words, prompt)
     EvalRun.objects.filter(pk=other.pk).update(status="running")
     return other
@@ -132,9 +123,9 @@ def test_judges_of_answers_that_wait_for_them_are_paid_first(run: EvalRun) -> No
 
 
 def test_a_run_pauses_before_it_passes_its_budget_of_tokens(
-    fake: Provider,  # noqa: F811
-    words: DatasetVersion,  # noqa: F811
-    prompt: PromptVersion,  # noqa: F811
+    fake: Provider,
+    words: DatasetVersion,
+    prompt: PromptVersion,
 ) -> None:
     """A call takes two tokens: five fit into eleven."""
     run = drive(make_run(words, prompt, budget_tokens=11))
@@ -212,7 +203,7 @@ def test_last_months_spending_is_last_months(run: EvalRun, project: Project) -> 
     assert budgets_of([run])[run.pk].spent_usd == 4
 
 
-def test_a_month_needs_known_prices_too(project: Project, words: DatasetVersion) -> None:  # noqa: F811
+def test_a_month_needs_known_prices_too(project: Project, words: DatasetVersion) -> None:
     settings = ProviderSettings(name="Own server", base_url="http://127.0.0.1:9/v1")
     provider = provider_create(project=project, by=BY, kind="openai", settings=settings)
     Model.objects.create(provider=provider, name="unheard-of")
