@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.core.dispatch import enqueue
 from apps.evaluations.engine.stages import Stage
+from apps.evaluations.evaluators.self_consistency import SELF_CONSISTENCY, needs_embeddings
 from apps.evaluations.models import Comparison, EvalRun
 
 #: A task belongs to one queue, so the same work has one name for each queue it may wait on.
@@ -16,6 +17,7 @@ SCORE_TASKS = {
     Stage.LOCAL_CALLS: "worker.evaluations.score_run_by_local_calls",
 }
 FINALIZE_TASK = "worker.evaluations.finalize_run"
+FINALIZE_LOCAL_TASK = "worker.evaluations.finalize_local_run"
 COMPARE_TASK = "worker.evaluations.compute_comparison"
 
 
@@ -48,7 +50,13 @@ def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = Non
 
 
 def enqueue_finalize(run: EvalRun) -> None:
-    enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
+    """Where an evaluator computes with the embedded model at the end, by a worker that holds it."""
+    versions = run.evaluator_versions.filter(evaluator__kind=SELF_CONSISTENCY.name)
+    local = any(needs_embeddings(config) for config in versions.values_list("config", flat=True))
+    if local:
+        enqueue(FINALIZE_LOCAL_TASK, queue="local", run_id=str(run.pk))
+    else:
+        enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
 
 
 def enqueue_comparison(comparison: Comparison) -> None:

@@ -23,6 +23,7 @@ from apps.providers.protocol import CompletionRequest, CompletionResponse, Error
 from apps.providers.torch_environment import prepare_for_torch
 
 if TYPE_CHECKING:
+    from apps.providers.local_model.likelihood import Likelihood, Text, TextTooLong
     from apps.providers.local_model.requests import RequestReader
     from apps.providers.local_model.sampling import Row
 
@@ -124,6 +125,14 @@ class LocalEngine:
             with self._lock:
                 self._answer(batch, results, cancelled, on_text)
         return [result for result in results if result is not None]
+
+    def likelihoods(self, texts: Sequence[Text]) -> list[Likelihood | TextTooLong]:
+        """How likely the model finds each text, in order. Raises ProviderError when it cannot be loaded."""
+        from apps.providers.local_model.likelihood import likelihoods
+
+        self.load()
+        with self._lock:
+            return likelihoods(self._model, self._tokenizer, texts, self._limits)
 
     def _answer(
         self,
