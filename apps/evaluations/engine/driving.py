@@ -6,10 +6,10 @@ import threading
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from apps.core.dispatch import others_wait
+from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
 from apps.evaluations.engine.assisting import call_assistants
-from apps.evaluations.engine.batches import answer_batch
+from apps.evaluations.engine.batches import answer_batch, like_lengths
 from apps.evaluations.engine.budget import spent_words
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
@@ -25,6 +25,8 @@ from apps.providers.services import provider_connection
 LOCAL_BATCH = 16
 LOCAL_CLAIM = 64
 SCORING_SLICE = 256
+#: Scoring by the model in memory gives way as often as answering does.
+LOCAL_SCORING_SLICE = LOCAL_BATCH
 _driven_here: set[UUID] = set()
 _driven_lock = threading.Lock()
 
@@ -62,6 +64,9 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
     run = run_claim(run_id, turn)
     if run is None:
         return
+    if person_waits(run.queue):
+        hand_over(run)
+        return
     assert run.model is not None
     token = uuid4()
     items = ItemAnswers(run, token)
@@ -70,12 +75,9 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
         with kept_alive(run, token) as lost:
             calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=LOCAL_CLAIM))
             items.store(answers)
-            # Rows of like length share a batch: none is padded for long, none waits for a long answer.
-            calls.sort(key=lambda call: sum(len(str(message.content)) for message in call.request.messages))
-            while calls and not lost.is_set() and items.stopped_by is None:
-                batch, calls = calls[-LOCAL_BATCH:], calls[:-LOCAL_BATCH]
+            for batch in like_lengths(calls, LOCAL_BATCH, of=lambda call: call.request):
                 items.store(answer_batch(batch, generate))
-                if others_wait(run.queue):
+                if lost.is_set() or items.stopped_by is not None or others_wait(run.queue):
                     break
     finally:
         items_release(token)
@@ -88,9 +90,13 @@ def score_run(run_id: UUID, turn: int, stage: int) -> None:
     if run is None:
         return
     now, by_stage, token = Stage(stage), evaluators_by_stage(run), uuid4()
+    if now is Stage.MEMORY and person_waits(now.queue):
+        hand_over(run)
+        return
+    most = LOCAL_SCORING_SLICE if now is Stage.MEMORY else SCORING_SLICE
     try:
         with kept_alive(run, token):
-            items = items_claim(run, status="answered", stage=stage, token=token, most=SCORING_SLICE)
+            items = items_claim(run, status="answered", stage=stage, token=token, most=most)
             scores = score_items(by_stage.get(now, []), items)
             following = stage_after(now, list(by_stage))
             scored_store(
