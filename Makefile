@@ -18,7 +18,7 @@ FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
 STATIC := staticfiles/.stamp-$(notdir $(RUNTIME))-$(notdir $(BUNDLE))
 
-.PHONY: help up demo test test-setup check backup restore setup clean
+.PHONY: help up demo test test-setup check bench backup restore setup clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make up        set up and start the stack; Ctrl-C stops all of it"
 	@echo "make test      run all tests"
 	@echo "make check     format, lint, types, import order, templates, migrations, deploy checks"
+	@echo "make bench     measure the evaluation engine, and write docs/benchmarks.md (half an hour)"
 	@echo "make backup FILE=…   database, files and keys into one file, while the stack runs or not"
 	@echo "make restore FILE=…  bring them back into an empty LLMOPS_DATA_DIR"
 	@echo "make setup     install and build only"
@@ -51,6 +52,9 @@ test: test-setup
 	@$(PY) -m tests.run $(ARGS)
 
 test-setup: setup $(DEV)
+
+bench: test-setup
+	@$(PY) -m tests.benchmarks.run $(ARGS)
 
 # In a data folder of its own: nothing here needs a running stack, nor touches yours.
 check: setup $(DEV)

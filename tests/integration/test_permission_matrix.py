@@ -23,10 +23,12 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSED = (401, 403, 404, 405)
 #: Addresses whose things are named in the query or body, so that an empty request finds nothing there.
 NOTHING_ASKED_FOR = {
+    "core:notification-open",  # somebody else's
     "datasets:draft-keep",
     "datasets:example-delete",
     "datasets:example-edit",
     "evaluations:evaluator-trial",
+    "api:evaluator-trial",
 }
 GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations")
 
@@ -124,7 +126,9 @@ def expectation(name: str, least: Role | str, role: Role | str | None) -> str:
     return "allowed" if role >= least else "403"  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("group", ["provider", "prompt", "dataset", "eval", "comparison", "schema"])
+@pytest.mark.parametrize(
+    "group", ["provider", "prompt", "dataset", "eval", "comparison", "webhook", "budget", "schema"]
+)
 def test_rest(group: str, world: World, elsewhere: Project) -> None:
     clients = {role: with_key(world.project, role) for role in Role}
     stranger = with_key(elsewhere, Role.ADMIN)
