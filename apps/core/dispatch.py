@@ -11,7 +11,7 @@ from django.db import transaction
 
 
 class Priority(IntEnum):
-    """Which task of a queue a free worker takes first: the lowest number. The broker keeps a list for each."""
+    """Which task of a queue a free worker takes first: the lowest. The broker keeps a list for each."""
 
     INTERACTIVE = 0
     RUN = 6

@@ -1,4 +1,4 @@
-"""The embedded model: rows a second in the engine's batches against one at a time, and whether they answer alike.
+"""The embedded model: rows a second in the engine's batches against one at a time, and if they answer alike.
 
     python -m tests.benchmarks.local_model [--rows 200] [--tokens 48] [--sizes 8,16,32] [--json]
 

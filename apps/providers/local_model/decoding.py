@@ -34,7 +34,7 @@ def common_beginning(rows: Sequence[HasIds]) -> int:
 
 
 def decode(model: Any, rows: Sequence[Row], ends: RowEnds, *, pad: int) -> list[list[int]]:
-    """The new token ids of each row, its end-of-turn token included, until `ends` says of each that it is over.
+    """The new token ids of each row, its end-of-turn token included, until `ends` says that it is over.
 
     `model` is a causal language model of transformers, which takes a DynamicCache.
     """
