@@ -12,6 +12,7 @@ from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.evaluator_trial import PendingTrial, Trial, trial_get, trial_start
+from apps.evaluations.evaluators import ScoringInput
 from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.prompts.models import PromptVersion
@@ -84,8 +85,7 @@ def test_a_person_waits_for_the_batch_at_work_alone(
         project=project,
         kind="embedding_similarity",
         config={},
-        output="The ferry left at nine.",
-        reference="The boat sailed at nine.",
+        item=ScoringInput(inputs={}, output="The ferry left at nine.", reference="The boat sailed at nine."),
     )
     assert isinstance(trial, PendingTrial)
     scored: list[Any] = []
