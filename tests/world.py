@@ -74,7 +74,7 @@ class World:
             "comparison_id": self.comparison.pk,
             "key": self.example.key,
             "kind_name": "exact_match",
-            "token": "no-such-token",
+            "token": "a-trial",
             "webhook_id": self.webhook.pk,
             "delivery_id": self.webhook.deliveries.all()[0].pk,
             "news_id": "01900000-0000-7000-8000-000000000000",
