@@ -1,4 +1,4 @@
-"""Judges that compare: with the reference, with another output in both orders, repetitions with each other."""
+"""Judges that compare: with the reference, with another output in both orders, repetitions among them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.core.dispatch import enqueue
+from apps.core.dispatch import Priority, enqueue
 from apps.evaluations.engine.stages import Stage
 from apps.evaluations.evaluators.self_consistency import SELF_CONSISTENCY, needs_embeddings
 from apps.evaluations.models import Comparison, EvalRun
@@ -26,6 +26,7 @@ def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
     enqueue(
         DRIVE_TASKS[run.queue],
         queue=run.queue,
+        priority=Priority.RUN,
         countdown=countdown,
         run_id=str(run.pk),
         turn=run.driver_token,
@@ -34,7 +35,14 @@ def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
 
 def enqueue_assist(run: EvalRun, *, tries: int = 0) -> None:
     """Ask another worker process to answer items of the run too, while this turn lasts."""
-    enqueue(ASSIST_TASK, queue=run.queue, run_id=str(run.pk), turn=run.driver_token, tries=tries)
+    enqueue(
+        ASSIST_TASK,
+        queue=run.queue,
+        priority=Priority.RUN,
+        run_id=str(run.pk),
+        turn=run.driver_token,
+        tries=tries,
+    )
 
 
 def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = None) -> None:
@@ -42,6 +50,7 @@ def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = Non
     enqueue(
         SCORE_TASKS[stage],
         queue=stage.queue,
+        priority=Priority.RUN,
         countdown=countdown,
         run_id=str(run.pk),
         turn=run.driver_token,
