@@ -10,7 +10,7 @@ from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
 from apps.evaluations.engine.assisting import call_assistants
 from apps.evaluations.engine.batches import answer_batch, like_lengths
-from apps.evaluations.engine.budget import spent_words
+from apps.evaluations.engine.budget import calls_left, spent_words
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
 from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by_system
@@ -60,12 +60,17 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
     if person_waits(run.queue):
         hand_over(run)
         return
-    token = uuid4()
+    token, most = uuid4(), LOCAL_CLAIM
+    if (left := calls_left(run, 0)) is not None:
+        most = min(most, left)
+        if not most and run.items.filter(status="pending").exists():
+            _end(run, None, over_budget=True)
+            return
     items = ItemAnswers(run, token)
     generate = local_engine(items.connection).generate
     try:
         with kept_alive(run, token) as lost:
-            calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=LOCAL_CLAIM))
+            calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=most))
             items.store(answers)
             for batch in like_lengths(calls, LOCAL_BATCH, of=lambda call: call.request):
                 items.store(answer_batch(batch, generate))
