@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -30,7 +29,11 @@ def enqueue(
     A broker that does not answer does not undo what was saved: the failure is logged, and the sweep
     finds the work again (the database is the only truth).
     """
-    transaction.on_commit(partial(_send, task_name, queue, priority, countdown, kwargs), robust=True)
+
+    def send() -> None:  # named: Django tells by its name which hook failed
+        _send(task_name, queue, priority, countdown, kwargs)
+
+    transaction.on_commit(send, robust=True)
 
 
 def _send(
