@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ import pytest
 
 from llmops_web.stack.foreground import web_answers
 from llmops_web.stack.waiting import wait_until
+from tests.free_port import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Queues whose workers use the same pool share a process, as a start costs seconds; `kill("llm")` ends it.
@@ -100,7 +100,7 @@ class LiveStack(LiveWorkers):
         return f"http://127.0.0.1:{self.port}"
 
     def start_web(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.environment |= {"PORT": str(self.port), "LLMOPS_PUBLIC_URL": self.url}
         command = [sys.executable, "-m", "uvicorn", "llmops_web.asgi:application", "--port", str(self.port)]
         self._spawn("web", [*command, "--no-access-log", "--lifespan", "off"])
@@ -168,10 +168,3 @@ def _empty_broker() -> None:
 
     with redis.from_url(settings.VALKEY_URL) as broker:
         broker.flushdb()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

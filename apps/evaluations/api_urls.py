@@ -2,18 +2,21 @@
 
 from django.urls import include, path
 
-from apps.evaluations import comparison_api, run_api
+from apps.evaluations import budget_api, comparison_api, run_api
 
 RUN = "eval-runs/<uuid:run_id>/"
 
 urlpatterns = [
     path("eval-runs/", run_api.RunList.as_view(), name="eval-run-list"),
+    path("eval-runs/estimate/", budget_api.RunEstimateView.as_view(), name="eval-run-estimate"),
+    path("budget/", budget_api.ProjectBudgetView.as_view(), name="budget"),
     path(RUN, run_api.RunDetail.as_view(), name="eval-run-detail"),
     path(f"{RUN}results/", run_api.RunResults.as_view(), name="eval-run-results"),
     path(f"{RUN}pause/", run_api.RunPause.as_view(), name="eval-run-pause"),
     path(f"{RUN}cancel/", run_api.RunCancel.as_view(), name="eval-run-cancel"),
     path(f"{RUN}resume/", run_api.RunResume.as_view(), name="eval-run-resume"),
     path(f"{RUN}retry-failed/", run_api.RunRetryFailed.as_view(), name="eval-run-retry-failed"),
+    path(f"{RUN}again/", run_api.RunAgain.as_view(), name="eval-run-again"),
     path(f"{RUN}finish/", run_api.RunFinish.as_view(), name="eval-run-finish"),
     path("comparisons/", comparison_api.ComparisonList.as_view(), name="comparison-list"),
     path(

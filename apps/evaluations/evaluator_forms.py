@@ -1,98 +1,33 @@
-"""The form of an evaluator, drawn from the settings schema of its kind."""
+"""The form of an evaluator, drawn from the settings schema of its kind, and that of its trial."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 
 from apps.core.forms import ProductForm
+from apps.evaluations.evaluator_fields import ConditionsWidget, JsonField, setting_field
 from apps.evaluations.evaluator_services import MAX_NAME
-from apps.evaluations.evaluators import EvaluatorKind, default_config
-from apps.prompts.json_words import json_words
+from apps.evaluations.evaluators import EvaluatorKind, ScoringInput, default_config
 
 PREFIX = "config."  # a field is called as the error of its setting is
-MAX_TEXT = 100_000
 MAX_TRIAL_TEXT = 20_000
-
-
-class LinesField(forms.CharField):
-    """A list of texts, one a line; empty lines are left out."""
-
-    widget = forms.Textarea({"rows": 4})
-
-    def to_python(self, value: Any) -> Any:
-        return [line for line in (value or "").splitlines() if line.strip()]
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators("\n".join(value))
-
-
-class ObjectField(forms.CharField):
-    """A JSON object, typed as text; an empty object is a value too."""
-
-    empty_values = (None, "")
-    widget = forms.Textarea({"rows": 14, "data-controller": "editor", "data-editor-language-value": "json"})
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            parsed = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise forms.ValidationError(json_words(error)) from error
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(
-                "This JSON is nested too deeply, or has too long a number."
-            ) from error
-        if not isinstance(parsed, dict):
-            raise forms.ValidationError("This must be a JSON object: { … }.")
-        return parsed
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators(json.dumps(value) if value is not None else "")
-
-    def prepare_value(self, value: Any) -> Any:
-        return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
-
-
-def setting_field(schema: dict[str, Any], *, required: bool) -> forms.Field:
-    """The form field of one setting."""
-    common: dict[str, Any] = {"label": schema["title"], "help_text": schema["description"]}
-    if "enum" in schema:
-        titles = [title[:1].upper() + title[1:] for title in schema["x-enum-titles"]]
-        return forms.ChoiceField(choices=list(zip(schema["enum"], titles, strict=True)), **common)
-    bounds: dict[str, Any] = {
-        "min_value": schema.get("minimum"),
-        "max_value": schema.get("maximum"),
-        "required": required or "default" in schema,
-    }
-    match schema["type"]:
-        case "boolean":
-            return forms.BooleanField(required=False, **common)
-        case "integer":
-            return forms.IntegerField(**bounds, **common)
-        case "number":
-            return forms.FloatField(**bounds, widget=forms.NumberInput({"step": "any"}), **common)
-        case "array":
-            return LinesField(required=required, max_length=MAX_TEXT, **common)
-        case "object":
-            return ObjectField(required=required, max_length=MAX_TEXT, **common)
-        case _:
-            longest = schema.get("maxLength", MAX_TEXT)
-            return forms.CharField(required=required, strip=False, max_length=longest, **common)
+_HIGH = 1e9
 
 
 class SettingsForm(ProductForm):
     """The settings of one kind. `cleaned_config()` gives them as the services take them."""
 
     def __init__(
-        self, *args: Any, kind: EvaluatorKind, config: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        kind: EvaluatorKind,
+        config: dict[str, Any] | None = None,
+        metric_names: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
@@ -101,6 +36,8 @@ class SettingsForm(ProductForm):
         for name, schema in properties.items():
             field = setting_field(schema, required=name in kind.config_schema["required"])
             field.initial = start.get(name)
+            if isinstance(field.widget, ConditionsWidget):
+                field.widget.metric_names = metric_names
             self.fields[PREFIX + name] = field
 
     def cleaned_config(self) -> dict[str, Any]:
@@ -118,17 +55,76 @@ class EvaluatorForm(SettingsForm):
     based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
-class TrialForm(SettingsForm):
+def _text(label: str, rows: int, help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        strip=False,
+        max_length=MAX_TRIAL_TEXT,
+        label=label,
+        help_text=help_text,
+        widget=forms.Textarea({"rows": rows}),
+    )
+
+
+def _json(label: str, of: type, help_text: str) -> JsonField:
+    return JsonField(
+        of=of,
+        required=False,
+        max_length=MAX_TRIAL_TEXT,
+        label=label,
+        help_text=help_text,
+        widget=forms.Textarea({"rows": 3, "class": "font-monospace"}),
+    )
+
+
+class TrialExampleForm(ProductForm):
+    """An example to try settings on, as it is typed or filled in."""
+
+    output = _text("An output", 3)
+    reference = _text("Its reference", 2, "A list or an object in JSON is read as one.")
+    scores = _json("Its other scores", dict, 'By the names of metrics: {"exact_match": 1, "rouge.f1": 0.4}')
+    inputs = _json("Its inputs", dict, 'By name: {"question": "…"}')
+    tool_calls = _json("Its tool calls", list, '[{"name": "get_weather", "arguments": {"city": "Oslo"}}]')
+    latency_s = forms.FloatField(required=False, min_value=0, max_value=_HIGH, label="Time, in seconds")
+    cost_usd = forms.FloatField(required=False, min_value=0, max_value=_HIGH, label="Cost, in US dollars")
+    input_tokens = forms.IntegerField(required=False, min_value=0, max_value=10**9, label="Tokens in")
+    output_tokens = forms.IntegerField(required=False, min_value=0, max_value=10**9, label="Tokens out")
+
+    main = ("output", "reference")
+    further = ("inputs", "tool_calls", "latency_s", "cost_usd", "input_tokens", "output_tokens")
+
+    def scoring_input(self) -> ScoringInput:
+        """What the evaluator is given; an empty reference is none."""
+        typed = self.cleaned_data
+        latency = typed["latency_s"]
+        return ScoringInput(
+            inputs=typed["inputs"] or {},
+            output=typed["output"],
+            reference=read_reference(typed["reference"]),
+            tool_calls=[call for call in typed["tool_calls"] or [] if isinstance(call, dict)],
+            latency_ms=None if latency is None else latency * 1000,
+            cost_usd=typed["cost_usd"],
+            input_tokens=typed["input_tokens"],
+            output_tokens=typed["output_tokens"],
+            scores=_numbers(typed["scores"] or {}),
+        )
+
+
+class TrialForm(SettingsForm, TrialExampleForm):
     """Settings with an example to try them on."""
 
-    output = forms.CharField(required=False, strip=False, max_length=MAX_TRIAL_TEXT)
-    reference = forms.CharField(required=False, strip=False, max_length=MAX_TRIAL_TEXT)
 
-    def example(self) -> dict[str, Any]:
-        """What `trial_start` takes; an empty reference is none."""
-        reference = self.cleaned_data["reference"] or None
-        return {
-            "config": self.cleaned_config(),
-            "output": self.cleaned_data["output"],
-            "reference": reference,
-        }
+def read_reference(text: str) -> Any:
+    """A reference as somebody typed it: JSON lists and objects as such, nothing as none, else the text."""
+    if not text:
+        return None
+    if text.strip()[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def _numbers(scores: dict[str, Any]) -> dict[str, float | None]:
+    return {name: float(value) if isinstance(value, int | float) else None for name, value in scores.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.evaluations.evaluator_selectors import DIRECTION_WORDS, metrics_of
-from apps.evaluations.evaluators import MetricSpec, kind
+from apps.evaluations.evaluators import EvaluatorKind, Group, MetricSpec, Place, kind, kinds
 
 SCALE_WORDS = {"binary": "0 or 1", "continuous": "number", "ordinal": "rank"}
 
@@ -20,6 +20,7 @@ class MetricRow:
     title: str
     direction: str
     range: str
+    of_run: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,55 @@ class EvaluatorRow:
 
 def metric_rows(metrics: Iterable[MetricSpec]) -> list[MetricRow]:
     return [
-        MetricRow(metric.name, metric.title, DIRECTION_WORDS[metric.direction], _range(metric))
+        MetricRow(
+            metric.name,
+            metric.title,
+            DIRECTION_WORDS[metric.direction],
+            _range(metric),
+            metric.level == "run",
+        )
         for metric in metrics
     ]
 
 
 def evaluator_row(evaluator: Any) -> EvaluatorRow:
     return EvaluatorRow(evaluator, kind(evaluator.kind).title, metric_rows(metrics_of(evaluator)))
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """A kind to choose: what it gives for each item and for the run, and what it needs."""
+
+    kind: EvaluatorKind
+    metrics: list[MetricRow]
+    needs: list[str]
+
+
+def kind_groups(search: str = "") -> list[tuple[str, list[KindRow]]]:
+    """The kinds under their headings; with `search` those whose description holds every word of it."""
+    words = search.casefold().split()
+    return [
+        (group.value, rows)
+        for group in Group
+        if (rows := [_kind_row(of) for of in kinds() if of.group is group and _is_about(of, words)])
+    ]
+
+
+def needs_of(of: EvaluatorKind) -> list[str]:
+    """What an output must come with to be scored, in words."""
+    needs = ["a reference in the example"] * of.needs_reference
+    needs += ["the embedded model"] * (of.place is Place.MEMORY)
+    return needs + [of.also_needs] * bool(of.also_needs)
+
+
+def _kind_row(of: EvaluatorKind) -> KindRow:
+    return KindRow(of, metric_rows((*of.metrics, *of.run_metrics)), needs_of(of))
+
+
+def _is_about(of: EvaluatorKind, words: list[str]) -> bool:
+    titles = " ".join(metric.title for metric in (*of.metrics, *of.run_metrics))
+    text = f"{of.title} {of.name} {of.group} {of.description} {titles}".casefold()
+    return all(word in text for word in words)
 
 
 def _range(metric: MetricSpec) -> str:

@@ -10,9 +10,10 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.core.models import Project
 from apps.evaluations.evaluator_errors import EvaluatorNotFound
-from apps.evaluations.evaluators import Direction, EvaluatorKind, MetricSpec, kind
+from apps.evaluations.evaluators import Direction, EvaluatorKind, MetricSpec, Place, kind
 from apps.evaluations.models import Evaluator, EvaluatorVersion
 
+MOST_NAMED = 500
 DIRECTION_WORDS: dict[Direction | None, str] = {
     "higher": "higher is better",
     "lower": "lower is better",
@@ -57,6 +58,15 @@ def metrics_of(evaluator: Evaluator) -> tuple[MetricSpec, ...]:
     return kind(evaluator.kind).metrics_of(evaluator.slug)
 
 
+def metric_names_for(of: EvaluatorKind, project: Project) -> list[str]:
+    """The metrics that a rule may be about, where `of` is a kind of rule; else none."""
+    if of.place is not Place.AT_END:
+        return []
+    evaluators = Evaluator.objects.filter(project=project, archived_at=None).order_by("slug")[:MOST_NAMED]
+    found = [one for one in evaluators if kind(one.kind).place is not Place.AT_END]
+    return [metric.name for evaluator in found for metric in metrics_of(evaluator)]
+
+
 def setting_rows(of: EvaluatorKind, config: dict[str, Any]) -> list[SettingRow]:
     """The settings as a reader sees them, in the order of the form."""
     properties: dict[str, dict[str, Any]] = of.config_schema["properties"]
@@ -73,11 +83,19 @@ def _setting_row(schema: dict[str, Any], value: Any) -> SettingRow:
         return SettingRow(title, "Yes" if value else "No")
     if "enum" in schema:
         return SettingRow(title, dict(zip(schema["enum"], schema["x-enum-titles"], strict=True))[value])
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return SettingRow(title, "\n".join(_condition_words(schema, entry) for entry in value), code=True)
     if isinstance(value, list):
         return SettingRow(title, "\n".join(map(str, value)) or "None", code=bool(value))
     if isinstance(value, dict):
         return SettingRow(title, json.dumps(value, indent=2, ensure_ascii=False), code=True)
     return SettingRow(title, str(value), code=isinstance(value, str))
+
+
+def _condition_words(schema: dict[str, Any], entry: dict[str, Any]) -> str:
+    comparison = schema["items"]["properties"]["comparison"]
+    words = dict(zip(comparison["enum"], comparison["x-enum-titles"], strict=True))[entry["comparison"]]
+    return f"{entry['metric']} {words} {entry['value']:g} (weight {entry.get('weight', 1):g})"
 
 
 def _with_newest(evaluators: QuerySet[Evaluator]) -> QuerySet[Evaluator]:

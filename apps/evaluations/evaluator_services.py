@@ -19,7 +19,7 @@ from apps.evaluations.evaluator_errors import EvaluatorArchived, EvaluatorNameTa
 from apps.evaluations.models import Evaluator, EvaluatorVersion
 
 MAX_NAME = 120
-RESERVED_SLUGS = frozenset({"new", "kinds", "dry-run", "trial"})  # they are addresses of their own
+RESERVED_SLUGS = frozenset({"new", "kinds", "dry-run", "example", "trial"})  # they are addresses of their own
 
 
 def evaluator_create(

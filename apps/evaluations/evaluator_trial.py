@@ -1,6 +1,6 @@
-"""Trying settings out on one typed example, before they are saved.
+"""Trying settings out on one example, before they are saved.
 
-What needs a model in memory is scored by the worker that holds it. Such a trial lives in the cache for some
+What needs a model in memory, or calls one, is scored by a worker. Such a trial lives in the cache for some
 minutes and is lost with it: nothing hangs on it, and the page says so.
 """
 
@@ -16,10 +16,15 @@ from django.core.cache import cache
 from apps.core.dispatch import enqueue
 from apps.core.models import Project
 from apps.evaluations.evaluator_config import checked_config, evaluator_kind
-from apps.evaluations.evaluators import Scored, ScoringInput
+from apps.evaluations.evaluators import Place, Scored, ScoringInput
 
 KEPT_S = 600
 PATIENCE_S = 90.0  # the first use of the model loads it, which takes up to half a minute
+#: A task belongs to one queue, so the same work has one name for each queue it may wait on.
+TASKS = {
+    Place.MEMORY: ("worker.evaluators.dry_run", "local"),
+    Place.CALLS: ("worker.evaluators.dry_run_by_calls", "interactive"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Trial:
     values: list[tuple[str, float]]
     detail: str = ""
     reason: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +45,33 @@ class PendingTrial:
     lost: bool = False
 
 
-def evaluator_try(*, kind: str, config: dict[str, Any], output: str, reference: Any) -> Trial:
-    """Score one output. Loads a model where the kind needs one: call that only in a worker.
+def evaluator_try(*, kind: str, config: dict[str, Any], item: ScoringInput) -> Trial:
+    """Score one output. Loads or calls a model where the kind needs one: do that only in a worker.
 
     Raises UnknownKind and InvalidConfig.
     """
     of = evaluator_kind(kind)
-    item = ScoringInput(inputs={}, output=output, reference=reference)
     [outcome] = of.score_batch([item], checked_config(of, config))
-    if isinstance(outcome, Scored):
-        return Trial([(metric.title, outcome.values[metric.name]) for metric in of.metrics], outcome.detail)
-    return Trial([], reason=outcome.reason)
+    if not isinstance(outcome, Scored):
+        return Trial([], reason=outcome.reason)
+    values = [
+        (metric.title, outcome.values[metric.name]) for metric in of.metrics if metric.name in outcome.values
+    ]
+    return Trial(values, outcome.detail, label=outcome.label)
 
 
 def trial_start(
-    *, project: Project, kind: str, config: dict[str, Any], output: str, reference: Any
+    *, project: Project, kind: str, config: dict[str, Any], item: ScoringInput
 ) -> Trial | PendingTrial:
-    """Score one output here, or have it scored where the model is. Raises UnknownKind and InvalidConfig."""
+    """Score one output here, or have a worker do it. Raises UnknownKind and InvalidConfig."""
     of = evaluator_kind(kind)
-    task = {"kind": kind, "config": checked_config(of, config), "output": output, "reference": reference}
-    if not of.needs_model_in_memory:
+    task: dict[str, Any] = {"kind": kind, "config": checked_config(of, config), "item": item}
+    if of.place not in TASKS:
         return evaluator_try(**task)
+    name, queue = TASKS[of.place]
     token = secrets.token_urlsafe(16)
     cache.set(_key(str(project.pk), token), {"task": task, "since": time.time()}, KEPT_S)
-    enqueue("worker.evaluators.dry_run", queue="local", project_id=str(project.pk), token=token)
+    enqueue(name, queue=queue, project_id=str(project.pk), token=token)
     return PendingTrial(token)
 
 
@@ -74,7 +83,7 @@ def trial_run(*, project_id: str, token: str) -> None:
     try:
         trial = evaluator_try(**kept["task"])
     except Exception as error:
-        trial = Trial([], reason=f"The embedded model could not score it: {error}")
+        trial = Trial([], reason=f"It could not be scored: {error}")
         cache.set(_key(project_id, token), {**kept, "trial": trial}, KEPT_S)
         raise
     cache.set(_key(project_id, token), {**kept, "trial": trial}, KEPT_S)

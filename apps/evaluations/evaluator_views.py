@@ -1,4 +1,4 @@
-"""Pages of evaluators: list, kinds to choose from, the form with its dry run, versions, archive."""
+"""Pages of evaluators: list, kinds to choose from, the form, versions, archive."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from apps.evaluations import evaluator_selectors as selectors
 from apps.evaluations import evaluator_services as services
 from apps.evaluations.evaluator_config import evaluator_kind
 from apps.evaluations.evaluator_errors import StaleEvaluator
-from apps.evaluations.evaluator_forms import EvaluatorForm, TrialForm
-from apps.evaluations.evaluator_rows import evaluator_row, metric_rows
+from apps.evaluations.evaluator_forms import EvaluatorForm
+from apps.evaluations.evaluator_rows import evaluator_row, kind_groups, metric_rows, needs_of
 from apps.evaluations.evaluator_selectors import setting_rows
-from apps.evaluations.evaluator_trial import PendingTrial, Trial, trial_get, trial_start
-from apps.evaluations.evaluators import EvaluatorKind, kind, kinds
+from apps.evaluations.evaluator_trial_views import trial_fields
+from apps.evaluations.evaluators import EvaluatorKind, kind
 
 SORTS = {"name": "name", "kind": "kind", "made": "created_at"}
 
@@ -45,9 +45,12 @@ def evaluator_list(request: ProjectRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def evaluator_create(request: ProjectRequest) -> HttpResponse:
     if not request.GET.get("kind"):
-        return render(request, "evaluations/evaluator_kinds.html", {"kinds": kinds()})
+        search = request.GET.get("q", "")
+        context = {"groups": kind_groups(search), "search": search}
+        return render(request, "evaluations/evaluator_kinds.html", context)
     of = evaluator_kind(request.GET["kind"])
-    form = EvaluatorForm(_posted(request), kind=of, initial={"name": of.title})
+    names = selectors.metric_names_for(of, request.project)
+    form = EvaluatorForm(_posted(request), kind=of, metric_names=names, initial={"name": of.title})
     if request.method == "POST" and form.is_valid():
         try:
             evaluator = services.evaluator_create(
@@ -73,6 +76,7 @@ def evaluator_detail(request: ProjectRequest, slug: str) -> HttpResponse:
     context = {
         "evaluator": evaluator,
         "kind": of,
+        "needs": needs_of(of),
         "metrics": metric_rows(selectors.metrics_of(evaluator)),
         "versions": [(version, selectors.setting_rows(of, version.config)) for version in page.rows],
         "page": page,
@@ -88,7 +92,13 @@ def evaluator_edit(request: ProjectRequest, slug: str) -> HttpResponse:
     of = kind(evaluator.kind)
     number: int = evaluator.version_number  # type: ignore[attr-defined]  # annotated by the selector
     initial = {"name": evaluator.name, "based_on": number}
-    form = EvaluatorForm(_posted(request), kind=of, config=evaluator.version_config, initial=initial)  # type: ignore[attr-defined]
+    form = EvaluatorForm(
+        _posted(request),
+        kind=of,
+        config=evaluator.version_config,  # type: ignore[attr-defined]  # annotated by the selector
+        metric_names=selectors.metric_names_for(of, request.project),
+        initial=initial,
+    )
     context: dict[str, object] = {"evaluator": evaluator}
     if request.method == "POST" and form.is_valid():
         try:
@@ -127,36 +137,6 @@ def evaluator_restore(request: ProjectRequest, slug: str) -> HttpResponse:
     return redirect("evaluations:evaluator-detail", request.project.slug, slug)
 
 
-@project_view(Role.EDITOR)
-@require_POST
-def evaluator_dry_run(request: ProjectRequest, kind_name: str) -> HttpResponse:
-    of = evaluator_kind(kind_name)
-    form = TrialForm(request.POST, kind=of)
-    context: dict[str, object] = {}
-    if form.is_valid():
-        try:
-            trial = trial_start(project=request.project, kind=of.name, **form.example())
-            context = _trial_context(trial)
-        except ProductError as error:
-            form.add_product_error(error)
-    template = "evaluations/_evaluator_trial.html" if request.htmx else "evaluations/evaluator_trial.html"
-    return render(request, template, {**context, "trial_form": form, "kind": of})
-
-
-@project_view(Role.EDITOR)
-@require_safe
-def evaluator_trial(request: ProjectRequest, token: str) -> HttpResponse:
-    context = _trial_context(trial_get(project=request.project, token=token))
-    template = "evaluations/_evaluator_trial.html" if request.htmx else "evaluations/evaluator_trial.html"
-    return render(request, template, context)
-
-
-def _trial_context(trial: Trial | PendingTrial) -> dict[str, object]:
-    if isinstance(trial, PendingTrial):
-        return {"waiting": not trial.lost, "lost": trial.lost, "token": trial.token}
-    return {"trial": trial}
-
-
 def _posted(request: ProjectRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
@@ -164,7 +144,7 @@ def _posted(request: ProjectRequest) -> QueryDict | None:
 def _form_page(
     request: ProjectRequest, form: EvaluatorForm, of: EvaluatorKind, context: dict[str, object]
 ) -> HttpResponse:
-    context = {**context, "form": form, "kind": of}
+    context = {**context, "form": form, "kind": of, **trial_fields(request.project, of)}
     return render(request, "evaluations/evaluator_form.html", context, status=400 if form.errors else 200)
 
 

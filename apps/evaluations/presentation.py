@@ -106,11 +106,17 @@ def plan_facts(run: EvalRun) -> list[Named]:
     if run.repetitions > 1:
         facts.append(Named("Repetitions", str(run.repetitions)))
     if run.seed is not None:
-        facts.append(Named("Seed of the run", str(run.seed)))
+        last = run.seed + run.repetitions - 1
+        seeds = f"{run.seed}" if run.repetitions == 1 else f"{run.seed} to {last}, one a repetition"
+        facts.append(Named("Seed", seeds))
     if not run.recorded:
         facts.append(Named("Calls at a time", str(run.max_concurrency)))
     if run.budget_usd is not None:
         facts.append(Named("Budget", f"${run.budget_usd.normalize():f}"))
+    if run.budget_tokens is not None:
+        facts.append(Named("Budget of tokens", f"{run.budget_tokens:,}"))
+    if run.use_cache:
+        facts.append(Named("Known answers", "taken from the cache"))
     return facts
 
 

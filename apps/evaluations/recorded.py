@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
+from apps.datasets.models import DatasetVersion
 from apps.evaluations.engine.dispatch import enqueue_scoring
 from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.engine.stages import Stage
-from apps.evaluations.errors import InvalidResults, RunStateConflict
+from apps.evaluations.errors import InvalidInput, InvalidResults, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore
 
 SOURCE = "recorded"
@@ -59,6 +60,47 @@ def recorded_results_store(*, run: EvalRun, by: Actor, results: Sequence[Recorde
             batch_size=2000,
         )
     return len(changed)
+
+
+def check_output_column(version: DatasetVersion, column: str) -> None:
+    """Raises InvalidInput when the dataset version has no input or metadata of that name."""
+    known = [*version.columns.get("inputs", []), *version.columns.get("metadata", [])]
+    if column not in known:
+        raise InvalidInput(
+            f"{version.dataset.name} version {version.number} has no column {column} (it has: "
+            f"{', '.join(known) or 'none'}).",
+            fields={"output_column": [f"The dataset has no column {column}."]},
+        )
+
+
+def outputs_from_column(*, run: EvalRun, column: str) -> None:
+    """Take each example's value in `column` as its output; without one it has failed, with that reason.
+
+    Call it in the transaction that makes the run.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE evaluations_evalitem AS item SET
+                status = CASE WHEN value IS NULL THEN 'failed' ELSE 'answered' END,
+                output = coalesce(value, ''),
+                error_kind = CASE WHEN value IS NULL THEN 'recorded' ELSE '' END,
+                error = CASE WHEN value IS NULL THEN %s ELSE '' END,
+                answered_at = now()
+            FROM (
+                SELECT id, coalesce(inputs -> %s, metadata -> %s) #>> '{}' AS value
+                FROM datasets_example WHERE dataset_id = %s
+            ) AS example
+            WHERE item.run_id = %s AND item.example_id = example.id
+            """,
+            [
+                f"The example has nothing in the column {column}.",
+                column,
+                column,
+                run.dataset_version.dataset_id,
+                run.pk,
+            ],
+        )
 
 
 def recorded_run_finish(*, run: EvalRun, by: Actor) -> EvalRun:

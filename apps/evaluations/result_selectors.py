@@ -12,8 +12,7 @@ from django.db.models import Exists, F, FloatField, OuterRef, Prefetch, Q, Query
 from django.db.models.functions import Coalesce
 
 from apps.evaluations.errors import ResultNotFound
-from apps.evaluations.models import EvalItem, EvalRun, ItemScore
-from apps.traces.models import Span
+from apps.evaluations.models import EvalItem, EvalRun, ItemAttempt, ItemScore
 
 LONGEST_SEARCH = 200
 STATUSES = tuple(str(status) for status in EvalItem.Status)
@@ -92,11 +91,11 @@ def result_page(run: EvalRun, chosen: ResultFilter, *, after: str, before: str, 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything about one result. `attempts` are its calls, oldest first; they may have expired."""
+    """Everything about one result. `tries` are those that gave no answer or no score, oldest first."""
 
     item: EvalItem
     scores: list[ItemScore]
-    attempts: list[Span]
+    tries: list[ItemAttempt]
     repetitions: list[EvalItem]
 
 
@@ -105,7 +104,6 @@ def result_get(run: EvalRun, item_id: UUID) -> Result:
     item = run.items.select_related("example").defer("example__search").filter(pk=item_id).first()
     if item is None:
         raise ResultNotFound(f"{run.name} has no such result.")
-    spans = Span.objects.filter(project=run.project_id, origin=f"eval_item:{item.pk}")
     scores = item.scores.select_related("evaluator_version__evaluator").order_by("id")
     siblings = (
         run.items.filter(example=item.example_id).order_by("repetition").only("id", "repetition", "status")
@@ -113,7 +111,7 @@ def result_get(run: EvalRun, item_id: UUID) -> Result:
     return Result(
         item=item,
         scores=list(scores),
-        attempts=list(spans.order_by("id")),
+        tries=list(item.tries.order_by("id")),
         repetitions=list(siblings) if run.repetitions > 1 else [],
     )
 

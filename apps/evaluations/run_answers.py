@@ -9,15 +9,18 @@ from uuid import UUID
 
 from apps.evaluations.models import EvalItem, EvalRun, RunMetric
 from apps.evaluations.selectors import RunCounts, RunUsage, counts_of, usage_of
+from apps.evaluations.spending import RunBudget, budgets_of
 
 
 def runs_json(runs: Sequence[EvalRun]) -> list[dict[str, Any]]:
-    """Each run with counts, usage and metrics: three queries, however many runs."""
-    counts, usage, metrics = counts_of(runs), usage_of(runs), _metrics_of(runs)
-    return [_run_json(run, counts[run.pk], usage[run.pk], metrics[run.pk]) for run in runs]
+    """Each run with counts, usage, budget and metrics: four queries, however many runs."""
+    counts, usage, metrics, budgets = counts_of(runs), usage_of(runs), _metrics_of(runs), budgets_of(runs)
+    return [_run_json(run, counts[run.pk], usage[run.pk], metrics[run.pk], budgets[run.pk]) for run in runs]
 
 
-def _run_json(run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[RunMetric]) -> dict[str, Any]:
+def _run_json(
+    run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[RunMetric], budget: RunBudget
+) -> dict[str, Any]:
     prompt = run.prompt_version
     return {
         "id": str(run.pk),
@@ -32,6 +35,18 @@ def _run_json(run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[Ru
         "model": run.model_name or None,
         "recorded": run.recorded,
         "repetitions": run.repetitions,
+        "seed": run.seed,
+        "max_concurrency": run.max_concurrency,
+        "use_cache": run.use_cache,
+        "rerun_of": None if run.rerun_of_id is None else str(run.rerun_of_id),
+        "budget": {
+            "usd": _money(run.budget_usd),
+            "tokens": run.budget_tokens,
+            "spent_usd": _money(budget.spent_usd),
+            "spent_tokens": budget.spent_tokens,
+            "left_usd": _money(budget.left_usd),
+            "left_tokens": budget.left_tokens,
+        },
         "created_at": _time(run.created_at),
         "started_at": _time(run.started_at),
         "finished_at": _time(run.finished_at),
@@ -53,6 +68,8 @@ def _run_json(run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[Ru
                 "mean": metric.mean,
                 "ci_low": metric.ci_low,
                 "ci_high": metric.ci_high,
+                "spread": metric.spread,
+                "detail": metric.detail,
             }
             for metric in metrics
         ],
@@ -60,12 +77,12 @@ def _run_json(run: EvalRun, counts: RunCounts, usage: RunUsage, metrics: list[Ru
 
 
 def _usage_json(usage: RunUsage) -> dict[str, Any]:
-    # The judges' cost is apart; no evaluator asks a model yet, so it is nothing.
     return {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "cost_usd": None if usage.cost_usd is None else plain(usage.cost_usd),
-        "judge_cost_usd": "0",
+        "judge_cost_usd": plain(usage.judge_cost_usd),
+        "cached": usage.cached,
     }
 
 
@@ -111,6 +128,10 @@ def plain(value: Any) -> str:
     """A decimal without exponent or trailing zeros: "0.0021"."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _money(value: Any) -> str | None:
+    return None if value is None else plain(value)
 
 
 def _time(value: Any) -> str | None:

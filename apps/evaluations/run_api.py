@@ -26,6 +26,7 @@ from apps.evaluations.run_serializers import (
     RunSerializer,
 )
 from apps.evaluations.run_services import (
+    eval_run_again,
     eval_run_cancel,
     eval_run_create,
     eval_run_pause,
@@ -194,6 +195,24 @@ class RunResume(ProjectAPIView):
         serializer = ResumeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         return Response(_one(eval_run_resume(run=run, by=self.actor, **serializer.validated_data)))
+
+
+class RunAgain(ProjectAPIView):
+    """`/eval-runs/{id}/again/`"""
+
+    roles = {"POST": Role.EDITOR}
+
+    @extend_schema(
+        operation_id="eval_runs_again",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=None,
+        responses={201: RunSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+    )
+    @idempotent
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Start a new run with the same plan; its `rerun_of` names this one."""
+        run = eval_run_again(run=run_get(project=self.project, id=run_id), by=self.actor)
+        return Response(_one(run), status=201)
 
 
 RunRetryFailed = _action("eval_runs_retry_failed", "Answer again what failed.", eval_run_retry_failed)

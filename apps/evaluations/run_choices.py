@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from apps.core.errors import InvalidInput, NotFound, ProductError
+from apps.core.errors import NotFound, ProductError
 from apps.core.models import Project
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import dataset_list, examples_of, version_list
-from apps.evaluations.models import Evaluator
+from apps.evaluations.estimating import RunEstimate, estimate, sample_of
+from apps.evaluations.models import Evaluator, EvaluatorVersion
 from apps.evaluations.run_plan import ExampleChoice, check_variables, chosen_examples
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.selectors import prompt_get, prompt_list, version_history
@@ -49,6 +50,7 @@ class RunPreview:
     model: str
     variables: list[str]
     problems: list[str]
+    estimate: RunEstimate | None = None
 
     @property
     def items(self) -> int | None:
@@ -96,16 +98,25 @@ def run_choices(
     )
 
 
-def run_preview(choices: RunChoices, *, choice: ExampleChoice, repetitions: int, model: str) -> RunPreview:
+def run_preview(
+    choices: RunChoices,
+    *,
+    choice: ExampleChoice,
+    repetitions: int,
+    model: str,
+    evaluators: Sequence[EvaluatorVersion] = (),
+) -> RunPreview:
     """Count what would be run, with what stands in the way; nothing is written."""
     prompt, dataset = choices.prompt_version, choices.dataset_version
     problems: list[str] = []
     examples: int | None = None
+    chosen = None
     if dataset is not None and dataset.example_count == 0:
         return RunPreview(0, repetitions, _model_name(prompt, model), _variables(prompt), [NO_EXAMPLES])
     if dataset is not None:
         try:
-            examples = chosen_examples(dataset, choice).count()
+            chosen = chosen_examples(dataset, choice)
+            examples = chosen.count()
         except ProductError as exc:
             examples = 0
             problems.append(exc.detail)
@@ -116,7 +127,18 @@ def run_preview(choices: RunChoices, *, choice: ExampleChoice, repetitions: int,
             problems.append(exc.detail)
     if prompt is not None and not (model or prompt.model_name):
         problems.append("The prompt names no model: choose one.")
-    return RunPreview(examples, repetitions, _model_name(prompt, model), _variables(prompt), problems)
+    name = _model_name(prompt, model)
+    forecast = None
+    if prompt is not None and chosen is not None and examples and name:
+        forecast = estimate(
+            project=prompt.prompt.project,
+            prompt=prompt,
+            model_name=name,
+            sample=sample_of(chosen),
+            calls=examples * repetitions,
+            evaluators=evaluators,
+        )
+    return RunPreview(examples, repetitions, name, _variables(prompt), problems, forecast)
 
 
 def _model_name(prompt: PromptVersion | None, chosen: str) -> str:
@@ -135,18 +157,6 @@ def typed_filter(version: DatasetVersion, name: str, text: str) -> dict[str, Any
     if examples_of(version).filter(metadata__contains={name: text}).exists():
         return {name: text}
     return {name: _literal(text)}
-
-
-def typed_budget(text: str) -> Decimal:
-    """US dollars as a person typed them. Raises InvalidInput."""
-    try:
-        amount = Decimal(text.strip())
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount < 1_000_000:
-        wrong = "A budget is an amount of US dollars from 0 to under a million."
-        raise InvalidInput(wrong, fields={"budget_usd": [wrong]})
-    return amount
 
 
 def _literal(text: str) -> Any:

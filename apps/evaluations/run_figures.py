@@ -22,7 +22,7 @@ class MetricFigure:
 
 def metric_figure(run: EvalRun, name: str) -> MetricFigure | None:
     """The distribution of the metric called `name`, or of the first; None when the run has no score."""
-    metrics = [metric for metric in run_metrics(run) if metric.n]
+    metrics = [metric for metric in run_metrics(run) if metric.n and not metric.of_run]
     metric = next((one for one in metrics if one.name == name), next(iter(metrics), None))
     if metric is None:
         return None

@@ -9,7 +9,8 @@ from django import forms
 
 from apps.core.forms import ProductForm
 from apps.core.models import Project
-from apps.evaluations.models import EvalRun
+from apps.evaluations.budget_services import MOST_TOKENS
+from apps.evaluations.models import EvalRun, EvaluatorVersion
 from apps.evaluations.result_selectors import STATUSES, UNSCORED, ResultFilter
 from apps.evaluations.run_choices import (
     NO_EXAMPLES,
@@ -22,7 +23,7 @@ from apps.evaluations.run_choices import (
     typed_filter,
 )
 from apps.evaluations.run_plan import ExampleChoice
-from apps.evaluations.run_requests import run_request
+from apps.evaluations.run_requests import evaluator_versions, run_request
 from apps.evaluations.run_services import MOST_REPETITIONS, RunRequest
 
 ORDERS = (
@@ -88,7 +89,20 @@ class RunForm(ProductForm):
         min_value=0,
         max_digits=12,
         decimal_places=6,
-        help_text="US dollars. The run pauses when it has cost as much.",
+        help_text="US dollars. The run pauses before it costs more.",
+    )
+    budget_tokens = forms.IntegerField(
+        label="Budget of tokens",
+        required=False,
+        min_value=0,
+        max_value=MOST_TOKENS,
+        help_text="In and out together. The run pauses before it uses more.",
+    )
+    use_cache = forms.BooleanField(
+        label="Take answers that are known already",
+        required=False,
+        help_text="A call that was made before, with the same model, messages, parameters and repetition, is "
+        "not made again: its answer is taken from the cache and costs nothing.",
     )
 
     #: A change of one of these changes what the others offer, or what would be run. The fields that follow
@@ -105,6 +119,7 @@ class RunForm(ProductForm):
         "filter_value",
         "model",
         "repetitions",
+        "evaluators",
     )
 
     def __init__(
@@ -181,7 +196,14 @@ class RunForm(ProductForm):
             choice=choice,
             repetitions=self._count("repetitions") or 1,
             model=self._text("model"),
+            evaluators=self._evaluators(),
         )
+
+    def _evaluators(self) -> list[EvaluatorVersion]:
+        known = {slug for slug, _ in self.choices.evaluators}
+        chosen = self["evaluators"].value() or []
+        slugs = [slug for slug in ([chosen] if isinstance(chosen, str) else chosen) if slug in known]
+        return evaluator_versions(project=self.project, slugs=slugs)
 
     def _filter(self) -> dict[str, Any]:
         version = self.choices.dataset_version

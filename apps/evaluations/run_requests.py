@@ -37,6 +37,7 @@ def run_request(
     filter: dict[str, Any] | None = None,  # the name the REST contract gives it
     seed: int | None = None,
     recorded: bool = False,
+    output_column: str = "",
 ) -> RunRequest:
     """Look everything up in the project. A name that is not there is InvalidInput at its field."""
     chosen_dataset = _at("dataset", lambda: dataset_get(project=project, slug=dataset))
@@ -66,7 +67,8 @@ def run_request(
         budget_usd=budget_usd,
         budget_tokens=budget_tokens,
         use_cache=use_cache,
-        recorded=recorded,
+        recorded=recorded or bool(output_column),
+        output_column=output_column,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.core.api import SafeCharField, SafeJSONField
+from apps.evaluations.budget_services import MOST_TOKENS
 from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.run_services import MOST_REPETITIONS
 
@@ -26,11 +27,21 @@ class RunCreateSerializer(serializers.Serializer[Any]):
     repetitions = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MOST_REPETITIONS)
     max_concurrency = serializers.IntegerField(required=False, min_value=1, max_value=512)
     budget_usd = serializers.DecimalField(max_digits=12, decimal_places=6, required=False, min_value=0)
+    budget_tokens = serializers.IntegerField(required=False, min_value=0, max_value=MOST_TOKENS)
+    use_cache = serializers.BooleanField(
+        required=False, default=False, help_text="Take answers that are known already from the cache."
+    )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
     split = SafeCharField(max_length=40, required=False, default="", allow_blank=True)
     filter = serializers.DictField(child=SafeJSONField(), required=False)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     recorded = serializers.BooleanField(required=False, default=False)
+    output_column = SafeCharField(
+        max_length=200,
+        required=False,
+        default="",
+        help_text="Take the outputs from this column of the dataset instead of asking a model.",
+    )
 
     def validate_filter(self, value: dict[str, Any]) -> dict[str, Any]:
         if any("\x00" in name for name in value):
@@ -38,19 +49,21 @@ class RunCreateSerializer(serializers.Serializer[Any]):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["recorded"] and (attrs.get("prompt") or attrs["model"]):
+        recorded = attrs["recorded"] or bool(attrs["output_column"])
+        if recorded and (attrs.get("prompt") or attrs["model"]):
             raise serializers.ValidationError(
                 {"recorded": "A recorded run takes outputs made elsewhere: name no prompt and no model."}
             )
-        if not attrs["recorded"] and not attrs.get("prompt"):
+        if not recorded and not attrs.get("prompt"):
             raise serializers.ValidationError({"prompt": "Name the prompt to run, or set recorded."})
         return attrs
 
 
 class ResumeSerializer(serializers.Serializer[Any]):
-    """With `budget_usd`, the run goes on under that budget."""
+    """With `budget_usd` or `budget_tokens`, the run goes on under that budget."""
 
     budget_usd = serializers.DecimalField(max_digits=12, decimal_places=6, required=False, min_value=0)
+    budget_tokens = serializers.IntegerField(required=False, min_value=0, max_value=MOST_TOKENS)
 
 
 class CountsSerializer(serializers.Serializer[Any]):
@@ -68,6 +81,7 @@ class UsageSerializer(serializers.Serializer[Any]):
     output_tokens = serializers.IntegerField()
     cost_usd = serializers.CharField(allow_null=True)
     judge_cost_usd = serializers.CharField()
+    cached = serializers.IntegerField(help_text="Answers taken from the cache: no call, no cost.")
 
 
 class RunMetricSerializer(serializers.Serializer[Any]):
@@ -80,6 +94,21 @@ class RunMetricSerializer(serializers.Serializer[Any]):
     mean = serializers.FloatField(allow_null=True)
     ci_low = serializers.FloatField(allow_null=True)
     ci_high = serializers.FloatField(allow_null=True)
+    spread = serializers.FloatField(
+        allow_null=True, help_text="Standard deviation between an example's repetitions, averaged."
+    )
+    detail = SafeJSONField(help_text="What a figure of the whole run comes with: signature, confusion, …")
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """What the run may use, and what is left of it; null for no limit."""
+
+    usd = serializers.CharField(allow_null=True)
+    tokens = serializers.IntegerField(allow_null=True)
+    spent_usd = serializers.CharField(help_text="Calls made again count again.")
+    spent_tokens = serializers.IntegerField()
+    left_usd = serializers.CharField(allow_null=True)
+    left_tokens = serializers.IntegerField(allow_null=True)
 
 
 class RunSerializer(serializers.Serializer[Any]):
@@ -97,6 +126,13 @@ class RunSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(allow_null=True)
     recorded = serializers.BooleanField()
     repetitions = serializers.IntegerField()
+    seed = serializers.IntegerField(
+        allow_null=True, help_text="Of the first repetition; each later one has the next number."
+    )
+    max_concurrency = serializers.IntegerField()
+    use_cache = serializers.BooleanField()
+    rerun_of = serializers.UUIDField(allow_null=True, help_text="The run whose plan this one has.")
+    budget = BudgetSerializer()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)

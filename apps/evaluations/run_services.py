@@ -20,6 +20,7 @@ from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize
 from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
+from apps.evaluations.recorded import check_output_column, outputs_from_column, recorded_run_finish
 from apps.evaluations.run_plan import (
     ExampleChoice,
     check_variables,
@@ -53,6 +54,8 @@ class RunRequest:
     budget_tokens: int | None = None
     use_cache: bool = False
     recorded: bool = False
+    #: With `recorded`: the column of the dataset (an input or metadata) whose values are the outputs.
+    output_column: str = ""
     rerun_of: EvalRun | None = None
 
 
@@ -66,6 +69,8 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         raise InvalidInput("Choose a prompt to run.", fields={"prompt": ["Choose a prompt to run."]})
     if not 1 <= request.repetitions <= MOST_REPETITIONS:
         raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
+    if request.output_column:
+        check_output_column(version, request.output_column)
     model = _model(project, request)
     check_budgets(project, model, budget_usd=request.budget_usd)
     if prompt is not None:
@@ -85,6 +90,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
             plan={
                 "metrics": frozen_metrics(request.evaluators),
                 "examples": asdict(request.choice),
+                **({"output_column": request.output_column} if request.output_column else {}),
                 "trace": str(_trace(project, request).pk) if not request.recorded else None,
             },
             recorded=request.recorded,
@@ -103,9 +109,40 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         run.total = insert_items(run, examples)
         run.save(update_fields=["total"])
         audit(by, "eval_run.create", run, project=project, after=_audited(run))
-        if not request.recorded:
+        if request.output_column:
+            outputs_from_column(run=run, column=request.output_column)
+            run = recorded_run_finish(run=run, by=by)
+        elif not request.recorded:
             enqueue_drive(run)
     return run
+
+
+def eval_run_again(*, run: EvalRun, by: Actor) -> EvalRun:
+    """Start a new run with the same plan: versions, examples, parameters, evaluators, repetitions, limits.
+
+    Raises RunStateConflict for outputs made elsewhere, and what `eval_run_create` raises.
+    """
+    if run.recorded:
+        raise RunStateConflict(f"{run.name} records outputs made elsewhere; there is nothing to run again.")
+    versions = {str(version.pk): version for version in run.evaluator_versions.select_related("evaluator")}
+    planned = [spec["evaluator_version"] for spec in run.plan.get("metrics", [])]
+    order = dict.fromkeys([*(pk for pk in planned if pk in versions), *versions])
+    request = RunRequest(
+        name=run.name,
+        dataset_version=run.dataset_version,
+        prompt_version=run.prompt_version,
+        evaluators=[versions[pk] for pk in order],
+        model=run.model_name,
+        choice=ExampleChoice(**run.plan["examples"]),
+        repetitions=run.repetitions,
+        max_concurrency=run.max_concurrency,
+        seed=run.seed,
+        budget_usd=run.budget_usd,
+        budget_tokens=run.budget_tokens,
+        use_cache=run.use_cache,
+        rerun_of=run,
+    )
+    return eval_run_create(project=run.project, by=by, request=request)
 
 
 def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
@@ -118,7 +155,7 @@ def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
 def eval_run_resume(
     *, run: EvalRun, by: Actor, budget_usd: Decimal | None = None, budget_tokens: int | None = None
 ) -> EvalRun:
-    """Go on with a paused run, or with what a cancelled one had left; budgets that are given are the new ones."""
+    """Go on with a paused run, or with what a cancelled one had left; budgets given are the new ones."""
     check_budgets(run.project, run.model, budget_usd=budget_usd)
     budgets = {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
     changed = {name: value for name, value in budgets.items() if value is not None}

@@ -17,13 +17,14 @@ from apps.core.pages import Page, keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.datasets.selectors import dataset_list
+from apps.evaluations.budget_services import typed_tokens, typed_usd
 from apps.evaluations.models import EvalRun
 from apps.evaluations.presentation import named, plan_facts, readable, result_row
 from apps.evaluations.result_selectors import result_get, result_page
-from apps.evaluations.run_choices import typed_budget
 from apps.evaluations.run_figures import metric_figure
 from apps.evaluations.run_forms import ResultFilterForm, RunFilterForm, RunForm
 from apps.evaluations.run_services import (
+    eval_run_again,
     eval_run_cancel,
     eval_run_create,
     eval_run_pause,
@@ -41,6 +42,7 @@ from apps.evaluations.selectors import (
     run_usage,
     usage_of,
 )
+from apps.evaluations.spending import RunBudget, budgets_of, month_spending
 from apps.prompts.selectors import prompt_list
 
 PAGE_SIZE = 50
@@ -76,7 +78,7 @@ def run_create_page(request: ProjectRequest) -> HttpResponse:
         else:
             return redirect("evaluations:run-detail", request.project.slug, run.number)
     template = "evaluations/_run_followers.html" if request.htmx else "evaluations/run_create.html"
-    context = {"form": form, "preview": form.preview()}
+    context = {"form": form, "preview": form.preview(), "month": month_spending(project=request.project)}
     return render(request, template, context, status=422 if form.errors else 200)
 
 
@@ -146,6 +148,7 @@ def run_result_page(request: ProjectRequest, number: int, item_id: UUID) -> Http
         "metadata": named(example.metadata, run.dataset_version.columns.get("metadata", [])),
         "reference": readable(example.reference),
         "titles": metric_titles(run),
+        "seed": None if run.seed is None else run.seed + result.item.repetition - 1,
     }
     template = "evaluations/_run_result.html" if request.htmx else "evaluations/run_result.html"
     return render(request, template, context)
@@ -164,16 +167,25 @@ _MOVES: dict[str, tuple[Callable[..., EvalRun], str]] = {
 def run_move(request: ProjectRequest, number: int, verb: str) -> HttpResponse:
     """Pause, resume, cancel or retry-failed; the answer is the run as it is then."""
     move, said = _MOVES[verb]
-    budget = {"budget_usd": typed_budget(request.POST["budget_usd"])} if "budget_usd" in request.POST else {}
-    move(run=run_get(project=request.project, number=number), by=request.actor, **budget)
+    reads = {"budget_usd": typed_usd, "budget_tokens": typed_tokens}
+    budgets = {name: read(request.POST[name]) for name, read in reads.items() if name in request.POST}
+    move(run=run_get(project=request.project, number=number), by=request.actor, **budgets)
     if request.htmx:
         return _live_response(request, run_get(project=request.project, number=number))
     messages.success(request, said)
     return redirect("evaluations:run-detail", request.project.slug, number)
 
 
+@project_view(Role.EDITOR)
+@require_POST
+def run_again(request: ProjectRequest, number: int) -> HttpResponse:
+    run = eval_run_again(run=run_get(project=request.project, number=number), by=request.actor)
+    messages.success(request, f"Started with the same plan as #{number}.")
+    return redirect("evaluations:run-detail", request.project.slug, run.number)
+
+
 def _results(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
-    metrics = run_metrics(run)
+    metrics = [metric for metric in run_metrics(run) if not metric.of_run]
     form = ResultFilterForm(request.GET, metrics=[(metric.name, metric.title) for metric in metrics])
     chosen = form.chosen()
     found = result_page(
@@ -213,11 +225,18 @@ def _live(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
         "progress": run_progress(run, counts),
         "metrics": run_metrics(run),
         "plan": plan_facts(run),
+        "run_budget": _run_budget(run),
+        "month": None if run.is_terminal or run.recorded else month_spending(project=request.project),
         "took": run.finished_at - run.started_at if run.finished_at and run.started_at else None,
         "settled": _settled(run),
         "waiting": _waiting(run),
         **_rights(request),
     }
+
+
+def _run_budget(run: EvalRun) -> RunBudget | None:
+    limited = run.budget_usd is not None or run.budget_tokens is not None
+    return budgets_of([run])[run.pk] if limited else None
 
 
 def _live_response(request: ProjectRequest, run: EvalRun, *, shown: str = "") -> HttpResponse:

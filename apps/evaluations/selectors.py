@@ -7,8 +7,8 @@ Everything starts from the project, or from a run that was found through it. The
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -40,6 +40,7 @@ class RunCounts:
     cancelled: int = 0
     pending: int = 0
     answered: int = 0
+    cached: int = 0
 
     @property
     def done(self) -> int:
@@ -61,6 +62,7 @@ class RunUsage:
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     judge_cost_usd: Decimal = Decimal(0)
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """One metric over a run. `n` is in examples when final, in items so far when `provisional`."""
+    """One metric over a run: of its items, or `of_run` as a whole. `n` counts scored items.
+
+    `spread` is how much repetitions differ; `detail` what a figure of the whole run shows beside its value.
+    """
 
     name: str
     title: str
@@ -90,6 +95,9 @@ class MetricSummary:
     ci_low: float | None = None
     ci_high: float | None = None
     provisional: bool = False
+    of_run: bool = False
+    spread: float | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 def run_list(
@@ -134,7 +142,7 @@ def run_get(*, project: Project, id: UUID | None = None, number: int | None = No
 
 def counts_of(runs: Sequence[EvalRun]) -> dict[UUID, RunCounts]:
     """Run id → counts, for each of `runs`, in one query whose time does not grow with the runs."""
-    names = ("completed", "failed", "cancelled", "pending", "answered")
+    names = ("completed", "failed", "cancelled", "pending", "answered", "cached")
     rows = {row["run_id"]: row for row in _sums_of(runs).values("run_id", *names)}
     return {
         run.pk: RunCounts(total=run.total, **{name: rows.get(run.pk, {}).get(name, 0) for name in names})
@@ -202,8 +210,14 @@ def metric_titles(run: EvalRun) -> dict[str, str]:
 
 
 def metric_names(run: EvalRun) -> list[str]:
-    """The names of the run's metrics: planned ones in order, then those of posted scores."""
-    return list(dict.fromkeys([*metric_titles(run), *(metric.name for metric in run_metrics(run))]))
+    """The names of the metrics that its items have: planned ones in order, then those of posted scores."""
+    of_run, found = _of_run(run), [*metric_titles(run), *(metric.name for metric in run_metrics(run))]
+    return [name for name in dict.fromkeys(found) if name not in of_run]
+
+
+def _of_run(run: EvalRun) -> set[str]:
+    """The names of the metrics that only the whole run has."""
+    return {spec["name"] for spec in run.plan.get("metrics", []) if spec.get("level") == "run"}
 
 
 def _runs_of(project: Project) -> QuerySet[EvalRun]:
@@ -227,11 +241,11 @@ def _usage(sums: Sums) -> RunUsage:
 
 
 def _final_metrics(run: EvalRun) -> list[MetricSummary]:
-    titles = metric_titles(run)
-    return [_final(row, titles) for row in run.metrics.order_by("id")]
+    titles, of_run = metric_titles(run), _of_run(run)
+    return [_final(row, titles, of_run) for row in run.metrics.order_by("id")]
 
 
-def _final(row: RunMetric, titles: dict[str, str]) -> MetricSummary:
+def _final(row: RunMetric, titles: dict[str, str], of_run: Collection[str] = ()) -> MetricSummary:
     return MetricSummary(
         name=row.name,
         title=titles.get(row.name, row.name),
@@ -244,6 +258,9 @@ def _final(row: RunMetric, titles: dict[str, str]) -> MetricSummary:
         mean=row.mean,
         ci_low=row.ci_low,
         ci_high=row.ci_high,
+        of_run=row.name in of_run,
+        spread=row.spread,
+        detail=row.detail,
     )
 
 
@@ -275,6 +292,7 @@ def _so_far(name: str, source: str, title: str, spec: dict[str, Any], row: Any) 
         missing=row[1],
         mean=row[2],
         provisional=True,
+        of_run=spec.get("level") == "run",
     )
 
 

@@ -87,9 +87,9 @@ def budgets_of(runs: Sequence[EvalRun]) -> dict[UUID, RunBudget]:
     rows = (
         RunSpend.objects.filter(run__in=[run.pk for run in runs])
         .values("run")
-        .annotate(usd=Sum(F("answers_usd") + F("judges_usd")), used=Sum("tokens"))
+        .annotate(dollars=Sum(F("answers_usd") + F("judges_usd")), used=Sum("tokens"))
     )
-    found = {row["run"]: (row["usd"], row["used"]) for row in rows}
+    found = {row["run"]: (row["dollars"], row["used"]) for row in rows}
     return {run.pk: _run_budget(run, *found.get(run.pk, (ZERO, 0))) for run in runs}
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.evaluations import comparison_views, run_exports, run_views
+from apps.evaluations import budget_views, comparison_views, run_exports, run_views
 
 app_name = "evaluations"
 
@@ -23,6 +23,8 @@ urlpatterns = [
     path(f"{_RUN}resume/", run_views.run_move, {"verb": "resume"}, name="run-resume"),
     path(f"{_RUN}cancel/", run_views.run_move, {"verb": "cancel"}, name="run-cancel"),
     path(f"{_RUN}retry-failed/", run_views.run_move, {"verb": "retry-failed"}, name="run-retry-failed"),
+    path(f"{_RUN}again/", run_views.run_again, name="run-again"),
+    path("budget/", budget_views.budget_page, name="budget"),
     path("comparisons/", comparison_views.comparison_list_page, name="comparison-list"),
     path("comparisons/new/", comparison_views.comparison_create_page, name="comparison-create"),
     path(_COMPARISON, comparison_views.comparison_detail_page, name="comparison-detail"),

@@ -10,6 +10,7 @@ from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 
 from apps.core.forms import ProductForm
+from apps.core.url_guard import MAX_URL_LENGTH
 from apps.providers.connection import FAKE, LOCAL, OPENAI
 from apps.providers.model_services import MAX_CONTEXT_WINDOW, MAX_MODEL_NAME, MAX_PRICE
 from apps.providers.models import Model, Provider
@@ -23,7 +24,6 @@ from apps.providers.services import (
     MAX_TOKENS_PER_MINUTE,
     ProviderSettings,
 )
-from apps.providers.url_guard import MAX_URL_LENGTH
 
 #: Fields that only an OpenAI-compatible endpoint has.
 ENDPOINT_FIELDS = ("base_url", "api_key")

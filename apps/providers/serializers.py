@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.api import SafeCharField
+from apps.core.url_guard import MAX_URL_LENGTH
 from apps.providers.connection import KINDS
 from apps.providers.model_services import MAX_CONTEXT_WINDOW, MAX_MODEL_NAME, MAX_PRICE
 from apps.providers.models import ConnectionTest, Model, Provider
@@ -21,7 +22,6 @@ from apps.providers.services import (
     MAX_TIMEOUT_S,
     MAX_TOKENS_PER_MINUTE,
 )
-from apps.providers.url_guard import MAX_URL_LENGTH
 
 _PER_MILLION = "US dollars per million tokens"
 

@@ -15,12 +15,12 @@ from apps.core.crypto import decrypt, encrypt
 from apps.core.errors import Conflict, InvalidInput, NameTaken
 from apps.core.models import Project
 from apps.core.slugs import clean_slug, unique_slug
+from apps.core.url_guard import ForbiddenAddress, check_base_url
 from apps.providers.adapters import fake
 from apps.providers.connection import DEFAULT_BASE_URL, FAKE, KINDS, LOCAL, OPENAI, ProviderConnection
 from apps.providers.errors import BaseUrlRefused, ProviderArchived
 from apps.providers.local_model.folder import CONTEXT_WINDOW, MODEL_NAME
 from apps.providers.models import Model, Provider
-from apps.providers.url_guard import ForbiddenAddress, check_base_url
 
 LOCAL_SLUG = "local"
 #: Words of the pages' addresses, which a slug would hide.

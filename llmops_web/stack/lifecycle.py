@@ -35,13 +35,16 @@ class RunningStack:
     def supervisor_lives(self) -> bool:
         return self._daemon is not None and self._daemon.poll() is None
 
+    def end_leftovers(self) -> None:
+        """End what an earlier stack on this data folder left running; its web server still holds its port."""
+        for name in end_leftovers(self.shape.paths.run):
+            say("stack", f"Ended {name}, which an earlier stack had left running.")
+
     def prepare(self) -> None:
-        """Folders, leftovers of an earlier stack, the database cluster, the supervisor's configuration."""
+        """Folders, the database cluster, the supervisor's configuration."""
         paths = self.shape.paths
         for folder in (paths.run, paths.logs, paths.files):
             folder.mkdir(mode=0o700, exist_ok=True)
-        for name in end_leftovers(paths.run):
-            say("stack", f"Ended {name}, which an earlier stack had left running.")
         # As root the database's account must pass through to its own folder; all below is closed to others.
         private_folder(paths.sockets, mode=0o711 if os.getuid() == 0 else 0o700)
         private_folder(paths.control_socket.parent)

@@ -114,10 +114,25 @@ export function editTextarea(textarea, { language, readonly, nonce }) {
       write,
     ],
   });
+  const typingHere = document.activeElement === textarea;
   textarea.before(view.dom);
+  if (typingHere) takeOverCaret(view, textarea);
   textarea.classList.add("editor-source");
   for (const label of textarea.labels ?? []) label.addEventListener("click", () => view.focus());
   return withTwoWayBinding(view, textarea);
+}
+
+/** Who began to type before the editor was there types on in it, at the same place. */
+function takeOverCaret(view, textarea) {
+  const { selectionStart, selectionEnd, selectionDirection } = textarea;
+  const backward = selectionDirection === "backward";
+  view.dispatch({
+    selection: {
+      anchor: backward ? selectionEnd : selectionStart,
+      head: backward ? selectionStart : selectionEnd,
+    },
+  });
+  view.focus();
 }
 
 /** The page may set the textarea's value (a form reset, a restored draft): the editor follows. */

@@ -27,6 +27,15 @@ from tests.stack_remains import take_away
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "bench"
 _OURS = ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE", "LLMOPS_PUBLIC_URL", "LLMOPS_PRODUCTION")
+_SIGN_IN = """
+from django.test import Client
+from apps.core.models import User
+user = User.objects.filter(is_superuser=True).first()
+user = user or User.objects.create_superuser("bench@example.org", "x")
+client = Client()
+client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+print(client.session.session_key)
+"""
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -44,6 +53,7 @@ class BenchStack:
         self.environment |= {"LLMOPS_DATA_DIR": str(self.data), "PORT": str(self.port), **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.key = ""
+        self.cookie = ""
 
     def start(self) -> None:
         with self.console.open("wb") as console:
@@ -97,6 +107,16 @@ class BenchStack:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v1/{path}", data, headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
+
+    def open_page(self, path: str) -> bytes:
+        """A page as an admin sees it. Raises urllib.error.HTTPError."""
+        self.cookie = self.cookie or self.manage("shell", "-v0", "-c", _SIGN_IN)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/{path}", headers={"Cookie": f"llmops_session={self.cookie}"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            content: bytes = answer.read()
+            return content
 
     def prepare(self, base_url: str, *, rows: int, concurrency: int = 32) -> None:
         """A provider, a prompt, an exact-match evaluator, and a dataset `rows` of that many questions."""

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import PATIENCE_MS
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def tab_to(target: Locator, *, at_most: int = 60) -> None:
+    """Press Tab until the element has the focus, as somebody without a mouse does."""
+    expect(target).to_be_visible()
+    for _ in range(at_most):
+        target.page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not reach {target} within {at_most} presses.")
 
 
 def sign_in(page: Page, email: str, password: str) -> None:

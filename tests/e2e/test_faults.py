@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from apps.core.models import Project, User
 from apps.core.roles import Role
 from apps.datasets.importers.mapping import Mapping
 from apps.evaluations.models import EvalItem, EvalRun
-from apps.prompts.models import Prompt
+from apps.prompts.models import Prompt, PromptVersion
 from apps.providers.services import ProviderSettings, provider_create
 from tests.e2e import steps
 from tests.e2e.conftest import OpenPage, Watch
@@ -124,18 +124,41 @@ def test_the_main_actions_by_keyboard_alone(
     expect(page.get_by_role("dialog").filter(has_text="New prompt")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("n")
-    page.get_by_label("Name", exact=True).focus()
+    steps.tab_to(page.get_by_label("Name", exact=True))
     page.keyboard.type("By keyboard")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
-    page.locator(".cm-content").last.focus()
+    steps.tab_to(page.get_by_role("textbox", name="Text of message 2"))
     page.keyboard.type("One\n{{ text }}")
     page.keyboard.press("Control+s")
     expect(page.get_by_role("link", name="Version 1", exact=True)).to_be_visible()
-    page.keyboard.press("Escape")
-    page.get_by_role("heading", level=1).click()
+    assert saved_texts("by-keyboard", 1) == ["", "One\n{{ text }}"]
     page.keyboard.press("r")
     page.wait_for_url("**/runs/new/**")
+
+
+def test_what_is_typed_while_the_editor_still_loads_is_saved(
+    live_server: Any, workshop: Project, editor: User, open_page: OpenPage
+) -> None:
+    page = open_page(live_server.url, user=editor)
+    held: list[Route] = []
+    page.route("**/dist/editor*.js", lambda route: held.append(route))
+    with page.expect_request("**/dist/editor*.js"):
+        page.goto(f"/p/{workshop.slug}/prompts/repeat/")
+    page.locator("#id_messages-0-content").focus()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("Say ")
+    held[0].continue_()
+    expect(page.locator(".cm-content").first).to_be_focused()
+    page.keyboard.type("again: ")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("link", name="Version 2", exact=True)).to_be_visible()
+    assert saved_texts("repeat", 2) == ["Say again: {{ text }}"]
+
+
+def saved_texts(prompt: str, version: int) -> list[str]:
+    messages = PromptVersion.objects.get(prompt__slug=prompt, number=version).messages
+    return [message["content"] for message in messages]
 
 
 def test_signing_in_with_a_second_factor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -346,3 +347,24 @@ def test_a_budget_needs_a_known_price(project: Project, words: DatasetVersion) -
 
     with pytest.raises(InvalidInput, match="price of own-server/unheard-of is not known"):
         make_run(words, make_prompt(project, "own-server/unheard-of"), budget_usd=Decimal(1))
+
+
+def test_outputs_may_come_from_a_column_of_the_dataset(project: Project, exact: EvaluatorVersion) -> None:
+    """Scored like answers; an example without a value in the column has failed, and is no zero."""
+    words = make_dataset(project, ["one,ONE,ONE", "two,TWO,to", "three,THREE,"])
+    request = RunRequest(
+        name="theirs",
+        dataset_version=words,
+        prompt_version=None,
+        evaluators=[exact],
+        recorded=True,
+        output_column="odd",
+    )
+
+    run = drive(eval_run_create(project=project, by=BY, request=request))
+
+    outcomes = list(run.items.order_by("position").values_list("status", "output", "scores__value"))
+    assert outcomes[:2] == [("completed", "ONE", 1.0), ("completed", "to", 0.0)]
+    assert run.status == "completed"
+    with pytest.raises(InvalidInput, match="no column answer"):
+        eval_run_create(project=project, by=BY, request=replace(request, output_column="answer"))

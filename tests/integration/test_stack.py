@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import pytest
 from llmops_web.stack.paths import StackPaths
 from llmops_web.stack.processes import read_records, wait_gone
 from llmops_web.stack.waiting import wait_until
+from tests.free_port import free_port
 from tests.stack_remains import remains, take_away
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +31,7 @@ class Stack:
     def __init__(self, data: Path, console: Path) -> None:
         self.paths = StackPaths(data)
         self.console = console
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         ours = {
             "DATABASE_URL",
             "BROKER_URL",
@@ -188,6 +186,17 @@ def test_a_killed_supervisor_leaves_nothing_that_blocks_the_next_start(stack, vi
         os.kill(pid, signal.SIGKILL)
     stack.process.wait(15)
     stack.start()
+    assert stack.readiness() == {"status": "ready", "missing": []}
+
+
+def test_a_web_server_that_was_left_running_does_not_keep_its_port_from_the_next_start(stack):
+    """A supervisor that is held up does not end its programs, as on a busy machine for a while."""
+    os.kill(stack.pid_of("supervisor"), signal.SIGSTOP)
+    stack.process.kill()
+    stack.process.wait(15)
+    assert stack.readiness()["status"] != "no answer"
+    stack.start()
+    assert "Ended web, which an earlier stack had left running." in stack.said()
     assert stack.readiness() == {"status": "ready", "missing": []}
 
 

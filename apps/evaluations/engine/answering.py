@@ -18,6 +18,7 @@ from apps.evaluations.engine.budget import calls_left
 from apps.evaluations.engine.calls import Call, CallPool
 from apps.evaluations.engine.leases import items_claim, items_release, turn_lasts
 from apps.evaluations.engine.requests import RequestBuilder
+from apps.evaluations.engine.response_cache import cache_key, keep, lookup
 from apps.evaluations.engine.results import answers_store
 from apps.evaluations.engine.scoring import score_items
 from apps.evaluations.engine.stages import Stage, evaluators_by_stage, stage_after
@@ -39,22 +40,44 @@ class ItemAnswers:
     """Turning a run's claimed items into calls, and answers into stored rows."""
 
     def __init__(self, run: EvalRun, token: UUID) -> None:
+        if run.model is None:
+            raise ValueError(f"Run {run.pk} records outputs made elsewhere; there is nothing to call.")
         self.run = run
         self.token = token
         self._builder = RequestBuilder(run)
         self._evaluators = evaluators_by_stage(run)
+        self.connection = provider_connection(run.model.provider)
         self._next_stage = stage_after(Stage.INLINE, list(self._evaluators))
+        #: Under which key the answer of an item is kept, in a run that uses the cache.
+        self._keys: dict[UUID, bytes] = {}
         self.stopped_by: Failure | None = None
 
     def calls_of(self, items: Sequence[WorkItem]) -> tuple[list[Call], list[Answer]]:
-        """The items' calls; and answers for those that need none, as their prompt cannot be rendered."""
+        """The items' calls; and answers for those that need none: what cannot be rendered, what is cached."""
         calls, answers = list[Call](), list[Answer]()
         for item in items:
             try:
                 calls.append(Call(item, self._builder.build(item)))
             except Exception as error:
                 answers.append(Answer(item, timezone.now(), failure=failure_of(error)))
+        if self.run.use_cache:
+            calls, known = self._from_cache(calls)
+            answers += known
         return calls, answers
+
+    def _from_cache(self, calls: Sequence[Call]) -> tuple[list[Call], list[Answer]]:
+        keys = {
+            call.item.id: cache_key(call.request, self.connection, call.item.repetition) for call in calls
+        }
+        known = lookup(self.run.project_id, list(keys.values()))
+        unknown = [call for call in calls if keys[call.item.id] not in known]
+        self._keys |= {call.item.id: keys[call.item.id] for call in unknown}
+        now = timezone.now()
+        return unknown, [
+            Answer(call.item, now, call.request, response=known[keys[call.item.id]], cached=True)
+            for call in calls
+            if keys[call.item.id] in known
+        ]
 
     def store(self, answers: Sequence[Answer]) -> None:
         """Score what can be scored at once, and write it all."""
@@ -66,23 +89,32 @@ class ItemAnswers:
             scores=score_items(self._evaluators.get(Stage.INLINE, []), answered),
             next_stage=self._next_stage,
         )
+        self._keep(answers)
         for answer in answers:
             if answer.failure is not None and stop_the_run(answer.failure):
                 self.stopped_by = answer.failure
+
+    def _keep(self, answers: Sequence[Answer]) -> None:
+        rows = [
+            (self._keys.pop(answer.item.id), answer.response)
+            for answer in answers
+            if answer.response is not None and answer.item.id in self._keys
+        ]
+        if rows:
+            keep(self.run.project_id, rows)
 
 
 class AnsweringSlice:
     """A turn at a run, or an assistant's share of another's turn."""
 
     def __init__(self, run: EvalRun) -> None:
-        if run.model is None:
-            raise ValueError(f"Run {run.pk} records outputs made elsewhere; there is nothing to call.")
         self.run = run
         self.token = uuid4()
         self.items = ItemAnswers(run, self.token)
-        connection = provider_connection(run.model.provider)
-        self.pool = CallPool(connection)
-        self.steering = Steering(self.pool, connection, group=str(run.pk), most=run.max_concurrency)
+        self.pool = CallPool(self.items.connection)
+        self.steering = Steering(
+            self.pool, self.items.connection, group=str(run.pk), most=run.max_concurrency
+        )
         self.over_budget = False
         #: Seconds until the provider's limits per minute let another call start.
         self.wait_s = 0.0

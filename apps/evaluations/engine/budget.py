@@ -1,8 +1,8 @@
 """What a run may still spend. A run pauses before a call could take it past its budget, or its project's.
 
 A call is expected to cost as much as the dearest so far, and more by as much as that one is above the mean:
-where all cost the same, that is what they cost. Before the first has an answer nobody knows what one costs, so
-they go one at a time.
+where all cost the same, that is what they cost. Before the first has an answer nobody knows what one costs,
+so they go one at a time.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from apps.evaluations.engine.stages import Stage, evaluators_by_stage, stage_aft
 from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by_system
 from apps.evaluations.engine.work import Failure, pauses_the_run
 from apps.evaluations.models import EvalRun
-from apps.providers.services import provider_connection
 
 #: Rows of one batch on the local model, and those claimed at once so that a batch has rows of like length.
 LOCAL_BATCH = 16
@@ -62,10 +61,9 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
     run = run_claim(run_id, turn)
     if run is None:
         return
-    assert run.model is not None
     token = uuid4()
     items = ItemAnswers(run, token)
-    generate = local_engine(provider_connection(run.model.provider)).generate
+    generate = local_engine(items.connection).generate
     try:
         with kept_alive(run, token) as lost:
             calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=LOCAL_CLAIM))

@@ -77,6 +77,13 @@ RETURNING item.id
 """
 
 
+#: What is being stored at this moment is locked and needs no renewal; each would wait for the other.
+_RENEW = """
+UPDATE evaluations_evalitem SET lease_until = now() + %s * interval '1 second'
+WHERE id IN (SELECT id FROM evaluations_evalitem WHERE lease_token = %s FOR UPDATE SKIP LOCKED)
+"""
+
+
 def items_claim(run: EvalRun, *, status: str, token: UUID, most: int, stage: int = 0) -> list[WorkItem]:
     """Claim up to `most` items of a run in their order; items that others hold are skipped.
 
@@ -161,9 +168,8 @@ def _keep(
 
 
 def _renew_items(run: EvalRun, token: UUID) -> bool:
-    EvalItem.objects.filter(run=run, lease_token=token, status__in=("pending", "answered")).update(
-        lease_until=timezone.now() + LEASE
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, [LEASE.total_seconds(), token])
     return EvalRun.objects.filter(pk=run.pk, status="running").exists()
 
 

@@ -92,14 +92,14 @@ def _summaries(
 ) -> list[RunMetric]:
     config, names, matrix = version.config, examples.names, examples.matrix()
 
-    def score(sums: Iterable[float]) -> Mapping[str, float | None]:
-        return whole.score({**dict(zip(names, map(float, sums), strict=True)), **given}, config)
+    def totals(sums: Iterable[float]) -> Totals:
+        return {**dict(zip(names, map(float, sums), strict=True)), **given}
 
-    sums = matrix.sum(axis=0).A1 if names else []
-    values = score(sums)
-    told = whole.describe({**dict(zip(names, map(float, sums), strict=True)), **given}, config)
+    all_of_it = totals(matrix.sum(axis=0).A1 if names else [])
+    values, told = whole.score(all_of_it, config), whole.describe(all_of_it, config)
+    again = whole.resampled or whole.score
     resampled = any(spec.scale != "binary" for spec in whole.metrics) and 0 < len(names) <= MOST_COUNTS
-    intervals = bootstrap_intervals(matrix, score) if resampled else {}
+    intervals = bootstrap_intervals(matrix, lambda sums: again(totals(sums), config)) if resampled else {}
     return [
         _summary(run, version, spec, examples.items, values.get(spec.name), intervals, told)
         for spec in whole.metrics

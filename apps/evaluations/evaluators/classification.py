@@ -20,7 +20,7 @@ from .base import (
     config_object,
     each,
 )
-from .class_figures import by_category, confusion, single_label_figures
+from .class_figures import ClassFigures, averaged, by_category, confusion, counts_of, single_label_figures
 from .labels import READING, LabelReader, Unreadable, reference_labels
 from .references import shorten
 from .settings import choice, line
@@ -87,9 +87,20 @@ def _run_figures(totals: Totals, config: Config) -> Mapping[str, float | None]:
     pairs = _pairs(totals)
     if not pairs:
         return dict.fromkeys(("accuracy", "precision", "recall", "f1"))
+    return _named(pairs, single_label_figures(pairs, config["average"], _positive(config)))
+
+
+def _resampled(totals: Totals, config: Config) -> Mapping[str, float | None]:
+    pairs = _pairs(totals)
+    return _named(pairs, averaged(counts_of(pairs), config["average"], _positive(config)))
+
+
+def _positive(config: Config) -> str:
+    return LabelReader(config).known(config["positive"]) or ""
+
+
+def _named(pairs: Mapping[tuple[str, str | None], float], figures: ClassFigures) -> dict[str, float | None]:
     right = sum(count for pair, count in pairs.items() if pair[0] == pair[1])
-    positive = LabelReader(config).known(config["positive"]) or ""
-    figures = single_label_figures(pairs, config["average"], positive)
     return {
         "accuracy": right / sum(pairs.values()),
         "precision": figures.precision,
@@ -144,6 +155,7 @@ CLASSIFICATION = EvaluatorKind(
             share("f1", "F1"),
         ),
         score=_run_figures,
+        resampled=_resampled,
         of_example=_pairs_of_example,
         describe=_described,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from .base import (
@@ -19,7 +19,7 @@ from .base import (
     config_object,
     each,
 )
-from .class_figures import ClassFigures, by_category_of, multi_label_figures
+from .class_figures import ClassFigures, averaged, by_category_of, multi_label_figures
 from .classification import share
 from .json_reading import NotJson, read_json
 from .labels import LONGEST_LABEL, READING, LabelReader, Unreadable, reference_labels
@@ -117,13 +117,23 @@ def _counts(totals: Totals) -> dict[str, list[float]]:
 
 
 def _run_figures(totals: Totals, config: Config) -> Mapping[str, float | None]:
+    return _figures(totals, config, multi_label_figures)
+
+
+def _resampled(totals: Totals, config: Config) -> Mapping[str, float | None]:
+    return _figures(totals, config, averaged)
+
+
+def _figures(
+    totals: Totals, config: Config, average: Callable[[dict[str, list[float]], str], ClassFigures]
+) -> Mapping[str, float | None]:
     outputs = totals.get("outputs", 0.0)
     if not outputs:
         return dict.fromkeys(("accuracy", "precision", "recall", "f1"))
     if config["average"] == "samples":
         figures = ClassFigures(*(totals[name] / outputs for name in ("precision", "recall", "f1")))
     else:
-        figures = multi_label_figures(_counts(totals), config["average"])
+        figures = average(_counts(totals), config["average"])
     return {
         "accuracy": totals["exact"] / outputs,
         "precision": figures.precision,
@@ -175,6 +185,7 @@ MULTILABEL = EvaluatorKind(
             share("f1", "F1"),
         ),
         score=_run_figures,
+        resampled=_resampled,
         of_example=_totals_of_example,
         describe=_described,
     ),

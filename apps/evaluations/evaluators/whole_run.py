@@ -45,12 +45,14 @@ class WholeRun:
     """How a kind's metrics of level "run" come about.
 
     `of_example` turns the statistics of one example's scored repetitions into totals; `score` turns the
-    totals of the run into values by metric name (None: not defined for these outputs); it is called once
-    for the run and once for each bootstrap sample, so it is quick. `describe` gives, by metric name, what
-    is shown beside the value: {"signature": "nrefs:1|…"}, {"confusion": {"labels": […], "counts": [[…], …]}}.
+    totals of the run into values by metric name (None: not defined for these outputs). The bootstrap calls
+    `resampled` a thousand times instead, which gives the same values; where it is left out, `score` is quick.
+    `describe` gives, by metric name, what is shown beside the value: {"signature": "nrefs:1|…"},
+    {"confusion": {"labels": […], "columns": […], "counts": [[…], …]}}.
     """
 
     metrics: tuple[MetricSpec, ...]
     score: Callable[[Totals, Config], Mapping[str, float | None]]
     of_example: Callable[[Sequence[Any], Config], Totals] = added_up
     describe: Callable[[Totals, Config], Mapping[str, Mapping[str, Any]]] = nothing_more
+    resampled: Callable[[Totals, Config], Mapping[str, float | None]] | None = None

@@ -139,6 +139,9 @@ class EvalItem(UuidModel):
             ),
             models.Index(fields=("run", "status"), name="item_by_status"),
             models.Index(
+                fields=("lease_token",), name="item_by_claim", condition=Q(lease_token__isnull=False)
+            ),
+            models.Index(
                 fields=("run", "answered_at"),
                 name="item_answered_when",
                 condition=Q(answered_at__isnull=False),

@@ -95,3 +95,20 @@ def p_value(value: float | None) -> str:
     if value < 0.001:
         return "< 0.001"
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+SHADES = 4
+
+
+@register.filter
+def confusion_rows(confusion: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Each true category with its cells: `count`, `right` on the diagonal, `shade` 0 to 4 by share of row."""
+    rows = []
+    for label, counts in zip(confusion["labels"], confusion["counts"], strict=True):
+        total = sum(counts) or 1
+        cells = [
+            {"count": count, "right": column == label, "shade": -(-count * SHADES // total)}
+            for column, count in zip(confusion["columns"], counts, strict=True)
+        ]
+        rows.append((label, cells))
+    return rows

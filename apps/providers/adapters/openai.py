@@ -16,7 +16,8 @@ import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk
 
-from apps.providers.adapters.guarded_transport import guarded_client
+from apps.core.guarded_transport import guarded_client
+from apps.core.url_guard import ForbiddenAddress, check_base_url
 from apps.providers.adapters.openai_errors import provider_error
 from apps.providers.adapters.openai_payload import (
     bad_response,
@@ -35,7 +36,6 @@ from apps.providers.protocol import (
     ModelListing,
     ProviderError,
 )
-from apps.providers.url_guard import ForbiddenAddress, check_base_url
 
 
 class OpenAIAdapter:

@@ -15,10 +15,10 @@ from typing import Any
 import httpx2
 import openai
 
-from apps.providers.adapters.guarded_transport import NameNotResolved, ResponseTooLarge
+from apps.core.guarded_transport import NameNotResolved, ResponseTooLarge
+from apps.core.url_guard import ForbiddenAddress
 from apps.providers.adapters.openai_payload import short
 from apps.providers.protocol import ErrorKind, ProviderError
-from apps.providers.url_guard import ForbiddenAddress
 
 #: A longer wait than this is not worth holding a plan for; the engine's own back-off takes over.
 MAX_RETRY_AFTER_S = 3600.0

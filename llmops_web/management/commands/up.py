@@ -40,13 +40,14 @@ class Command(BaseCommand):
         lock.acquire()
         try:
             preflight.check_disk(settings.DATA_DIR)
-            preflight.check_address(settings.HOST, settings.PORT)
             stack = RunningStack(shape_from_settings(folder_id=marker["id"]))
             run_until_stopped(stack, start=lambda: self._start(stack, demo=demo, began=began))
         finally:
             lock.release()
 
     def _start(self, stack: RunningStack, *, demo: bool, began: float) -> None:
+        stack.end_leftovers()
+        preflight.check_address(settings.HOST, settings.PORT)
         stack.prepare()
         stack.start_servers()
         stack.run_command("migrate", "--no-input", "--verbosity=0", echo_as="migrate")

@@ -54,6 +54,7 @@ class Command(BaseCommand):
 
     def _start(self, stack: RunningStack) -> None:
         began = time.monotonic()
+        stack.end_leftovers()
         stack.prepare()
         stack.start_servers()
         stack.start_programs()

@@ -29,7 +29,10 @@ def run_of(name: str, rows: list[tuple[str, Any]], **settings: Any) -> tuple[dic
     for one in statistics:
         for key, amount in of.whole_run.of_example([one], config).items():
             totals[key] = totals.get(key, 0) + amount
-    return dict(of.whole_run.score(totals, config)), dict(of.whole_run.describe(totals, config))
+    values = dict(of.whole_run.score(totals, config))
+    if totals:  # what the bootstrap computes a thousand times is the same figure
+        assert dict(of.whole_run.resampled(totals, config)) == pytest.approx(values)
+    return values, dict(of.whole_run.describe(totals, config))
 
 
 def read(output: str, reference: Any = "spam", name: str = "classification", **settings: Any) -> str | None:

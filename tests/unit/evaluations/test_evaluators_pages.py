@@ -9,7 +9,7 @@ from apps.core.roles import Role
 from apps.evaluations.evaluator_forms import EvaluatorForm
 from apps.evaluations.evaluator_services import evaluator_change, evaluator_create
 from apps.evaluations.evaluator_trial import Trial, trial_get, trial_run, trial_start
-from apps.evaluations.evaluators import default_config, kind, kinds
+from apps.evaluations.evaluators import ScoringInput, default_config, kind, kinds
 from apps.evaluations.models import Evaluator
 from tests.unit.evaluations.test_evaluators import NEEDED_SETTINGS
 
@@ -69,6 +69,9 @@ def test_each_kind_has_a_form_that_its_defaults_pass(editor, url, of):
     posted = {name: value for name, value in values.items() if value is not None and value is not False}
     filled = NEEDED_SETTINGS.get(of.name, {})
     typed = {f"config.{name}": "{}" if value == {} else value for name, value in filled.items()}
+    if of.name == "passes_if":
+        [condition] = filled["conditions"]
+        typed = {f"config.conditions-0-{part}": value for part, value in condition.items()}
     form = EvaluatorForm({**posted, **typed}, kind=of)
     assert form.is_valid(), form.errors
     assert form.cleaned_config() == {**default_config(of), **filled}
@@ -224,7 +227,7 @@ class TestDryRun:
     def test_a_trial_that_failed_says_so(self, project, monkeypatch):
         monkeypatch.setattr("apps.evaluations.evaluator_trial.enqueue", lambda *_, **__: None)
         pending = trial_start(
-            project=project, kind="embedding_similarity", config={}, output="a", reference="a"
+            project=project, kind="embedding_similarity", config={}, item=ScoringInput({}, "a", "a")
         )
         monkeypatch.setattr("apps.providers.embeddings.embed", _no_model)
         with pytest.raises(OSError, match="no model"):
@@ -236,7 +239,7 @@ class TestDryRun:
     def test_a_trial_that_is_gone_or_anothers_is_lost(self, editor, url, other_project, monkeypatch):
         monkeypatch.setattr("apps.evaluations.evaluator_trial.enqueue", lambda *_, **__: None)
         theirs = trial_start(
-            project=other_project, kind="embedding_similarity", config={}, output="a", reference="a"
+            project=other_project, kind="embedding_similarity", config={}, item=ScoringInput({}, "a", "a")
         )
         answer = editor.get(f"{url}trial/{theirs.token}/", headers=HTMX).text
         assert "No worker gave an answer" in answer

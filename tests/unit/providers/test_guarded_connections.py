@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.providers.adapters import guarded_transport
+from apps.core import guarded_transport
 from apps.providers.protocol import ErrorKind
 from tests.loopback_provider import Behaviour, LoopbackProvider
 from tests.unit.providers.conftest import chat, complete, connection_to, failure

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from apps.providers.url_guard import ForbiddenAddress, check_address, check_base_url, literal_address
+from apps.core.url_guard import ForbiddenAddress, check_address, check_base_url, literal_address
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from apps.providers.url_guard import check_address, check_host
+from apps.core.url_guard import check_address, check_host
 
 #: A chat completion is kilobytes; more than this is not an answer but a fault or an attack.
 MAX_RESPONSE_BYTES = 32_000_000
@@ -28,7 +28,7 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 class ResponseTooLarge(Exception):
-    """The provider sent more than MAX_RESPONSE_BYTES."""
+    """The server sent more than MAX_RESPONSE_BYTES."""
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -62,7 +62,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore2.AsyncNetworkStream:
-        raise httpcore2.ConnectError("Unix sockets are not used for providers.")
+        raise httpcore2.ConnectError("Unix sockets are not called.")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -1,11 +1,11 @@
-"""Which addresses a provider's base URL may point to.
+"""Which addresses a URL that a person typed may point to: a provider's base URL, a webhook.
 
-A base URL is typed by a person and called by a worker, so it could be aimed at what only the worker
+Such a URL is typed by a person and called by a worker, so it could be aimed at what only the worker
 can reach. Loopback and private networks are allowed on purpose (a self-hosted vLLM lives there).
 Link-local addresses are refused: no model server is found there, but clouds answer with credentials.
 
-`check_base_url` runs when a provider is saved; `check_address` runs on the address that a connection
-is really opened to (see `adapters.guarded_transport`), so a name that resolves differently the second
+`check_base_url` and `check_webhook_url` run when it is saved; `check_address` runs on the address that a connection
+is really opened to (see `guarded_transport`), so a name that resolves differently the second
 time gains nothing.
 """
 
@@ -54,42 +54,51 @@ def check_base_url(url: str) -> str:
     Looks at the text only; names are resolved and checked again when a connection is made.
     Raises ForbiddenAddress.
     """
-    if len(url) > MAX_URL_LENGTH:
-        raise ForbiddenAddress(f"The base URL is longer than {MAX_URL_LENGTH} characters.")
-    if any(ord(character) <= 32 or ord(character) == 127 for character in url) or "\\" in url:
-        raise ForbiddenAddress("The base URL holds a space, a backslash or a control character.")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ForbiddenAddress(f"The base URL cannot be read: {error}.") from None
-    if parts.scheme not in ("http", "https"):
-        raise ForbiddenAddress("The base URL must begin with http:// or https://.")
-    _refuse_extras(parts)
-    if port == 0:
-        raise ForbiddenAddress("The base URL names port 0.")
-    check_host(parts.hostname or "")
-    return url.rstrip("/")
-
-
-def _refuse_extras(parts: SplitResult) -> None:
-    if "@" in parts.netloc:
-        raise ForbiddenAddress(
-            "Put the key into its own field: the base URL must not hold a user or password."
-        )
+    parts = _checked_parts(url, "base URL")
     if parts.query or parts.fragment:
         raise ForbiddenAddress(
             "The base URL must end with its path, for example https://host/v1 (no ? or #)."
         )
+    return url.rstrip("/")
+
+
+def check_webhook_url(url: str) -> str:
+    """The URL as it is, when it may be called as a webhook. As `check_base_url`, but it may have a query."""
+    parts = _checked_parts(url, "URL")
+    if parts.fragment:
+        raise ForbiddenAddress("The URL must have no part after #: it would not be sent.")
+    return url
+
+
+def _checked_parts(url: str, called: str) -> SplitResult:
+    if len(url) > MAX_URL_LENGTH:
+        raise ForbiddenAddress(f"The {called} is longer than {MAX_URL_LENGTH} characters.")
+    if any(ord(character) <= 32 or ord(character) == 127 for character in url) or "\\" in url:
+        raise ForbiddenAddress(f"The {called} holds a space, a backslash or a control character.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ForbiddenAddress(f"The {called} cannot be read: {error}.") from None
+    if parts.scheme not in ("http", "https"):
+        raise ForbiddenAddress(f"The {called} must begin with http:// or https://.")
+    if "@" in parts.netloc:
+        raise ForbiddenAddress(
+            f"Put the key into its own field: the {called} must not hold a user or password."
+        )
+    if port == 0:
+        raise ForbiddenAddress(f"The {called} names port 0.")
+    check_host(parts.hostname or "")
+    return parts
 
 
 def check_host(host: str) -> None:
     """Refuse a host name or an address in any of its spellings. Raises ForbiddenAddress."""
     name = host.rstrip(".").lower()
     if not name:
-        raise ForbiddenAddress("The base URL names no host.")
+        raise ForbiddenAddress("The URL names no host.")
     if name in METADATA_HOSTS:
-        raise ForbiddenAddress(f"{host} is a cloud metadata service and may not be used as a provider.")
+        raise ForbiddenAddress(f"{host} is a cloud metadata service and may not be called.")
     address = literal_address(name)
     if address is not None:
         check_address(address)
@@ -109,7 +118,7 @@ def check_address(address: IPv4Address | IPv6Address) -> None:
     for candidate in _with_embedded(address):
         if candidate in METADATA_ADDRESSES or _is_link_local(candidate):
             raise ForbiddenAddress(
-                f"{address} is a link-local or cloud metadata address and may not be used as a provider."
+                f"{address} is a link-local or cloud metadata address and may not be called."
             )
         if candidate.is_multicast or candidate.is_unspecified or str(candidate) == "255.255.255.255":
             raise ForbiddenAddress(f"{address} is not the address of one server.")
