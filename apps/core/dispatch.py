@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+import logging
 from typing import Any
 
 from celery import current_app
 from django.db import transaction
+
+log = logging.getLogger(__name__)
 
 
 def enqueue(task_name: str, *, queue: str, countdown: float | None = None, **kwargs: Any) -> None:
@@ -15,7 +17,14 @@ def enqueue(task_name: str, *, queue: str, countdown: float | None = None, **kwa
     A broker that does not answer does not undo what was saved: the failure is logged, and the sweep
     finds the work again (the database is the only truth).
     """
-    transaction.on_commit(partial(_send, task_name, queue, countdown, kwargs), robust=True)
+
+    def send() -> None:
+        try:
+            _send(task_name, queue, countdown, kwargs)
+        except Exception as error:  # whatever the broker's client raises
+            log.warning("%s could not be sent, and waits for the next sweep: %s", task_name, error)
+
+    transaction.on_commit(send, robust=True)
 
 
 def _send(task_name: str, queue: str, countdown: float | None, kwargs: dict[str, Any]) -> None:
