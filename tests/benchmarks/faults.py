@@ -80,22 +80,22 @@ def _running_stack(provider: Paced, rows: int) -> Iterator[FaultyStack]:
 def run_drill(drill: Drill, stack: FaultyStack, provider: Paced, rows: int) -> Outcome:
     provider.control(latency_ms=50, **drill.provider)
     before = provider.control()["outcomes"]
-    model = stack.add_provider(drill.name, provider.base_url)
+    scene = Scene(stack, provider, rows, name=drill.name)
     began = time.monotonic()
-    runs = [stack.start_run(name=drill.name, model=model) for _ in range(drill.runs)]
-    scene = Scene(stack, provider, runs, rows)
+    for _ in range(drill.runs):
+        scene.start_run()
     problem = ""
     try:
         drill.strike(scene)
-        ends = [stack.await_end(run, seconds=PATIENCE_S) for run in runs]
+        ends = [stack.await_end(run, seconds=PATIENCE_S) for run in scene.runs]
     except Exception as error:  # the drill itself went wrong: told as what it is, and the round goes on
-        problem, ends = f"{type(error).__name__}: {error}", [None] * drill.runs
+        problem, ends = f"{type(error).__name__}: {error}", [None]
     took = time.monotonic() - began
     drill.undo(scene)
     answers = provider.control()["outcomes"]
     return Outcome(
         drill=drill,
-        audit=sum((audit_run(stack.paths.database_url, run) for run in runs), Audit()),
+        audit=sum((audit_run(stack.paths.database_url, run) for run in scene.runs), Audit()),
         calls=scene.calls(),
         faulty_answers=sum(count - before.get(name, 0) for name, count in answers.items() if name != "ok"),
         struck_at=tuple(scene.struck_at),

@@ -12,6 +12,8 @@ from tests.benchmarks.faults_stack import Scene
 
 #: How long what was taken away stays away.
 OUTAGE_S = 5.0
+#: Longer than a lease: others take up what the frozen worker held.
+FROZEN_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ def _kill_workers_in_turn(scene: Scene) -> None:
     scene.at(0.6, lambda: scene.stack.end("worker-llm-2"))
 
 
+def _freeze_a_worker(scene: Scene) -> None:
+    scene.at(0.25, lambda: scene.stack.freeze("worker-llm", seconds=FROZEN_S))
+
+
 def _kill_all_workers(scene: Scene) -> None:
     stack, workers = scene.stack, scene.stack.workers
 
@@ -50,6 +56,10 @@ def _lose_the_broker(scene: Scene) -> None:
     def strike() -> None:
         scene.stack.empty_broker_folder()
         scene.stack.end("valkey")
+        scene.stack.hold_down(["valkey"])
+        scene.start_run()
+        time.sleep(OUTAGE_S)  # the length of the outage
+        scene.stack.let_up(["valkey"])
 
     scene.at(0.3, strike)
 
@@ -103,6 +113,14 @@ DRILLS = (
         strike=_kill_workers_in_turn,
     ),
     Drill(
+        "frozen",
+        f"a worker frozen in mid-batch, going on after {FROZEN_S:.0f} s",
+        "The other worker takes up its rows when their leases have run out. The frozen one comes back with "
+        "answers in hand and writes none of them: each write names the claim it was made under, and that "
+        "claim is gone.",
+        strike=_freeze_a_worker,
+    ),
+    Drill(
         "all-workers",
         f"kill -9 of all workers, started {OUTAGE_S:.0f} s later",
         "Nothing about a run lives in a worker. The messages of the broker that the dead workers had "
@@ -112,7 +130,7 @@ DRILLS = (
     ),
     Drill(
         "broker",
-        "Valkey killed, its data removed",
+        f"Valkey killed, its data removed, back {OUTAGE_S:.0f} s later; a second run begun meanwhile",
         "The broker only carries messages that say where to look in the database. Those that were lost "
         "are sent again by the sweep. The limiter of calls lives there too: without it each worker "
         "makes a few calls at a time, and it learns the provider's limit anew.",

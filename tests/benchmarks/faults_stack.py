@@ -7,8 +7,11 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from llmops_web.stack.control import DOWN, SupervisorControl
 from llmops_web.stack.paths import StackPaths
@@ -17,6 +20,7 @@ from llmops_web.stack.waiting import wait_until
 from tests.benchmarks.bench_stack import ENDED, BenchStack, Paced
 from tests.benchmarks.paced_provider import API_KEY, MODEL
 
+_LIVES = "SELECT 1 FROM core_workerheartbeat WHERE pid = %s AND seen_at > %s"
 CONCURRENCY = 32
 #: A call that takes longer has hung; the paced provider answers in a twentieth of a second.
 TIMEOUT_S = 2
@@ -58,6 +62,21 @@ class FaultyStack(BenchStack):
 
     def _records(self) -> list[ProcessRecord]:
         return read_records(self.paths.run)
+
+    def freeze(self, name: str, *, seconds: float) -> None:
+        """Stop a worker as a paused machine does, let it go on, and wait until it has said that it lives."""
+        (record,) = [record for record in self._records() if record.name == name]
+        record.signal(signal.SIGSTOP)
+        time.sleep(seconds)  # the length of the pause
+        thawed = datetime.now(UTC)
+        record.signal(signal.SIGCONT)
+        with psycopg.connect(self.paths.database_url, autocommit=True) as connection:
+            wait_until(
+                lambda: connection.execute(_LIVES, [record.pid, thawed]).fetchone() is not None,
+                seconds=60,
+                what=name,
+                every=0.2,
+            )
 
     def hold_down(self, names: list[str]) -> None:
         """Have the supervisor keep these programs stopped."""
@@ -131,29 +150,25 @@ def _kept(answers: list[Any], answer: Any | None) -> bool:
 class Scene:
     """One drill under way: the stack, the provider, its runs, and how far they are."""
 
-    def __init__(self, stack: FaultyStack, provider: Paced, runs: list[str], rows: int) -> None:
+    def __init__(self, stack: FaultyStack, provider: Paced, rows: int, *, name: str) -> None:
         self.stack = stack
         self.provider = provider
-        self.runs = runs
         self.rows = rows
+        self.runs: list[str] = []
+        self._plan = {"name": name, "model": stack.add_provider(name, provider.base_url)}
         self._calls_before = provider.calls()
         #: How many calls had been made when the fault struck, for the report.
         self.struck_at: list[int] = []
+
+    def start_run(self) -> None:
+        self.runs.append(self.stack.start_run(**self._plan))
 
     def calls(self) -> int:
         return self.provider.calls() - self._calls_before
 
     def at(self, share: float, strike: Callable[[], object]) -> None:
-        """Strike when the provider has had this share of the rows' calls.
-
-        Raises RuntimeError when a run had ended by then: the drill would have tried nothing.
-        """
+        """Strike when the provider has had this share of the rows' calls."""
         wanted = int(self.rows * share)
         wait_until(lambda: self.calls() >= wanted, seconds=180, what=f"Call {wanted}", every=0.01)
         self.struck_at.append(self.calls())
         strike()
-
-    def is_open(self) -> bool:
-        """True while no run has ended."""
-        answers = [self.stack.ask(f"eval-runs/{run}/") for run in self.runs]
-        return all(answer is None or answer["status"] not in ENDED for answer in answers)
