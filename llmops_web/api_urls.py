@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("", include("apps.core.api_urls")),
     path("", include("apps.providers.api_urls")),
     path("", include("apps.prompts.api_urls")),
     path("", include("apps.datasets.api_urls")),

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from apps.core.models import ApiKey, Membership, OneTimeLink, Project
+from apps.core.models import ApiKey, Membership, OneTimeLink, Project, ProjectWebhook
 from apps.core.people import member_invite
 from apps.core.roles import Role
+from apps.core.webhooks import webhook_create, webhook_test
 from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport, Example
 from apps.datasets.services.drafts import draft_example_save
@@ -47,6 +48,7 @@ class World:
     live_run: EvalRun
     comparison: Comparison
     invitation: OneTimeLink
+    webhook: ProjectWebhook
 
     def kwargs(self, view_name: str, parameters: set[str]) -> dict[str, Any]:
         """A value for each of an address's parameters, as its room means it."""
@@ -72,7 +74,10 @@ class World:
             "comparison_id": self.comparison.pk,
             "key": self.example.key,
             "kind_name": "exact_match",
-            "token": "no-such-token",
+            "token": "a-trial",
+            "webhook_id": self.webhook.pk,
+            "delivery_id": self.webhook.deliveries.all()[0].pk,
+            "news_id": "01900000-0000-7000-8000-000000000000",
         }
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
@@ -145,4 +150,13 @@ def make_world(name: str = "Everything") -> World:
         live_run=live,
         comparison=make_comparison(project, runs[0], runs[1], primary="exact-match"),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
+        webhook=_webhook(project),
     )
+
+
+def _webhook(project: Project) -> ProjectWebhook:
+    webhook, _ = webhook_create(
+        project=project, by=SYSTEM, name="Our chat", url="http://127.0.0.1:9/hook", events=["run.failed"]
+    )
+    webhook_test(project=project, by=SYSTEM, webhook=webhook)
+    return webhook

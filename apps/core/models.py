@@ -66,6 +66,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
+    #: News (a run ended or paused) come by mail too, where a mail server is set.
+    wants_mail = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "email"
@@ -233,3 +235,86 @@ class IdempotencyRecord(ProjectRow):
 
     def __str__(self) -> str:
         return f"{self.route} {self.key}"
+
+
+class Notification(UuidModel):
+    """News for one person: shown at the bell, and sent by mail where one is due."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="+")
+    #: What happened; the same news comes once to each person, however often it is told.
+    key = models.CharField(max_length=120)
+    tone = models.CharField(max_length=12, default="neutral")
+    title = models.CharField(max_length=254)
+    text = models.TextField(blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    read_at = models.DateTimeField(null=True)
+    #: When to try to send it by mail; null when there is nothing (more) to send.
+    mail_due_at = models.DateTimeField(null=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("user", "key"), name="news_once_a_person"),)
+        indexes = (
+            models.Index(fields=("user", "-id"), name="news_of_person"),
+            models.Index(fields=("user",), name="news_unread", condition=models.Q(read_at=None)),
+            models.Index(
+                fields=("mail_due_at",),
+                name="news_to_mail",
+                condition=models.Q(mail_due_at__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ProjectWebhook(ProjectRow, AuthoredModel):
+    """A URL that is told of a project's events, with a signature made with its secret."""
+
+    name = models.CharField(max_length=120)
+    url = models.CharField(max_length=500)
+    #: Encrypted by apps.core.crypto; shown once, when the webhook is made.
+    secret = models.TextField()
+    events = ArrayField(models.CharField(max_length=40))
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("project", "-id"), name="webhook_by_project"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WebhookDelivery(UuidModel):
+    """One event for one webhook: what is sent, how often it was tried, and what came back."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    webhook = models.ForeignKey(ProjectWebhook, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.CharField(max_length=40)
+    #: What happened; the same event goes once to each webhook, however often it is told.
+    key = models.CharField(max_length=120)
+    body = models.JSONField()
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("webhook", "key"), name="event_once_a_webhook"),)
+        indexes = (
+            models.Index(fields=("webhook", "-id"), name="delivery_by_webhook"),
+            models.Index(
+                fields=("next_attempt_at",), name="delivery_due", condition=models.Q(status="pending")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.status}"

@@ -4,9 +4,9 @@ Such a URL is typed by a person and called by a worker, so it could be aimed at 
 can reach. Loopback and private networks are allowed on purpose (a self-hosted vLLM lives there).
 Link-local addresses are refused: no model server is found there, but clouds answer with credentials.
 
-`check_base_url` and `check_webhook_url` run when it is saved; `check_address` runs on the address that a connection
-is really opened to (see `guarded_transport`), so a name that resolves differently the second
-time gains nothing.
+`check_base_url` and `check_webhook_url` run when it is saved; `check_address` runs on the address that
+a connection is really opened to (see `guarded_transport`), so a name that resolves differently the
+second time gains nothing.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from apps.core import (
     views_keys,
     views_links,
     views_members,
+    views_news,
     views_projects,
+    views_webhooks,
 )
 
 PROJECT = "p/<slug:project_slug>/"
@@ -22,6 +24,11 @@ urlpatterns: list[URLPattern] = [
     path("audit/export.csv", views_audit.accounts_log_export, name="accounts-audit-export"),
     path("account/", views_account.account, name="account"),
     path("account/email/", views_account.account_email, name="account-email"),
+    path("notifications/", views_news.notifications, name="notifications"),
+    path("notifications/bell/", views_news.bell, name="bell"),
+    path("notifications/read/", views_news.notifications_read, name="notifications-read"),
+    path("notifications/mail/", views_news.notifications_mail, name="notifications-mail"),
+    path("notifications/<uuid:news_id>/", views_news.notification_open, name="notification-open"),
     path("accounts/", views_care.account_list, name="accounts"),
     path("accounts/<uuid:user_id>/", views_care.account_of, name="account-of"),
     path("begin/", views_links.not_set_up, name="not-set-up"),
@@ -48,6 +55,17 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{PROJECT}api-keys/", views_keys.api_keys, name="api-keys"),
     path(f"{PROJECT}api-keys/<uuid:key_id>/revoke/", views_keys.api_key_revocation, name="api-key-revoke"),
+    path(f"{PROJECT}webhooks/", views_webhooks.webhooks, name="webhooks"),
+    path(f"{PROJECT}webhooks/<uuid:webhook_id>/", views_webhooks.webhook, name="webhook"),
+    path(f"{PROJECT}webhooks/<uuid:webhook_id>/test/", views_webhooks.webhook_testing, name="webhook-test"),
+    path(
+        f"{PROJECT}webhooks/<uuid:webhook_id>/remove/", views_webhooks.webhook_removal, name="webhook-remove"
+    ),
+    path(
+        f"{PROJECT}webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/again/",
+        views_webhooks.webhook_redelivery,
+        name="webhook-redeliver",
+    ),
     path(f"{PROJECT}audit/", views_audit.audit_log, name="audit"),
     path(f"{PROJECT}audit/export.csv", views_audit.audit_export, name="audit-export"),
 ]

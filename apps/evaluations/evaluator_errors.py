@@ -8,6 +8,11 @@ class EvaluatorNotFound(NotFound):
     title = "There is no such evaluator"
 
 
+class TrialNotFound(NotFound):
+    code = "evaluator_trial_not_found"
+    title = "There is no such trial"
+
+
 class UnknownKind(InvalidInput):
     code = "unknown_evaluator_kind"
     title = "There is no such kind of evaluator"

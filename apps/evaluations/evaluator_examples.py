@@ -49,7 +49,8 @@ def _answered(item: EvalItem) -> dict[str, Any]:
         "cost_usd": None if item.cost_usd is None else float(item.cost_usd),
         "input_tokens": item.input_tokens,
         "output_tokens": item.output_tokens,
-        "scores": dict(scores.values_list("metric", "value")) or None,
+        "scores": {name: round(value or 0.0, 6) for name, value in scores.values_list("metric", "value")}
+        or None,
     }
 
 

@@ -51,10 +51,11 @@ def evaluator_row(evaluator: Any) -> EvaluatorRow:
 
 @dataclass(frozen=True, slots=True)
 class KindRow:
-    """A kind to choose: what it gives for each item and for the run, and what it needs."""
+    """A kind to choose: what it gives for each item, and of the run as a whole, and what it needs."""
 
     kind: EvaluatorKind
     metrics: list[MetricRow]
+    of_run: str
     needs: list[str]
 
 
@@ -76,7 +77,8 @@ def needs_of(of: EvaluatorKind) -> list[str]:
 
 
 def _kind_row(of: EvaluatorKind) -> KindRow:
-    return KindRow(of, metric_rows((*of.metrics, *of.run_metrics)), needs_of(of))
+    of_run = ", ".join(metric.title for metric in of.run_metrics)
+    return KindRow(of, metric_rows(of.metrics), of_run, needs_of(of))
 
 
 def _is_about(of: EvaluatorKind, words: list[str]) -> bool:

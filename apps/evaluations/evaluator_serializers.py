@@ -31,15 +31,20 @@ class MetricSerializer(serializers.Serializer[Any]):
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
     unit = serializers.CharField(allow_blank=True)
+    level = serializers.CharField(help_text="item: a value for each output; run: one for the whole run.")
 
 
 class EvaluatorKindSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    group = serializers.CharField(help_text="The heading under which pages offer it.")
     needs_reference = serializers.BooleanField()
     needs_model_in_memory = serializers.BooleanField()
+    also_needs = serializers.CharField(allow_blank=True)
+    place = serializers.CharField(help_text="Where it is scored: inline, memory, calls or at_end.")
     metrics = MetricSerializer(many=True, help_text="`name` is the kind's own name of the metric.")
+    run_metrics = MetricSerializer(many=True, help_text="What only the whole run has.")
     config_schema = ConfigField(help_text="JSON schema of the settings.")
 
 
@@ -76,3 +81,34 @@ class EvaluatorChangeSerializer(serializers.Serializer[Any]):
         help_text="The version that was edited: refused when there is a newer one.",
     )
     archived = serializers.BooleanField(required=False)
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    """An output to score under settings that need not be saved."""
+
+    kind = SafeCharField(max_length=40, help_text="One of `kinds/`.")
+    config = ConfigField(required=False)
+    output = SafeCharField(max_length=100_000, allow_blank=True, trim_whitespace=False, default="")
+    reference = SafeJSONField(required=False, default=None, allow_null=True)
+    inputs = serializers.DictField(child=SafeJSONField(allow_null=True), required=False)
+    tool_calls = serializers.ListField(
+        child=serializers.DictField(child=SafeJSONField(allow_null=True)), required=False, max_length=100
+    )
+    latency_ms = serializers.FloatField(required=False, min_value=0, max_value=1e12)
+    cost_usd = serializers.FloatField(required=False, min_value=0, max_value=1e12)
+    input_tokens = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    output_tokens = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    scores = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), required=False, help_text="For rules: by metric."
+    )
+
+
+class TrialResultSerializer(serializers.Serializer[Any]):
+    """`done` false: a worker scores it; ask again under the token. Without values `reason` says why."""
+
+    done = serializers.BooleanField()
+    token = serializers.CharField(allow_null=True)
+    values = serializers.DictField(child=serializers.FloatField(), help_text="By the metric's title.")
+    category = serializers.CharField(allow_blank=True, help_text="Of kinds that read one.")
+    detail = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)

@@ -21,6 +21,7 @@ from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
 from apps.evaluations.recorded import check_output_column, outputs_from_column, recorded_run_finish
+from apps.evaluations.run_news import notify_run
 from apps.evaluations.run_plan import (
     ExampleChoice,
     check_variables,
@@ -225,6 +226,8 @@ def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str,
         audit(
             by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}
         )
+        if to in (EvalRun.Status.PAUSED, *EvalRun.TERMINAL):
+            notify_run(run, by=by)
     return run
 
 

@@ -204,7 +204,7 @@ def _results(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
         # In the dataset's order no row moves when its answer comes; elsewhere the reader is asked first.
         "follows": _waiting(run) and not filtered,
         "news": _news(request, run) if _waiting(run) and filtered else None,
-        "metrics": metrics,
+        "score_columns": metrics,
         "rows": [result_row(item, columns, metrics) for item in found.rows],
         "page": Page(
             rows=found.rows,

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from llmops_web.stack.processes import read_records
 from llmops_web.stack.waiting import wait_until
 from tests.benchmarks.paced_provider import API_KEY, MODEL
 from tests.benchmarks.questions import as_jsonl
+from tests.free_port import free_port
 from tests.stack_remains import take_away
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,9 +46,7 @@ class BenchStack:
         self.folder = folder
         self.data = folder / "data"
         self.console = folder / "console.txt"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if name not in _OURS}
         self.environment |= {"LLMOPS_DATA_DIR": str(self.data), "PORT": str(self.port), **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None

@@ -26,13 +26,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the long run")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the reference work")
     parser.add_argument(
-        "--only", choices=("reference", "long", "stopping", "local"), help="one of them, unwritten"
+        "--only",
+        choices=("reference", "long", "stopping", "fairness", "local"),
+        help="one of them, unwritten",
     )
     options = parser.parse_args()
     wanted = {
         "reference": lambda: _reference(options.rounds),
         "long": lambda: _long(_figures("long_run", str(options.rows))),
         "stopping": lambda: _stopping(_figures("stopping")),
+        "fairness": lambda: _fairness(_figures("fairness")),
         "local": lambda: _local(_figures("local_model", "--json")),
     }
     sections = []
@@ -105,6 +108,21 @@ def _stopping(found: Figures) -> str:
             "| pause | resume | cancel |",
             "|---:|---:|---:|",
             f"| {found['pause_s']:.2f} s | {found['resume_s']:.2f} s | {found['cancel_s']:.2f} s |",
+        ]
+    )
+
+
+def _fairness(found: Figures) -> str:
+    return "\n".join(
+        [
+            "## A small run beside a large one",
+            "",
+            "A run of 100 rows, alone and started beside a run of 100,000 rows on the same worker and",
+            "the same provider, from the request that starts it until it has ended.",
+            "",
+            "| alone | beside |",
+            "|---:|---:|",
+            f"| {found['alone_s']:.2f} s | {found['beside_s']:.2f} s |",
         ]
     )
 

@@ -40,7 +40,7 @@ def measure(provider: Paced, stack: BenchStack) -> Stopping:
 def _stopped(provider: Paced, stack: BenchStack, path: str) -> float:
     began = time.monotonic()
     stack.api(path, {})
-    last, last_at = _calls(provider), began
+    last, last_at = _calls(provider), time.monotonic()
     while time.monotonic() - last_at < _STILL_S:
         now = _calls(provider)
         if now != last:

@@ -30,6 +30,7 @@ NO_PAGE = {
     "readyz",
     "core:accounts-audit-export",
     "core:audit-export",
+    "core:bell",
     "datasets:export",
     "datasets:import-rejections-file",
     "evaluations:comparison-summary",

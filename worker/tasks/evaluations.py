@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import comparing
+from apps.evaluations import comparing, run_news
 from apps.evaluations.engine import driving, finalizing, sweeping
 from worker.registry import sweeper, task
 
@@ -47,6 +47,14 @@ def finalize_run(run_id: str) -> None:
 @task("worker.evaluations.compute_comparison", queue="default")
 def compute_comparison(comparison_id: str) -> None:
     comparing.comparison_compute(UUID(comparison_id))
+
+
+@task(run_news.TELL_TASK, queue="default")
+def tell_of_run(news_id: int) -> None:
+    run_news.run_news_tell(news_id)
+
+
+sweeper("evaluations.run_news")(run_news.run_news_sweep)
 
 
 @sweeper("evaluations.runs")

@@ -11,6 +11,7 @@ from apps.core.audit import audit
 from apps.evaluations.engine.dispatch import enqueue_finalize, enqueue_scoring
 from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.models import EvalRun
+from apps.evaluations.run_news import notify_run
 
 
 def eval_run_complete(*, run: EvalRun) -> bool:
@@ -61,6 +62,7 @@ def eval_run_pause_by_system(*, run: EvalRun, reason: str) -> None:
         locked.status, locked.status_reason, locked.driver_lease_until = EvalRun.Status.PAUSED, reason, None
         locked.save(update_fields=["status", "status_reason", "driver_lease_until"])
         _audit_move(locked, "pause")
+        notify_run(locked)
 
 
 def _still_ours(run: EvalRun) -> EvalRun | None:
@@ -79,6 +81,7 @@ def _end(run: EvalRun, status: str, reason: str) -> None:
     run.save(update_fields=["status", "status_reason", "finished_at", "finalized_at", "driver_lease_until"])
     _audit_move(run, "end")
     enqueue_finalize(run)
+    notify_run(run)
 
 
 def _audit_move(run: EvalRun, verb: str) -> None:

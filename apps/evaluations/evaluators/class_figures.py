@@ -72,8 +72,8 @@ def _figures(true: Any, given: Any, labels: list[int], average: str, weights: An
 def averaged(counts: Mapping[str, Sequence[float]], average: str, positive: str = "") -> ClassFigures:
     """What `_figures` gives, without scikit-learn's checks of its input, for a thousand resamples.
 
-    `counts`: category → (rightly given, wrongly given, missed); only categories that occur. Formulas: Sokolova
-    & Lapalme 2009 (Information Processing & Management 45:427), table 3; a test holds it to scikit-learn's.
+    `counts`: category → (rightly given, wrongly given, missed); only categories that occur. Formulas:
+    Sokolova & Lapalme 2009 (Information Processing & Management 45:427), table 3.
     """
     if average == "binary":
         counts = {positive: counts[positive]} if positive in counts else {}

@@ -120,13 +120,9 @@ def method_words(config: Config) -> str:
 
 
 def _described(totals: Totals, config: Config) -> Mapping[str, Mapping[str, Any]]:
-    pairs, method = _pairs(totals), {"signature": method_words(config)}
-    return {
-        "accuracy": {"confusion": confusion(pairs), "categories": by_category(pairs)},
-        "precision": method,
-        "recall": method,
-        "f1": method,
-    }
+    pairs = _pairs(totals)
+    shown = {"confusion": confusion(pairs), "categories": by_category(pairs)}
+    return {"f1": {**shown, "signature": method_words(config)}}
 
 
 CLASSIFICATION = EvaluatorKind(

@@ -145,9 +145,8 @@ def _figures(
 def _described(totals: Totals, config: Config) -> Mapping[str, Mapping[str, Any]]:
     import sklearn
 
-    method = {"signature": f"scikit-learn {sklearn.__version__}, {config['average']} average"}
-    categories = {"categories": by_category_of(_counts(totals))}
-    return {"accuracy": categories, "precision": method, "recall": method, "f1": method}
+    method = f"scikit-learn {sklearn.__version__}, {config['average']} average"
+    return {"f1": {"categories": by_category_of(_counts(totals)), "signature": method}}
 
 
 _SETTINGS = {name: schema for name, schema in READING.items() if name != "extract"}

@@ -7,7 +7,7 @@ from .cache import CachedResponse
 from .comparisons import Comparison
 from .evaluators import Evaluator, EvaluatorVersion
 from .measures import ItemScore, RunMetric, RunProgress, RunTally
-from .runs import EvalItem, EvalRun, ItemAttempt
+from .runs import EvalItem, EvalRun, ItemAttempt, RunNews
 
 __all__ = [
     "BudgetHold",
@@ -21,6 +21,7 @@ __all__ = [
     "ItemScore",
     "ProjectBudget",
     "RunMetric",
+    "RunNews",
     "RunProgress",
     "RunSpend",
     "RunTally",

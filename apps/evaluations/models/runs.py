@@ -170,3 +170,25 @@ class ItemAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.number}: {self.error_kind}"
+
+
+class RunNews(models.Model):
+    """A run came to an end or a halt, and its owner and the project's webhooks have to be told.
+
+    Written with the run's state, so that it is never lost; told in a task of its own.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(EvalRun, on_delete=models.CASCADE, related_name="+")
+    status = models.CharField(max_length=12)
+    reason = models.TextField(blank=True)
+    #: The person who did it, if one did: nobody is told what they did themselves.
+    by_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("id",), name="run_news_to_tell", condition=Q(told_at=None)),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id} is {self.status}"

@@ -97,6 +97,12 @@ def p_value(value: float | None) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
+@register.filter
+def with_detail(metrics: list[Any]) -> list[Any]:
+    """The metrics that have more to show than their value and its interval."""
+    return [metric for metric in metrics if metric.detail.keys() - {"interval"}]
+
+
 SHADES = 4
 
 

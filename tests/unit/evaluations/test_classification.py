@@ -81,7 +81,7 @@ class TestOracles:
         )
         assert (values["precision"], values["recall"], values["f1"]) == pytest.approx(expected[:3])
         assert values["accuracy"] == pytest.approx(accuracy_score(true, given))
-        matrix = shown["accuracy"]["confusion"]
+        matrix = shown["f1"]["confusion"]
         assert matrix["counts"] == confusion_matrix(true, given, labels=matrix["labels"]).tolist()
         assert "scikit-learn" in shown["f1"]["signature"]
 
@@ -101,7 +101,7 @@ class TestOracles:
         assert values["accuracy"] == pytest.approx(
             sum(mine == theirs for mine, theirs in zip(given, true, strict=True)) / 200
         )
-        assert {row["label"] for row in shown["accuracy"]["categories"]} == set(names)
+        assert {row["label"] for row in shown["f1"]["categories"]} == set(names)
 
     def test_no_category_counts_as_wrong_and_is_a_column_of_its_own(self):
         rows = [("spam", "spam"), ("who knows", "spam"), ("ham", "ham")]
@@ -109,7 +109,7 @@ class TestOracles:
         assert values["accuracy"] == pytest.approx(2 / 3)
         assert values["recall"] == pytest.approx((0.5 + 1) / 2)
         assert values["precision"] == 1
-        assert shown["accuracy"]["confusion"] == {
+        assert shown["f1"]["confusion"] == {
             "labels": ["spam", "ham"],
             "columns": ["spam", "ham", "none"],
             "counts": [[1, 0, 1], [0, 1, 0]],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from apps.core.models import AuditEvent
 from apps.core.roles import Role
+from apps.evaluations.evaluator_trial import trial_run
 from apps.evaluations.models import Evaluator
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,10 @@ def test_it_is_listed_found_and_read(editor):
 def test_the_kinds_are_described(api_client):
     kinds = api_client(Role.VIEWER).get(f"{URL}kinds/").json()
     by_name = {kind["name"]: kind for kind in kinds}
-    assert len(kinds) == 9
+    assert {"bleu", "classification", "passes_if", "tool_call_match"} <= by_name.keys()
+    assert by_name["bleu"]["run_metrics"][0]["level"] == "run"
+    assert by_name["cost_limit"]["also_needs"] == "a price for the model"
+    assert (by_name["exact_match"]["place"], by_name["passes_if"]["place"]) == ("inline", "at_end")
     assert by_name["embedding_similarity"]["needs_model_in_memory"] is True
     assert by_name["regex"]["config_schema"]["required"] == ["pattern"]
 
@@ -189,3 +194,62 @@ def test_a_forged_cursor_or_a_nul_is_refused(editor, query):
 def test_an_empty_change_changes_nothing(editor):
     make(editor)
     assert editor.patch(f"{URL}exact_match/", {}, format="json").json()["version"] == 1
+
+
+class TestTrial:
+    def test_settings_are_tried_on_an_output_and_nothing_is_saved(self, editor):
+        body = {"kind": "json_diff", "output": '{"a": 1, "b": 2}', "reference": {"a": 1, "b": 3}}
+        answer = editor.post(f"{URL}trial/", body, format="json")
+        assert answer.status_code == 200
+        assert answer.json()["values"] == {"Equal leaves": 0.5, "All equal": 0.0}
+        assert "$.b is 2, not 3" in answer.json()["detail"]
+        assert not Evaluator.objects.exists()
+
+    def test_what_was_measured_and_called_is_part_of_it(self, editor):
+        limit = {"kind": "latency_limit", "config": {"at_most": 1}, "latency_ms": 900}
+        assert editor.post(f"{URL}trial/", limit, format="json").json()["values"] == {"Within limit": 1.0}
+        calls = {
+            "kind": "tool_call_match",
+            "reference": [{"name": "f", "arguments": {"a": 1}}],
+            "tool_calls": [{"id": "1", "name": "f", "arguments": {"a": 1}}],
+        }
+        assert editor.post(f"{URL}trial/", calls, format="json").json()["values"]["All calls match"] == 1
+
+    def test_a_rule_is_tried_on_scores(self, editor):
+        condition = {"metric": "f1", "comparison": "at_least", "value": 0.5}
+        body = {"kind": "passes_if", "config": {"conditions": [condition]}, "scores": {"f1": 0.4}}
+        answer = editor.post(f"{URL}trial/", body, format="json").json()
+        assert answer["values"] == {"Passes": 0.0}
+        assert "f1 at least 0.5" in answer["detail"]
+
+    def test_no_score_comes_with_its_reason(self, editor):
+        answer = editor.post(f"{URL}trial/", {"kind": "bleu", "output": "a"}, format="json").json()
+        assert answer["values"] == {}
+        assert "no reference" in answer["reason"]
+
+    def test_what_a_worker_scores_is_asked_for_under_its_token(self, editor, project, monkeypatch):
+        monkeypatch.setattr("apps.evaluations.evaluator_trial.enqueue", lambda *_, **__: None)
+        body = {"kind": "embedding_similarity", "output": "a", "reference": "a"}
+        started = editor.post(f"{URL}trial/", body, format="json")
+        assert (started.status_code, started.json()["done"]) == (202, False)
+        address = f"{URL}trial/{started.json()['token']}/"
+        assert editor.get(address).status_code == 202
+        monkeypatch.setattr("apps.providers.embeddings.embed", lambda texts: np.ones((len(texts), 1)))
+        trial_run(project_id=str(project.pk), token=started.json()["token"])
+        assert editor.get(address).json()["values"] == {"Cosine similarity": 1.0}
+        assert editor.get(f"{URL}trial/gone/").status_code == 404
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"kind": "vibes"},
+            {"kind": "regex", "config": {"pattern": "("}},
+            {"kind": "bleu", "tool_calls": "x"},
+            {"kind": "passes_if", "config": {"conditions": [{"metric": "a"}]}},
+            {"kind": "passes_if", "config": {"conditions": [3]}},
+            {"kind": "exact_match", "output": "\x00"},
+        ],
+    )
+    def test_bad_input_is_refused(self, editor, body):
+        assert editor.post(f"{URL}trial/", body, format="json").status_code == 400
