@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from llmops_web.stack.control import DOWN, SupervisorControl
+from llmops_web.stack.control import SupervisorControl
 from llmops_web.stack.paths import StackPaths
 from llmops_web.stack.processes import ProcessRecord, read_records, wait_gone
 from llmops_web.stack.waiting import wait_until
@@ -81,13 +81,17 @@ class FaultyStack(BenchStack):
     def hold_down(self, names: list[str]) -> None:
         """Have the supervisor keep these programs stopped."""
         control = self._control()
-        for name in names:
-            control.stop(name)
-        wait_until(
-            lambda: all(control.states()[name].state in DOWN for name in names),
-            seconds=30,
-            what=", ".join(names),
-        )
+
+        def are_stopped() -> bool:
+            # One that has just been killed may be between its end and its next start, when there is
+            # nothing to stop: it is told so until it stays down.
+            states = control.states()
+            running = [name for name in names if states[name].state != "STOPPED"]
+            for name in running:
+                control.stop(name)
+            return not running
+
+        wait_until(are_stopped, seconds=30, what=", ".join(names))
 
     def let_up(self, names: list[str]) -> None:
         control = self._control()
