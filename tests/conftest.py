@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.factories.core", "tests.loopback_provider"]
+pytest_plugins = ["tests.factories.core", "tests.loopback_provider", "tests.loopback_webhook"]
 
 
 @pytest.fixture(autouse=True)

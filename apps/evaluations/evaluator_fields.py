@@ -136,6 +136,11 @@ def setting_field(schema: dict[str, Any], *, required: bool) -> forms.Field:
     if "enum" in schema:
         titles = [title[:1].upper() + title[1:] for title in schema["x-enum-titles"]]
         return forms.ChoiceField(choices=list(zip(schema["enum"], titles, strict=True)), **common)
+    if schema.get("writeOnly"):
+        password = forms.PasswordInput({"autocomplete": "new-password"})
+        return forms.CharField(
+            required=False, strip=False, max_length=schema["maxLength"], widget=password, **common
+        )
     bounds: dict[str, Any] = {
         "min_value": schema.get("minimum"),
         "max_value": schema.get("maximum"),

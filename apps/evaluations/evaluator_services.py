@@ -16,6 +16,7 @@ from apps.core.models import Project
 from apps.core.slugs import clean_slug, unique_slug
 from apps.evaluations.evaluator_config import checked_config, evaluator_kind
 from apps.evaluations.evaluator_errors import EvaluatorArchived, EvaluatorNameTaken, StaleEvaluator
+from apps.evaluations.judge_settings import secrets_of, secrets_store, settled_config
 from apps.evaluations.models import Evaluator, EvaluatorVersion
 
 MAX_NAME = 120
@@ -30,8 +31,9 @@ def evaluator_create(
     Raises UnknownKind, InvalidConfig, InvalidInput, and EvaluatorNameTaken.
     """
     name, of = _clean_name(name), evaluator_kind(kind)
-    settings = checked_config(of, {} if config is None else config)
+    settings, secrets = secrets_of(of, checked_config(of, {} if config is None else config))
     with _name_once(name), transaction.atomic():
+        settings = settled_config(project=project, by=by, of=of, config=settings)
         evaluator = Evaluator.objects.create(
             project=project,
             slug=_free_slug(project, name, slug),
@@ -40,6 +42,7 @@ def evaluator_create(
             **Evaluator.author_fields(by),
         )
         evaluator.versions.create(number=1, config=settings, **EvaluatorVersion.author_fields(by))
+        secrets_store(evaluator=evaluator, by=by, secrets=secrets)
         after = {"name": name, "slug": evaluator.slug, "kind": of.name, "config": settings}
         audit(by, "evaluator.create", evaluator, project=project, after=after)
     return evaluator
@@ -60,7 +63,8 @@ def evaluator_change(
     EvaluatorArchived.
     """
     named = _clean_name(name) if name is not None else None
-    settings = None if config is None else checked_config(evaluator_kind(evaluator.kind), config)
+    of = evaluator_kind(evaluator.kind)
+    settings, secrets = (None, {}) if config is None else secrets_of(of, checked_config(of, config))
     with _name_once(named or ""), transaction.atomic():
         locked = (
             Evaluator.objects.select_for_update(no_key=True, of=("self",))
@@ -70,7 +74,9 @@ def evaluator_change(
         if locked.archived_at is not None:
             raise EvaluatorArchived(f"“{locked.name}” is archived. Restore it before you change it.")
         if settings is not None:
+            settings = settled_config(project=locked.project, by=by, of=of, config=settings)
             _save_version(locked, by, settings, based_on)
+            secrets_store(evaluator=locked, by=by, secrets=secrets)
         if named is not None and named != locked.name:
             before, locked.name = {"name": locked.name}, named
             locked.save(update_fields=["name"])

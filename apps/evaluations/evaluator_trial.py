@@ -13,10 +13,13 @@ from typing import Any
 
 from django.core.cache import cache
 
+from apps.core.crypto import decrypt, encrypt
 from apps.core.dispatch import enqueue
 from apps.core.models import Project
 from apps.evaluations.evaluator_config import checked_config, evaluator_kind
 from apps.evaluations.evaluators import Place, Scored, ScoringInput
+from apps.evaluations.judge_settings import check_judge, secrets_of
+from apps.evaluations.judge_trial import asks_local_model, outcome_by_calls
 
 KEPT_S = 600
 PATIENCE_S = 90.0  # the first use of the model loads it, which takes up to half a minute
@@ -45,13 +48,17 @@ class PendingTrial:
     lost: bool = False
 
 
-def evaluator_try(*, kind: str, config: dict[str, Any], item: ScoringInput) -> Trial:
+def evaluator_try(*, project: Project, kind: str, config: dict[str, Any], item: ScoringInput) -> Trial:
     """Score one output. Loads or calls a model where the kind needs one: do that only in a worker.
 
     Raises UnknownKind and InvalidConfig.
     """
     of = evaluator_kind(kind)
-    [outcome] = of.score_batch([item], checked_config(of, config))
+    settings = checked_config(of, config)
+    if of.by_calls is not None:
+        outcome = outcome_by_calls(project=project, of=of, config=settings, item=item)
+    else:
+        [outcome] = of.score_batch([item], settings)
     if not isinstance(outcome, Scored):
         return Trial([], reason=outcome.reason)
     values = [
@@ -65,12 +72,17 @@ def trial_start(
 ) -> Trial | PendingTrial:
     """Score one output here, or have a worker do it. Raises UnknownKind and InvalidConfig."""
     of = evaluator_kind(kind)
-    task: dict[str, Any] = {"kind": kind, "config": checked_config(of, config), "item": item}
+    settings = checked_config(of, config)
+    check_judge(project=project, of=of, config=settings)
     if of.place not in TASKS:
-        return evaluator_try(**task)
-    name, queue = TASKS[of.place]
+        return evaluator_try(project=project, kind=kind, config=settings, item=item)
+    name, queue = TASKS[Place.MEMORY if asks_local_model(project, of, settings) else of.place]
     token = secrets.token_urlsafe(16)
-    cache.set(_key(str(project.pk), token), {"task": task, "since": time.time()}, KEPT_S)
+    shown, hidden = secrets_of(of, settings)
+    task = {"kind": kind, "config": shown, "item": item}
+    sealed = {name: encrypt(value) for name, value in hidden.items()}
+    kept = {"task": task, "sealed": sealed, "since": time.time()}
+    cache.set(_key(str(project.pk), token), kept, KEPT_S)
     enqueue(name, queue=queue, project_id=str(project.pk), token=token)
     return PendingTrial(token)
 
@@ -81,12 +93,17 @@ def trial_run(*, project_id: str, token: str) -> None:
     if kept is None or "trial" in kept:
         return
     try:
-        trial = evaluator_try(**kept["task"])
+        trial = _tried(Project.objects.get(pk=project_id), kept)
     except Exception as error:
         trial = Trial([], reason=f"It could not be scored: {error}")
         cache.set(_key(project_id, token), {**kept, "trial": trial}, KEPT_S)
         raise
     cache.set(_key(project_id, token), {**kept, "trial": trial}, KEPT_S)
+
+
+def _tried(project: Project, kept: dict[str, Any]) -> Trial:
+    task, hidden = kept["task"], {name: decrypt(token) for name, token in kept["sealed"].items()}
+    return evaluator_try(project=project, **{**task, "config": {**task["config"], **hidden}})
 
 
 def trial_get(*, project: Project, token: str) -> Trial | PendingTrial:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -16,8 +16,9 @@ from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.budget_services import check_budgets
-from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize
+from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize, enqueue_scoring
 from apps.evaluations.engine.leases import PATIENCE
+from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
 from apps.evaluations.recorded import check_output_column, outputs_from_column, recorded_run_finish
@@ -92,7 +93,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
                 "metrics": frozen_metrics(request.evaluators),
                 "examples": asdict(request.choice),
                 **({"output_column": request.output_column} if request.output_column else {}),
-                "trace": str(_trace(project, request).pk) if not request.recorded else None,
+                "trace": str(_trace(project, request).pk),
             },
             recorded=request.recorded,
             queue="local" if model and model.provider.kind == LOCAL else "llm",
@@ -166,9 +167,14 @@ def eval_run_resume(
             EvalRun.objects.filter(pk=run.pk).update(**changed)
             after = {name: _told(value) for name, value in changed.items()}
             audit(by, "eval_run.budget", run, project=run.project, before=before, after=after)
-        run = _move(run, by, "resume", ("paused", "cancelled"), EvalRun.Status.PENDING, "")
-        _open_items(run, ("cancelled",))
-        enqueue_drive(run)
+        # A recorded run goes back to where it was: taking results, or scoring them.
+        scoring = run.recorded and run.started_at is not None
+        to = EvalRun.Status.RUNNING if scoring else EvalRun.Status.PENDING
+        run = _move(run, by, "resume", ("paused", "cancelled"), to, "")
+        _judge_on(run)
+        if not scoring:
+            _open_items(run, ("cancelled",))
+        _enqueue_next(run)
     return run
 
 
@@ -198,7 +204,7 @@ def eval_run_retry_failed(*, run: EvalRun, by: Actor) -> EvalRun:
             raise RunStateConflict(f"No item of {run.name} has failed, so there is nothing to retry.")
         run = _move(run, by, "retry_failed", ("completed", "failed", "cancelled"), EvalRun.Status.PENDING, "")
         _open_items(run, ("failed",))
-        enqueue_drive(run)
+        _enqueue_next(run)
     return run
 
 
@@ -214,7 +220,7 @@ def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str,
                 f"{run.name} is {run.status}; this takes a run that is {' or '.join(allowed)}.",
                 status_now=run.status,
             )
-        if run.recorded and verb in ("resume", "retry_failed"):
+        if run.recorded and verb == "retry_failed":
             raise RunStateConflict(f"{run.name} records outputs made elsewhere: post them again instead.")
         before = run.status
         run.status, run.status_reason = to, reason
@@ -241,6 +247,28 @@ def _open_items(run: EvalRun, states: tuple[str, ...]) -> None:
         lease_until=None,
         next_attempt_at=None,
     )
+
+
+def _judge_on(run: EvalRun) -> None:
+    """What has its answer is not answered again: it goes on with the scores that it lacks."""
+    waiting = Q(status="answered") | Q(status="cancelled", answered_at__isnull=False, error_kind="")
+    run.items.filter(waiting).update(
+        status=EvalItem.Status.ANSWERED,
+        scoring_attempts=0,
+        next_attempt_at=None,
+        lease_token=None,
+        lease_until=None,
+    )
+
+
+def _enqueue_next(run: EvalRun) -> None:
+    """Answering first; scoring where nothing is left to answer. A recorded run waits for its results."""
+    if run.recorded and run.status == EvalRun.Status.PENDING:
+        EvalRun.objects.filter(pk=run.pk).update(driver_lease_until=None)
+    elif run.recorded or not run.items.filter(status="pending").exists():
+        enqueue_scoring(run, earliest_stage(run))
+    else:
+        enqueue_drive(run)
 
 
 def _model(project: Project, request: RunRequest) -> Model | None:

@@ -19,6 +19,7 @@ from apps.providers.protocol import (
     CompletionResponse,
     ModelListing,
 )
+from apps.providers.webhooks import WEBHOOK
 
 #: Adapters kept open in one loop; the least recently used goes first.
 MAX_OPEN = 64
@@ -47,7 +48,18 @@ def _fake(connection: ProviderConnection) -> Adapter:
     return FakeAdapter(connection)
 
 
-_FACTORIES: dict[str, Callable[[ProviderConnection], Adapter]] = {OPENAI: _openai, LOCAL: _local, FAKE: _fake}
+def _webhook(connection: ProviderConnection) -> Adapter:
+    from apps.providers.adapters.webhook import WebhookAdapter
+
+    return WebhookAdapter(connection)
+
+
+_FACTORIES: dict[str, Callable[[ProviderConnection], Adapter]] = {
+    OPENAI: _openai,
+    LOCAL: _local,
+    FAKE: _fake,
+    WEBHOOK: _webhook,
+}
 
 
 class SharedAdapter:

@@ -34,6 +34,7 @@ NO_PAGE = {
     "datasets:export",
     "datasets:import-rejections-file",
     "evaluations:comparison-summary",
+    "evaluations:evaluator-example",
     "evaluations:run-distribution",
     "evaluations:run-export-csv",
     "evaluations:run-export-jsonl",

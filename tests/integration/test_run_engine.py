@@ -21,7 +21,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import examples_of, latest_version
 from apps.datasets.services.datasets import dataset_create
 from apps.datasets.services.imports import import_preview, import_start, import_upload
-from apps.evaluations.engine import driving, finalizing
+from apps.evaluations.engine import driving, finalizing, scoring_slices
 from apps.evaluations.engine.answering import ItemAnswers
 from apps.evaluations.engine.batches import answer_batch
 from apps.evaluations.engine.calls import CallPool
@@ -114,7 +114,7 @@ def drive(run: EvalRun, *, slices: int = 50) -> EvalRun:
             run.items.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=timezone.now())
             driving.drive_run(run.pk, run.driver_token)
         else:
-            driving.score_run(run.pk, run.driver_token, int(earliest_stage(run)))
+            scoring_slices.score_run(run.pk, run.driver_token, int(earliest_stage(run)))
     finalizing.finalize_run(run.pk)
     run.refresh_from_db()
     return run

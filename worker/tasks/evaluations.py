@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from apps.evaluations import comparing, run_news
-from apps.evaluations.engine import driving, finalizing, sweeping
+from apps.evaluations.engine import driving, finalizing, scoring_slices, sweeping
 from worker.registry import sweeper, task
 
 
@@ -26,17 +26,22 @@ def assist_run(run_id: str, turn: int, tries: int) -> None:
 
 @task("worker.evaluations.score_run", queue="default")
 def score_run(run_id: str, turn: int, stage: int) -> None:
-    driving.score_run(UUID(run_id), turn, stage)
+    scoring_slices.score_run(UUID(run_id), turn, stage)
 
 
 @task("worker.evaluations.score_local_run", queue="local")
 def score_local_run(run_id: str, turn: int, stage: int) -> None:
-    driving.score_run(UUID(run_id), turn, stage)
+    scoring_slices.score_run(UUID(run_id), turn, stage)
 
 
 @task("worker.evaluations.score_run_by_calls", queue="llm")
 def score_run_by_calls(run_id: str, turn: int, stage: int) -> None:
-    driving.score_run(UUID(run_id), turn, stage)
+    scoring_slices.score_run(UUID(run_id), turn, stage)
+
+
+@task("worker.evaluations.score_run_by_local_calls", queue="local")
+def score_run_by_local_calls(run_id: str, turn: int, stage: int) -> None:
+    scoring_slices.score_run(UUID(run_id), turn, stage)
 
 
 @task("worker.evaluations.finalize_run", queue="default")

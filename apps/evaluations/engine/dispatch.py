@@ -13,6 +13,7 @@ SCORE_TASKS = {
     Stage.INLINE: "worker.evaluations.score_run",
     Stage.MEMORY: "worker.evaluations.score_local_run",
     Stage.CALLS: "worker.evaluations.score_run_by_calls",
+    Stage.LOCAL_CALLS: "worker.evaluations.score_run_by_local_calls",
 }
 FINALIZE_TASK = "worker.evaluations.finalize_run"
 COMPARE_TASK = "worker.evaluations.compute_comparison"

@@ -13,9 +13,6 @@ from apps.evaluations.engine.batches import answer_batch
 from apps.evaluations.engine.budget import spent_words
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
-from apps.evaluations.engine.results import scored_store
-from apps.evaluations.engine.scoring import score_items
-from apps.evaluations.engine.stages import Stage, evaluators_by_stage, stage_after
 from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by_system
 from apps.evaluations.engine.work import Failure, pauses_the_run
 from apps.evaluations.models import EvalRun
@@ -23,7 +20,6 @@ from apps.evaluations.models import EvalRun
 #: Rows of one batch on the local model, and those claimed at once so that a batch has rows of like length.
 LOCAL_BATCH = 16
 LOCAL_CLAIM = 64
-SCORING_SLICE = 256
 _driven_here: set[UUID] = set()
 _driven_lock = threading.Lock()
 
@@ -78,25 +74,6 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
     finally:
         items_release(token)
     _end(run, items.stopped_by)
-
-
-def score_run(run_id: UUID, turn: int, stage: int) -> None:
-    """One slice of scoring what is answered."""
-    run = run_claim(run_id, turn)
-    if run is None:
-        return
-    now, by_stage, token = Stage(stage), evaluators_by_stage(run), uuid4()
-    try:
-        with kept_alive(run, token):
-            items = items_claim(run, status="answered", stage=stage, token=token, most=SCORING_SLICE)
-            scores = score_items(by_stage.get(now, []), items)
-            following = stage_after(now, list(by_stage))
-            scored_store(
-                token=token, item_ids=[item.id for item in items], scores=scores, next_stage=following
-            )
-    finally:
-        items_release(token)
-    hand_over(run)
 
 
 def _end(run: EvalRun, stopped_by: Failure | None, *, over_budget: bool = False, wait_s: float = 0.0) -> None:

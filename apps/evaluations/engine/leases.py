@@ -115,6 +115,7 @@ def _work_item(item: EvalItem) -> WorkItem:
         cost_usd=item.cost_usd,
         input_tokens=item.input_tokens,
         output_tokens=item.output_tokens,
+        rendered=item.rendered,
     )
 
 

@@ -35,7 +35,7 @@ class RequestBuilder:
         parameters = self._parameters
         if self._seed is not None:
             parameters = replace(parameters, seed=self._seed + item.repetition - 1)
-        messages = tuple(_message(message) for message in render_messages(self._messages, item.inputs))
+        messages = tuple(request_message(message) for message in render_messages(self._messages, item.inputs))
         return CompletionRequest(
             model=self._model,
             messages=messages,
@@ -58,7 +58,8 @@ def parameters_of(values: Mapping[str, Any]) -> Parameters:
     )
 
 
-def _message(rendered: Mapping[str, Any]) -> Message:
+def request_message(rendered: Mapping[str, Any]) -> Message:
+    """A rendered message as the protocol's."""
     calls = tuple(_tool_call(call) for call in rendered.get("tool_calls") or ())
     return Message(
         role=rendered["role"],

@@ -83,7 +83,7 @@ def answers_store(
             project_id=run.project_id,
             spans=[span_row(run, answer, row) for answer, row in kept if not answer.cached],
         )
-        _insert(_STORE_TRIES, [try_row(answer) for answer, _ in kept if answer.failure is not None])
+        tries_store([try_row(answer) for answer, _ in kept if answer.failure is not None])
         scores_store([score for score in scores if score.item_id in accepted])
     return len(accepted)
 
@@ -103,6 +103,11 @@ def scored_store(
 def scores_store(scores: Sequence[Score]) -> None:
     """Write scores; one that is there already (an item answered again) is replaced."""
     _insert(_STORE_SCORES, [score_row(score) for score in scores])
+
+
+def tries_store(tries: Sequence[dict[str, Any]]) -> None:
+    """Write tries, each a row as `try_row` makes it."""
+    _insert(_STORE_TRIES, tries)
 
 
 def _insert(statement: str, rows: Sequence[dict[str, object]]) -> None:

@@ -50,6 +50,7 @@ def scoring_input(item: WorkItem) -> ScoringInput:
         input_tokens=item.input_tokens,
         output_tokens=item.output_tokens,
         finish_reason=item.finish_reason,
+        messages=item.rendered,
     )
 
 

@@ -44,6 +44,8 @@ class WorkItem:
     cost_usd: Decimal | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    #: What was sent, as JSON values.
+    rendered: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,24 +19,29 @@ from .base import (
     UnknownEvaluatorKind,
     Unscored,
 )
+from .by_calls import ByCalls, DefaultPrompt
 from .classification import CLASSIFICATION
 from .config import complete_config, default_config
 from .embedding import EMBEDDING_SIMILARITY
+from .factuality import FACTUALITY
 from .json_diff import JSON_DIFF
 from .json_format import JSON_SCHEMA, JSON_VALID
 from .lengths import LENGTH
 from .levenshtein import LEVENSHTEIN
 from .multilabel import MULTILABEL
 from .numeric import NUMERIC_MATCH
+from .pairwise import PAIRWISE_JUDGE
 from .passes_if import PASSES_IF
 from .refusal import REFUSAL
 from .rouge import ROUGE, ROUGE_L
+from .rubric import RUBRIC_JUDGE
 from .starts_with import STARTS_WITH
 from .text_match import CONTAINS, EXACT_MATCH, REGEX
 from .thresholds import COST_LIMIT, LATENCY_LIMIT, TOKEN_LIMIT
 from .token_f1 import TOKEN_F1
 from .tool_calls import TOOL_CALL_MATCH
 from .translation import BLEU, CHRF
+from .webhook import WEBHOOK
 from .whole_run import WholeRun
 
 KINDS: tuple[EvaluatorKind, ...] = (
@@ -63,6 +68,10 @@ KINDS: tuple[EvaluatorKind, ...] = (
     LATENCY_LIMIT,
     COST_LIMIT,
     TOKEN_LIMIT,
+    RUBRIC_JUDGE,
+    FACTUALITY,
+    PAIRWISE_JUDGE,
+    WEBHOOK,
     PASSES_IF,
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
@@ -83,6 +92,8 @@ def kind(name: str) -> EvaluatorKind:
 
 __all__ = [
     "KINDS",
+    "ByCalls",
+    "DefaultPrompt",
     "Direction",
     "EvaluatorKind",
     "Group",

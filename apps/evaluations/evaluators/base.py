@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .whole_run import WholeRun
+
+if TYPE_CHECKING:
+    from .by_calls import ByCalls
 
 Direction = Literal["higher", "lower"]
 Scale = Literal["binary", "continuous", "ordinal"]
@@ -66,7 +69,8 @@ class ScoringInput:
 
     `tool_calls` are {"id", "name", "arguments"}, the arguments an object, or text where they were not JSON.
     What was not measured (an output made elsewhere has no latency) is None. `scores` are the item's other
-    scores by stored name (None: unscored), for kinds that are scored at the end.
+    scores by stored name (None: unscored), for kinds that are scored at the end. `messages` are what the
+    model was sent, as {"role", "content"}; `compared_with` is the other output of a pair, if there is one.
     """
 
     inputs: Mapping[str, Any]
@@ -80,6 +84,8 @@ class ScoringInput:
     output_tokens: int | None = None
     finish_reason: str = ""
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    messages: Sequence[Mapping[str, Any]] = ()
+    compared_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class EvaluatorKind:
     and raises InvalidEvaluatorConfig for what a schema cannot say (a pattern that does not compile).
     `metrics` are those of each item; `whole_run` says which further ones the run has as a whole, and how they
     come from the items' statistics. `also_needs` says what else it needs ("a price for the model").
+    `by_calls` is how a kind of place CALLS scores: the engine makes its calls.
     """
 
     name: str
@@ -148,6 +155,7 @@ class EvaluatorKind:
     place: Place = Place.INLINE
     whole_run: WholeRun | None = None
     also_needs: str = ""
+    by_calls: ByCalls | None = None
 
     @property
     def needs_model_in_memory(self) -> bool:

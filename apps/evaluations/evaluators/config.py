@@ -19,6 +19,10 @@ TYPE_NAMES = {
 }
 
 
+#: What goes wrong with an entry of a list rather than with the settings themselves.
+ENTRY_RULES = ("required", "additionalProperties")
+
+
 def default_config(kind: EvaluatorKind) -> dict[str, Any]:
     """The settings a new evaluator of this kind starts from; those without a default are absent."""
     properties: dict[str, dict[str, Any]] = kind.config_schema["properties"]
@@ -54,6 +58,9 @@ def _readable(error: ValidationError, kind: EvaluatorKind) -> list[tuple[str, st
     name = str(error.absolute_path[0]) if error.absolute_path else "config"
     wanted: Any = error.validator_value
     given: Any = error.instance
+    if error.absolute_path and error.validator in ENTRY_RULES:
+        place = ", ".join(_step(step) for step in list(error.absolute_path)[1:])
+        return [(name, f"{place}: {error.message[:300]}" if place else error.message[:300])]
     match error.validator:
         case "required":
             return [(field, "This setting is required.") for field in wanted if field not in given]
@@ -78,3 +85,7 @@ def _readable(error: ValidationError, kind: EvaluatorKind) -> list[tuple[str, st
             return [(name, f"This has more than {wanted} entries.")]
         case _:
             return [(name, error.message[:300])]
+
+
+def _step(step: str | int) -> str:
+    return f"Entry {step + 1}" if isinstance(step, int) else step

@@ -5,9 +5,10 @@ from __future__ import annotations
 from .budgets import BudgetHold, ProjectBudget, RunSpend
 from .cache import CachedResponse
 from .comparisons import Comparison
-from .evaluators import Evaluator, EvaluatorVersion
+from .evaluators import Evaluator, EvaluatorSecret, EvaluatorVersion
 from .measures import ItemScore, RunMetric, RunProgress, RunTally
 from .runs import EvalItem, EvalRun, ItemAttempt, RunNews
+from .votes import PairVote
 
 __all__ = [
     "BudgetHold",
@@ -16,9 +17,11 @@ __all__ = [
     "EvalItem",
     "EvalRun",
     "Evaluator",
+    "EvaluatorSecret",
     "EvaluatorVersion",
     "ItemAttempt",
     "ItemScore",
+    "PairVote",
     "ProjectBudget",
     "RunMetric",
     "RunNews",

@@ -40,3 +40,18 @@ class EvaluatorVersion(UuidModel, AuthoredModel):
 
     def __str__(self) -> str:
         return f"{self.evaluator} v{self.number}"
+
+
+class EvaluatorSecret(models.Model):
+    """A secret setting of an evaluator, encrypted. It has no versions: the newest holds for all of them."""
+
+    evaluator = models.ForeignKey(Evaluator, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    token = models.TextField()
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("evaluator", "name"), name="evaluator_secret_once"),)
+
+    def __str__(self) -> str:
+        return self.name

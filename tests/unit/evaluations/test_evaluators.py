@@ -34,6 +34,10 @@ NEEDED_SETTINGS: dict[str, dict[str, Any]] = {
     "latency_limit": {"at_most": 5},
     "cost_limit": {"at_most": 5},
     "token_limit": {"at_most": 5},
+    "rubric_judge": {"model": "fake/echo"},
+    "factuality": {"model": "fake/echo"},
+    "pairwise_judge": {"model": "fake/echo"},
+    "webhook": {"url": "https://example.com/score"},
     "passes_if": {"conditions": [{"metric": "a", "comparison": "at_least", "value": 1.0, "weight": 1.0}]},
 }
 HOSTILE_PATTERN, HOSTILE_TEXT = "(a|aa|a?a)+$", "a" * 60 + "b"
@@ -112,6 +116,16 @@ class TestConfig:
             ("numeric_match", {"tolerance": -1}, "tolerance", "0 or more"),
             ("chrf", {"word_order": 9}, "word_order", "4 or less"),
             ("contains", {"texts": ["a", 1]}, "texts", "must be text"),
+            ("passes_if", {}, "conditions", "at least one condition"),
+            (
+                "passes_if",
+                {"conditions": [{"metric": "a"}]},
+                "conditions",
+                "Entry 1: 'comparison' is a required",
+            ),
+            ("passes_if", {"conditions": [3]}, "conditions", "must be an object"),
+            ("json_diff", {"ignore_paths": ["$.["]}, "ignore_paths", "not a path"),
+            ("bleu", {"smooth_value": 1}, "smooth_value", "Only floor and add k"),
             ("json_schema", {"schema": []}, "schema", "an object"),
             ("json_schema", {"schema": {"type": "strin"}}, "schema", "not a JSON schema"),
             ("json_schema", {"schema": {"$ref": "http://example.com/x"}}, "schema", "outside the schema"),

@@ -11,6 +11,7 @@ from apps.evaluations.evaluator_services import evaluator_change, evaluator_crea
 from apps.evaluations.evaluator_trial import Trial, trial_get, trial_run, trial_start
 from apps.evaluations.evaluators import ScoringInput, default_config, kind, kinds
 from apps.evaluations.models import Evaluator
+from tests.factories.evaluations import make_dataset_version, make_run
 from tests.unit.evaluations.test_evaluators import NEEDED_SETTINGS
 
 pytestmark = pytest.mark.django_db
@@ -279,3 +280,114 @@ def test_anothers_evaluator_is_not_there(editor, url, other_project, actor):
     for path in ("theirs/", "theirs/edit/"):
         assert editor.get(f"{url}{path}").status_code == 404
     assert kind("exact_match").title
+
+
+class TestKinds:
+    def test_stand_in_groups(self, editor, url):
+        page = editor.get(f"{url}new/").text
+        for group in ("Text", "Structure", "Reference", "Classification", "Limits", "Rules"):
+            assert f">{group}</h2>" in page
+        assert "Whole run: Accuracy, Precision, Recall, F1" in page
+        assert "A price for the model" in page
+
+    @pytest.mark.parametrize(
+        ("words", "found", "not_found"),
+        [
+            ("json", "JSON diff", "Refusal"),
+            ("CORPUS figure papers", "BLEU", "ROUGE"),
+            ("tool arguments", "Tool-call match", "BLEU"),
+        ],
+    )
+    def test_are_found_by_words_of_their_description(self, editor, url, words, found, not_found):
+        page = editor.get(f"{url}new/", {"q": words}).text
+        assert f">{found}</a>" in page
+        assert f">{not_found}</a>" not in page
+
+    def test_a_search_without_result_says_what_to_look_for(self, editor, url):
+        assert "No kind is about that" in editor.get(f"{url}new/?q=zzz").text
+
+
+class TestExamples:
+    @pytest.fixture
+    def questions(self, project):
+        return make_dataset_version(project, 3, name="Sums")
+
+    def example(self, editor, url, questions, number, kind="exact_match"):
+        query = {"dataset": questions.dataset.slug, "number": number}
+        return editor.get(f"{url}example/{kind}/", query, headers=HTMX).text
+
+    def test_fill_the_trial_with_reference_inputs_and_the_newest_output(
+        self, editor, url, questions, project
+    ):
+        assert "What is 1 + 1?" in self.example(editor, url, questions, 2)
+        make_run(project, questions, outputs=["old", "older", "x"])
+        make_run(project, questions, outputs=["new", "newer", None])
+        filled = self.example(editor, url, questions, 2)
+        assert "newer" in filled
+        assert 'value="0.0001"' in filled
+
+    def test_give_a_rule_the_scores_of_the_result(self, editor, url, questions, project):
+        make_run(project, questions, scores={"taste": [0.25, 0.5, 1]})
+        filled = self.example(editor, url, questions, 1, "passes_if")
+        assert "&quot;taste&quot;: 0.25" in filled
+
+    @pytest.mark.parametrize("number", ["0", "4", "x", "-1", "99999999999", "²"])
+    def test_that_are_not_there_are_told(self, editor, url, questions, number):
+        assert "Sums has examples 1 to 3." in self.example(editor, url, questions, number)
+
+    def test_of_an_unknown_dataset_are_told(self, editor, url):
+        assert "There is no dataset" in editor.get(f"{url}example/exact_match/?dataset=nope&number=1").text
+
+    def test_of_another_project_are_not_there(self, editor, url, other_project):
+        theirs = make_dataset_version(other_project, 2)
+        page = editor.get(f"{url}example/exact_match/?dataset={theirs.dataset.slug}&number=1").text
+        assert "There is no dataset" in page
+
+
+class TestRules:
+    BODY = {
+        "name": "Good",
+        "config.conditions-0-metric": "exact",
+        "config.conditions-0-comparison": "at_least",
+        "config.conditions-0-value": "1",
+        "config.conditions-2-metric": "length.length",
+        "config.conditions-2-comparison": "at_most",
+        "config.conditions-2-value": "80",
+        "config.conditions-2-weight": "0.5",
+        "config.needed": "1",
+        "config.run_needed": "0.9",
+        "config.missing": "unscored",
+    }
+
+    def test_are_made_of_the_rows_that_are_filled_in(self, editor, url, project):
+        answer = editor.post(f"{url}new/?kind=passes_if", self.BODY)
+        assert answer.status_code == 302
+        config = Evaluator.objects.get(project=project).versions.get().config
+        assert config["conditions"] == [
+            {"metric": "exact", "comparison": "at_least", "value": 1, "weight": 1},
+            {"metric": "length.length", "comparison": "at_most", "value": 80, "weight": 0.5},
+        ]
+        detail = editor.get(answer.url).text
+        assert "length.length at most 80 (weight 0.5)" in detail
+        edit = editor.get(f"{answer.url}edit/").text
+        assert 'value="length.length"' in edit
+
+    def test_know_the_metrics_of_the_project(self, editor, url, project, actor):
+        evaluator_create(project=project, by=actor, name="Corpus", kind="bleu")
+        assert '<option value="corpus.corpus">' in editor.get(f"{url}new/?kind=passes_if").text
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"config.conditions-0-value": ""}, "Condition 1 has no number"),
+            ({"config.conditions-0-value": "nan"}, "Condition 1 has no number"),
+            ({"config.conditions-0-metric": ""}, "Condition 1 names no metric"),
+            ({"config.conditions-2-weight": "x"}, "The weight of condition 2"),
+            ({"config.conditions-0-comparison": "like"}, "Choose one of"),
+        ],
+    )
+    def test_a_row_that_makes_no_sense_is_told_and_kept(self, editor, url, changed, told):
+        answer = editor.post(f"{url}new/?kind=passes_if", {**self.BODY, **changed})
+        assert answer.status_code == 400
+        assert told in answer.text
+        assert 'value="length.length"' in answer.text

@@ -1,0 +1,47 @@
+"""Votes: which of two outputs is the better one."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.evaluations.models.evaluators import EvaluatorVersion
+from apps.evaluations.models.runs import EvalItem
+
+
+class PairVote(models.Model):
+    """One rater's choice between an item's output and another: `other_item`'s, or the reference (null).
+
+    `consistent`: a judge chose the same in both orders; what flipped is a tie.
+    """
+
+    class Winner(models.TextChoices):
+        ITEM = "item"
+        OTHER = "other"
+        TIE = "tie"
+
+    id = models.BigAutoField(primary_key=True)
+    item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="votes")
+    other_item = models.ForeignKey(
+        EvalItem, null=True, on_delete=models.CASCADE, related_name="votes_against"
+    )
+    evaluator_version = models.ForeignKey(
+        EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    winner = models.CharField(max_length=5, choices=Winner.choices)
+    consistent = models.BooleanField(default=True)
+    #: Who chose: "judge:<slug of the evaluator>", or a person's e-mail address.
+    rater = models.CharField(max_length=254)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("item", "other_item", "evaluator_version", "rater"),
+                name="one_vote_per_pair_and_rater",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.winner} by {self.rater}"
