@@ -116,8 +116,8 @@ DRILLS = (
         "frozen",
         f"a worker frozen in mid-batch, going on after {FROZEN_S:.0f} s",
         "The other worker takes up its rows when their leases have run out. The frozen one comes back with "
-        "answers in hand and writes none of them: each write names the claim it was made under, and that "
-        "claim is gone.",
+        "answers in hand, and writes none whose row has been taken up: each write names the claim it was "
+        "made under, and that claim is gone.",
         strike=_freeze_a_worker,
     ),
     Drill(

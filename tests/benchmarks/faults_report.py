@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,11 +89,14 @@ def write_page(outcomes: Sequence[Outcome], rows: int, took_s: float) -> Path:
 def page(outcomes: Sequence[Outcome], rows: int, took_s: float) -> str:
     table = [f"| {' | '.join(HEADINGS)} |", "|---|" + "---:|" * 6 + "---|---:|---|---|"]
     table += [f"| {' | '.join(cells(outcome, name=outcome.drill.title))} |" for outcome in outcomes]
-    told = [f"**{_sentence(outcome.drill.title)}** {outcome.drill.survived}" for outcome in outcomes]
+    told = [
+        textwrap.fill(f"**{_sentence(outcome.drill.title)}** {outcome.drill.survived}", 110)
+        for outcome in outcomes
+    ]
     return _PAGE.format(
         rows=f"{rows:,}",
         machine=_machine(),
-        date=datetime.now(UTC).strftime("%d %B %Y"),
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
         commit=_commit(),
         minutes=f"{took_s / 60:.0f}",
         table="\n".join(table),
@@ -126,8 +130,10 @@ _PAGE = """\
 faults, and then reads the database row by row. Every output is derived from its input, so that an answer
 stored under the wrong row shows. Nobody lends a hand: each run has to come to its end by itself.
 
-Made on {machine}, {date}, commit {commit}, in {minutes} minutes, by `make faults` (this page is its output;
-`make faults ARGS="--only broker --rows 500"` tries one alone and writes nothing).
+This page is its output. `make faults ARGS="--only broker --rows 500"` tries one fault alone, and writes
+nothing. A round ends with an error when anything was lost, doubled or wrong, or a run did not come to its end.
+
+Machine: {machine}. Date: {date}. Commit: {commit}. It took {minutes} minutes.
 
 {table}
 
