@@ -102,6 +102,20 @@ class ConditionsWidget(forms.Widget):
         }
 
 
+class SuggestingWidget(forms.TextInput):
+    """A line of text with the names that there are, to choose from or to type over."""
+
+    template_name = "evaluations/_suggesting.html"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.suggestions: Sequence[str] = ()
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        listed = {**(attrs or {}), "list": f"{name}-list", "autocomplete": "off"}
+        return {**super().get_context(name, value, listed), "suggestions": self.suggestions}
+
+
 class ConditionsField(forms.Field):
     """The rows of a ConditionsWidget as the service takes them."""
 
@@ -136,6 +150,10 @@ def setting_field(schema: dict[str, Any], *, required: bool) -> forms.Field:
     if "enum" in schema:
         titles = [title[:1].upper() + title[1:] for title in schema["x-enum-titles"]]
         return forms.ChoiceField(choices=list(zip(schema["enum"], titles, strict=True)), **common)
+    if "x-choices" in schema:
+        return forms.CharField(
+            required=required, max_length=schema["maxLength"], widget=SuggestingWidget(), **common
+        )
     if schema.get("writeOnly"):
         password = forms.PasswordInput({"autocomplete": "new-password"})
         return forms.CharField(

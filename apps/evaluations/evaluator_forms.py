@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from apps.core.forms import ProductForm
-from apps.evaluations.evaluator_fields import ConditionsWidget, JsonField, setting_field
+from apps.evaluations.evaluator_fields import ConditionsWidget, JsonField, SuggestingWidget, setting_field
 from apps.evaluations.evaluator_services import MAX_NAME
 from apps.evaluations.evaluators import EvaluatorKind, ScoringInput, default_config
 
@@ -19,7 +19,10 @@ _HIGH = 1e9
 
 
 class SettingsForm(ProductForm):
-    """The settings of one kind. `cleaned_config()` gives them as the services take them."""
+    """The settings of one kind. `cleaned_config()` gives them as the services take them.
+
+    `names` are the project's models and prompts, for settings that name one.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class SettingsForm(ProductForm):
         kind: EvaluatorKind,
         config: dict[str, Any] | None = None,
         metric_names: Sequence[str] = (),
+        names: Mapping[str, Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +42,8 @@ class SettingsForm(ProductForm):
             field.initial = start.get(name)
             if isinstance(field.widget, ConditionsWidget):
                 field.widget.metric_names = metric_names
+            if isinstance(field.widget, SuggestingWidget):
+                field.widget.suggestions = (names or {}).get(schema["x-choices"], ())
             self.fields[PREFIX + name] = field
 
     def cleaned_config(self) -> dict[str, Any]:

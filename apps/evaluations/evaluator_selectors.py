@@ -12,6 +12,8 @@ from apps.core.models import Project
 from apps.evaluations.evaluator_errors import EvaluatorNotFound
 from apps.evaluations.evaluators import Direction, EvaluatorKind, MetricSpec, Place, kind
 from apps.evaluations.models import Evaluator, EvaluatorVersion
+from apps.prompts.models import Prompt
+from apps.providers.selectors import model_names
 
 MOST_NAMED = 500
 DIRECTION_WORDS: dict[Direction | None, str] = {
@@ -56,6 +58,18 @@ def version_list(*, evaluator: Evaluator) -> QuerySet[EvaluatorVersion]:
 def metrics_of(evaluator: Evaluator) -> tuple[MetricSpec, ...]:
     """What it measures, under the names by which its scores are stored."""
     return kind(evaluator.kind).metrics_of(evaluator.slug)
+
+
+def names_for(of: EvaluatorKind, project: Project) -> dict[str, list[str]]:
+    """What settings that name a model or a prompt can name; nothing for kinds without such settings."""
+    wanted = {schema.get("x-choices") for schema in of.config_schema["properties"].values()}
+    found: dict[str, list[str]] = {}
+    if "models" in wanted:
+        found["models"] = model_names(project=project)
+    if "prompts" in wanted:
+        prompts = Prompt.objects.filter(project=project, archived_at=None).order_by("slug")
+        found["prompts"] = list(prompts.values_list("slug", flat=True))
+    return found
 
 
 def metric_names_for(of: EvaluatorKind, project: Project) -> list[str]:

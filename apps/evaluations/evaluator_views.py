@@ -50,7 +50,13 @@ def evaluator_create(request: ProjectRequest) -> HttpResponse:
         return render(request, "evaluations/evaluator_kinds.html", context)
     of = evaluator_kind(request.GET["kind"])
     names = selectors.metric_names_for(of, request.project)
-    form = EvaluatorForm(_posted(request), kind=of, metric_names=names, initial={"name": of.title})
+    form = EvaluatorForm(
+        _posted(request),
+        kind=of,
+        metric_names=names,
+        names=selectors.names_for(of, request.project),
+        initial={"name": of.title},
+    )
     if request.method == "POST" and form.is_valid():
         try:
             evaluator = services.evaluator_create(
@@ -97,6 +103,7 @@ def evaluator_edit(request: ProjectRequest, slug: str) -> HttpResponse:
         kind=of,
         config=evaluator.version_config,  # type: ignore[attr-defined]  # annotated by the selector
         metric_names=selectors.metric_names_for(of, request.project),
+        names=selectors.names_for(of, request.project),
         initial=initial,
     )
     context: dict[str, object] = {"evaluator": evaluator}

@@ -185,8 +185,7 @@ DRILLS = (
         "garbage",
         "10% of answers are not JSON, or are cut off",
         "An HTML page with status 200, a connection that ends in the middle of the body, half a JSON "
-        "document: none is taken for an answer, each is a try. An empty or shortened answer is never "
-        "stored.",
+        "document: none is taken for an answer, each is a try. A shortened answer is never stored.",
         provider={"fault": "not-json,cut,half", "share": 0.1},
     ),
     Drill(

@@ -131,7 +131,7 @@ faults, and then reads the database row by row. Every output is derived from its
 stored under the wrong row shows. Nobody lends a hand: each run has to come to its end by itself.
 
 This page is its output. `make faults ARGS="--only broker --rows 500"` tries one fault alone, and writes
-nothing. A round ends with an error when anything was lost, doubled or wrong, or a run did not come to its end.
+nothing. A round ends with an error when anything was lost, doubled or wrong, or a run did not come to an end.
 
 Machine: {machine}. Date: {date}. Commit: {commit}. It took {minutes} minutes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,23 +14,16 @@ from apps.core.errors import InvalidInput
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.budget_services import project_budget_set
+from apps.evaluations.engine import driving
 from apps.evaluations.engine.budget import MOST_HELD, calls_left, keeps_a_budget, spent_words
 from apps.evaluations.models import BudgetHold, EvalItem, EvalRun, RunSpend
 from apps.evaluations.run_services import eval_run_cancel, eval_run_resume, eval_run_retry_failed
 from apps.evaluations.spending import budgets_of, month_runs, month_spending
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model, Provider
+from apps.providers.protocol import CompletionRequest, CompletionResponse
 from apps.providers.services import ProviderSettings, provider_create
-from tests.integration.test_run_engine import (  # noqa: F401  # fixtures
-    BY,
-    drive,
-    fake,
-    make_prompt,
-    make_run,
-    priced,
-    prompt,
-    words,
-)
+from tests.factories.driven_runs import BY, drive, make_prompt, make_run, priced
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +44,7 @@ def answered(run: EvalRun, *costs: str | None, judge: str | None = None, tokens:
 
 
 @pytest.fixture
-def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:  # noqa: F811
+def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:
     priced(fake, 1_000_000)
     run = make_run(words, prompt)
     EvalRun.objects.filter(pk=run.pk).update(status="running")
@@ -59,7 +53,7 @@ def run(fake: Provider, words: DatasetVersion, prompt: PromptVersion) -> EvalRun
 
 
 @pytest.fixture
-def another(run: EvalRun, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:  # noqa: F811
+def another(run: EvalRun, words: DatasetVersion, prompt: PromptVersion) -> EvalRun:
     other = make_run(words, prompt)
     EvalRun.objects.filter(pk=other.pk).update(status="running")
     return other
@@ -132,9 +126,9 @@ def test_judges_of_answers_that_wait_for_them_are_paid_first(run: EvalRun) -> No
 
 
 def test_a_run_pauses_before_it_passes_its_budget_of_tokens(
-    fake: Provider,  # noqa: F811
-    words: DatasetVersion,  # noqa: F811
-    prompt: PromptVersion,  # noqa: F811
+    fake: Provider,
+    words: DatasetVersion,
+    prompt: PromptVersion,
 ) -> None:
     """A call takes two tokens: five fit into eleven."""
     run = drive(make_run(words, prompt, budget_tokens=11))
@@ -212,7 +206,7 @@ def test_last_months_spending_is_last_months(run: EvalRun, project: Project) -> 
     assert budgets_of([run])[run.pk].spent_usd == 4
 
 
-def test_a_month_needs_known_prices_too(project: Project, words: DatasetVersion) -> None:  # noqa: F811
+def test_a_month_needs_known_prices_too(project: Project, words: DatasetVersion) -> None:
     settings = ProviderSettings(name="Own server", base_url="http://127.0.0.1:9/v1")
     provider = provider_create(project=project, by=BY, kind="openai", settings=settings)
     Model.objects.create(provider=provider, name="unheard-of")
@@ -229,3 +223,37 @@ def test_retrying_what_failed_spends_again_only_for_that(run: EvalRun) -> None:
     assert run.items.filter(status="pending").count() == 1
     answered(run, "1")
     assert RunSpend.objects.get(run=run).calls == 40
+
+
+def test_a_budget_of_tokens_holds_on_the_model_in_memory(
+    project: Project, words: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer uses ten tokens here; a batch is not larger than what is left."""
+
+    class Engine:
+        def generate(self, requests: Sequence[CompletionRequest]) -> list[CompletionResponse]:
+            return [
+                CompletionResponse(
+                    text="x",
+                    tool_calls=(),
+                    finish_reason="stop",
+                    input_tokens=9,
+                    output_tokens=1,
+                    time_to_first_token_s=None,
+                    duration_s=0.1,
+                    model="m",
+                )
+                for _ in requests
+            ]
+
+    monkeypatch.setattr("apps.providers.local_model.local_engine", lambda connection: Engine())
+    run = make_run(words, make_prompt(project, "local/smollm2-135m-instruct"), budget_tokens=105)
+
+    for _ in range(20):
+        run.refresh_from_db()
+        if run.status not in ("pending", "running"):
+            break
+        driving.drive_local_run(run.pk, run.driver_token)
+
+    assert run.status == "paused"
+    assert run.items.filter(status="completed").count() == 10

@@ -9,23 +9,15 @@ from apps.datasets.models import DatasetVersion
 from apps.evaluations.models import EvaluatorVersion
 from apps.prompts.models import PromptVersion
 from apps.traces.models import Span
-from tests.integration.test_run_engine import (  # noqa: F401  # fixtures
-    drive,
-    exact,
-    fake,
-    make_prompt,
-    make_run,
-    prompt,
-    words,
-)
+from tests.factories.driven_runs import drive, make_prompt, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_second_run_takes_its_answers_from_the_cache_and_costs_nothing(
-    words: DatasetVersion,  # noqa: F811
-    prompt: PromptVersion,  # noqa: F811
-    exact: EvaluatorVersion,  # noqa: F811
+    words: DatasetVersion,
+    prompt: PromptVersion,
+    exact: EvaluatorVersion,
 ) -> None:
     first = drive(make_run(words, prompt, exact, use_cache=True))
     second = drive(make_run(words, prompt, exact, use_cache=True))
@@ -40,7 +32,7 @@ def test_a_second_run_takes_its_answers_from_the_cache_and_costs_nothing(
     assert in_order[0] == in_order[1]
 
 
-def test_a_run_without_the_cache_calls_again(words: DatasetVersion, prompt: PromptVersion) -> None:  # noqa: F811
+def test_a_run_without_the_cache_calls_again(words: DatasetVersion, prompt: PromptVersion) -> None:
     drive(make_run(words, prompt, use_cache=True))
     again = drive(make_run(words, prompt))
 
@@ -48,7 +40,7 @@ def test_a_run_without_the_cache_calls_again(words: DatasetVersion, prompt: Prom
     assert Span.objects.filter(trace_id=again.plan["trace"]).count() == 40
 
 
-def test_errors_are_never_kept(project: Project, fake: object, words: DatasetVersion) -> None:  # noqa: F811
+def test_errors_are_never_kept(project: Project, fake: object, words: DatasetVersion) -> None:
     broken = make_prompt(project, "fake/error-context")
     first = drive(make_run(words, broken, use_cache=True))
     second = drive(make_run(words, broken, use_cache=True))

@@ -5,33 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db.models import Sum
 from django.utils import timezone
 
-from apps.core.actor import Actor
 from apps.core.errors import InvalidInput, ProductError
 from apps.core.models import Project
-from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import DatasetVersion
-from apps.datasets.selectors import examples_of, latest_version
-from apps.datasets.services.datasets import dataset_create
-from apps.datasets.services.imports import import_preview, import_start, import_upload
-from apps.evaluations.engine import driving, finalizing, scoring_slices
+from apps.datasets.selectors import examples_of
+from apps.evaluations.engine import driving
 from apps.evaluations.engine.answering import ItemAnswers
 from apps.evaluations.engine.batches import answer_batch
 from apps.evaluations.engine.calls import CallPool
 from apps.evaluations.engine.leases import items_claim, run_claim
-from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.engine.work import MOST_ATTEMPTS
 from apps.evaluations.errors import NothingToRun, RunStateConflict, VariablesMissing
-from apps.evaluations.evaluators import default_config, kind
-from apps.evaluations.models import EvalItem, EvalRun, Evaluator, EvaluatorVersion, ItemAttempt, ItemScore
+from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion, ItemAttempt, ItemScore
 from apps.evaluations.run_plan import ExampleChoice
 from apps.evaluations.run_services import (
     RunRequest,
@@ -42,82 +34,12 @@ from apps.evaluations.run_services import (
     eval_run_retry_failed,
 )
 from apps.prompts.models import PromptVersion
-from apps.prompts.services import prompt_create, prompt_version_create
 from apps.providers.models import Model, Provider
 from apps.providers.services import ProviderSettings, provider_connection, provider_create
 from apps.traces.models import Span
+from tests.factories.driven_runs import BY, drive, make_dataset, make_prompt, make_run, priced
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BY = Actor.system("tests")
-
-
-@pytest.fixture
-def fake(project: Project) -> Provider:
-    return provider_create(project=project, by=BY, kind="fake", settings=ProviderSettings(name="Fake"))
-
-
-@pytest.fixture
-def prompt(project: Project, fake: Provider) -> PromptVersion:
-    return make_prompt(project, "fake/upper")
-
-
-def make_prompt(project: Project, model: str, content: str = "{{ word }}") -> PromptVersion:
-    return prompt_version_create(
-        prompt=prompt_create(project=project, by=BY, name=f"Prompt for {model}"),
-        by=BY,
-        messages=[{"role": "user", "content": content}],
-        parameters={"model": model},
-    )
-
-
-@pytest.fixture
-def words(project: Project) -> DatasetVersion:
-    return make_dataset(project, [f"word{number},WORD{number},{number % 2}" for number in range(40)])
-
-
-def make_dataset(project: Project, rows: list[str]) -> DatasetVersion:
-    dataset = dataset_create(project=project, by=BY, name="Words")
-    file = ContentFile("\n".join(["word,expected,odd", *rows]).encode(), name="words.csv")
-    job = import_upload(dataset=dataset, by=BY, file=file, filename="words.csv")
-    seen, _ = import_preview(job)
-    mapping = Mapping(inputs=["word"], reference="expected", metadata=["odd"])
-    import_start(job=job, by=BY, seen=seen, mapping=mapping)
-    version = latest_version(dataset)
-    assert version is not None
-    return version
-
-
-@pytest.fixture
-def exact(project: Project) -> EvaluatorVersion:
-    evaluator = Evaluator.objects.create(project=project, slug="exact", name="exact", kind="exact_match")
-    return EvaluatorVersion.objects.create(
-        evaluator=evaluator, number=1, config=default_config(kind("exact_match"))
-    )
-
-
-def make_run(
-    words: DatasetVersion, prompt: PromptVersion, *evaluators: EvaluatorVersion, **more: Any
-) -> EvalRun:
-    request = RunRequest(
-        name="a run", dataset_version=words, prompt_version=prompt, evaluators=evaluators, **more
-    )
-    return eval_run_create(project=prompt.prompt.project, by=BY, request=request)
-
-
-def drive(run: EvalRun, *, slices: int = 50) -> EvalRun:
-    """What the workers do, one slice after the other, until the run has ended."""
-    for _ in range(slices):
-        run.refresh_from_db()
-        if run.is_terminal or run.status == "paused":
-            break
-        if run.items.filter(status="pending").exists():
-            run.items.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=timezone.now())
-            driving.drive_run(run.pk, run.driver_token)
-        else:
-            scoring_slices.score_run(run.pk, run.driver_token, int(earliest_stage(run)))
-    finalizing.finalize_run(run.pk)
-    run.refresh_from_db()
-    return run
 
 
 def test_a_run_answers_and_scores_each_example_once(
@@ -318,10 +240,6 @@ def test_the_sweep_finds_a_run_whose_worker_died(
     sweep_runs()
     assert sent == ["worker.evaluations.drive_run"]
     assert drive(run).status == "completed"
-
-
-def priced(provider: Provider, per_million: int) -> None:
-    provider.models.update(input_price=per_million, output_price=per_million)
 
 
 def test_a_run_pauses_before_it_passes_its_budget(

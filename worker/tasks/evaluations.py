@@ -49,6 +49,11 @@ def finalize_run(run_id: str) -> None:
     finalizing.finalize_run(UUID(run_id))
 
 
+@task("worker.evaluations.finalize_local_run", queue="local")
+def finalize_local_run(run_id: str) -> None:
+    finalizing.finalize_run(UUID(run_id))
+
+
 @task("worker.evaluations.compute_comparison", queue="default")
 def compute_comparison(comparison_id: str) -> None:
     comparing.comparison_compute(UUID(comparison_id))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from apps.evaluations.engine.repetitions import score_repetitions
 from apps.evaluations.engine.results import scores_store
 from apps.evaluations.engine.scoring import scores_of
 from apps.evaluations.evaluators import Place, ScoringInput, kind
@@ -21,6 +22,9 @@ def at_end(versions: Sequence[EvaluatorVersion]) -> list[EvaluatorVersion]:
 
 def score_at_end(run: EvalRun, rules: Sequence[EvaluatorVersion], metrics: Sequence[str]) -> None:
     """Score every completed item by `rules`. `metrics` are the names of the scores that items have."""
+    repeated = [version for version in rules if kind(version.evaluator.kind).of_repetitions is not None]
+    rules = [version for version in rules if version not in repeated]
+    score_repetitions(run, repeated)
     if not rules:
         return
     others = [name for name in metrics if name not in _own_names(rules)]

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from django.utils import timezone
 
 from apps.evaluations.engine.calls import Call
 from apps.evaluations.engine.work import Answer, failure_of
-from apps.providers.protocol import ProviderError
+from apps.providers.protocol import CompletionRequest, ProviderError
+
+WorkT = TypeVar("WorkT")
+
+
+def like_lengths(
+    work: Sequence[WorkT], most: int, *, of: Callable[[WorkT], CompletionRequest]
+) -> Iterator[list[WorkT]]:
+    """Batches of at most `most` requests of like length, longest first; `of` gives the request in a piece of
+    work. So none is padded for long."""
+
+    def length(piece: WorkT) -> int:
+        return sum(len(message.content) for message in of(piece).messages)
+
+    ordered = sorted(work, key=length, reverse=True)
+    for start in range(0, len(ordered), most):
+        yield ordered[start : start + most]
 
 
 def answer_batch(calls: Sequence[Call], generate: Callable[..., Sequence[object]]) -> list[Answer]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from apps.core.dispatch import enqueue
+from apps.core.dispatch import Priority, enqueue
 from apps.evaluations.engine.stages import Stage
+from apps.evaluations.evaluators.self_consistency import SELF_CONSISTENCY, needs_embeddings
 from apps.evaluations.models import Comparison, EvalRun
 
 #: A task belongs to one queue, so the same work has one name for each queue it may wait on.
@@ -16,6 +17,7 @@ SCORE_TASKS = {
     Stage.LOCAL_CALLS: "worker.evaluations.score_run_by_local_calls",
 }
 FINALIZE_TASK = "worker.evaluations.finalize_run"
+FINALIZE_LOCAL_TASK = "worker.evaluations.finalize_local_run"
 COMPARE_TASK = "worker.evaluations.compute_comparison"
 
 
@@ -24,6 +26,7 @@ def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
     enqueue(
         DRIVE_TASKS[run.queue],
         queue=run.queue,
+        priority=Priority.RUN,
         countdown=countdown,
         run_id=str(run.pk),
         turn=run.driver_token,
@@ -32,7 +35,14 @@ def enqueue_drive(run: EvalRun, *, countdown: float | None = None) -> None:
 
 def enqueue_assist(run: EvalRun, *, tries: int = 0) -> None:
     """Ask another worker process to answer items of the run too, while this turn lasts."""
-    enqueue(ASSIST_TASK, queue=run.queue, run_id=str(run.pk), turn=run.driver_token, tries=tries)
+    enqueue(
+        ASSIST_TASK,
+        queue=run.queue,
+        priority=Priority.RUN,
+        run_id=str(run.pk),
+        turn=run.driver_token,
+        tries=tries,
+    )
 
 
 def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = None) -> None:
@@ -40,6 +50,7 @@ def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = Non
     enqueue(
         SCORE_TASKS[stage],
         queue=stage.queue,
+        priority=Priority.RUN,
         countdown=countdown,
         run_id=str(run.pk),
         turn=run.driver_token,
@@ -48,7 +59,13 @@ def enqueue_scoring(run: EvalRun, stage: Stage, *, countdown: float | None = Non
 
 
 def enqueue_finalize(run: EvalRun) -> None:
-    enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
+    """Where an evaluator computes with the embedded model at the end, by a worker that holds it."""
+    versions = run.evaluator_versions.filter(evaluator__kind=SELF_CONSISTENCY.name)
+    local = any(needs_embeddings(config) for config in versions.values_list("config", flat=True))
+    if local:
+        enqueue(FINALIZE_LOCAL_TASK, queue="local", run_id=str(run.pk))
+    else:
+        enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
 
 
 def enqueue_comparison(comparison: Comparison) -> None:

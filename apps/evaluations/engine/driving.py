@@ -6,11 +6,11 @@ import threading
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from apps.core.dispatch import others_wait
+from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
 from apps.evaluations.engine.assisting import call_assistants
-from apps.evaluations.engine.batches import answer_batch
-from apps.evaluations.engine.budget import spent_words
+from apps.evaluations.engine.batches import answer_batch, like_lengths
+from apps.evaluations.engine.budget import calls_left, spent_words
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
 from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by_system
@@ -57,19 +57,24 @@ def drive_local_run(run_id: UUID, turn: int) -> None:
     run = run_claim(run_id, turn)
     if run is None:
         return
-    token = uuid4()
+    if person_waits(run.queue):
+        hand_over(run)
+        return
+    token, most = uuid4(), LOCAL_CLAIM
+    if (left := calls_left(run, 0)) is not None:
+        most = min(most, left)
+        if not most and run.items.filter(status="pending").exists():
+            _end(run, None, over_budget=True)
+            return
     items = ItemAnswers(run, token)
     generate = local_engine(items.connection).generate
     try:
         with kept_alive(run, token) as lost:
-            calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=LOCAL_CLAIM))
+            calls, answers = items.calls_of(items_claim(run, status="pending", token=token, most=most))
             items.store(answers)
-            # Rows of like length share a batch: none is padded for long, none waits for a long answer.
-            calls.sort(key=lambda call: sum(len(str(message.content)) for message in call.request.messages))
-            while calls and not lost.is_set() and items.stopped_by is None:
-                batch, calls = calls[-LOCAL_BATCH:], calls[:-LOCAL_BATCH]
+            for batch in like_lengths(calls, LOCAL_BATCH, of=lambda call: call.request):
                 items.store(answer_batch(batch, generate))
-                if others_wait(run.queue):
+                if lost.is_set() or items.stopped_by is not None or others_wait(run.queue):
                     break
     finally:
         items_release(token)

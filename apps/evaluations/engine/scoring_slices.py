@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Event
 from uuid import UUID, uuid4
 
-from apps.core.dispatch import others_wait
+from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.judge_budget import judges_stopped_words
 from apps.evaluations.engine.judging import Judging, JudgingSlice, judge_locally
@@ -27,6 +27,9 @@ def score_run(run_id: UUID, turn: int, stage: int) -> None:
     """One slice of scoring what is answered and waits for `stage`."""
     run = run_claim(run_id, turn)
     if run is None:
+        return
+    if Stage(stage).queue == "local" and person_waits("local"):
+        hand_over(run)
         return
     {
         Stage.INLINE: _score_at_once,

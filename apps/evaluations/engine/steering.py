@@ -25,6 +25,8 @@ class Steering:
         self._most = most
         self._member = Member(connection, group=group, most=most)
         self._window = Window(connection)
+        if self._window.limited:
+            pool.permit(0)  # nothing starts before the window was asked
         self._collected: list[Answer] = []
         self._granted = -1
         self._asked_at = 0.0
@@ -66,7 +68,9 @@ class Steering:
         self._member.leave(self._outcomes())
 
     def _take_permits(self) -> float:
-        missing = min(self._pool.waiting, max(1, self._granted)) - (self._pool.permits or 0)
+        # For free places only: a permit that waits for a long call would be used in another minute.
+        free = max(0, self._granted - self._pool.in_flight)
+        missing = min(self._pool.waiting, free) - (self._pool.permits or 0)
         if missing <= 0:
             return 0.0
         taken = self._window.take(missing, tokens_each=self._tokens_of_a_call())

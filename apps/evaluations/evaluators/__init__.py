@@ -32,9 +32,11 @@ from .multilabel import MULTILABEL
 from .numeric import NUMERIC_MATCH
 from .pairwise import PAIRWISE_JUDGE
 from .passes_if import PASSES_IF
+from .perplexity import PERPLEXITY
 from .refusal import REFUSAL
 from .rouge import ROUGE, ROUGE_L
 from .rubric import RUBRIC_JUDGE
+from .self_consistency import SELF_CONSISTENCY
 from .starts_with import STARTS_WITH
 from .text_match import CONTAINS, EXACT_MATCH, REGEX
 from .thresholds import COST_LIMIT, LATENCY_LIMIT, TOKEN_LIMIT
@@ -71,6 +73,8 @@ KINDS: tuple[EvaluatorKind, ...] = (
     RUBRIC_JUDGE,
     FACTUALITY,
     PAIRWISE_JUDGE,
+    SELF_CONSISTENCY,
+    PERPLEXITY,
     WEBHOOK,
     PASSES_IF,
 )

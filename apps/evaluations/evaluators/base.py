@@ -141,7 +141,8 @@ class EvaluatorKind:
     and raises InvalidEvaluatorConfig for what a schema cannot say (a pattern that does not compile).
     `metrics` are those of each item; `whole_run` says which further ones the run has as a whole, and how they
     come from the items' statistics. `also_needs` says what else it needs ("a price for the model").
-    `by_calls` is how a kind of place CALLS scores: the engine makes its calls.
+    `by_calls` is how a kind of place CALLS scores: the engine makes its calls. `of_repetitions` is how a kind
+    of place AT_END scores that looks at all the outputs of an example together.
     """
 
     name: str
@@ -156,6 +157,7 @@ class EvaluatorKind:
     whole_run: WholeRun | None = None
     also_needs: str = ""
     by_calls: ByCalls | None = None
+    of_repetitions: Callable[[Sequence[ScoringInput], Config], list[Outcome]] | None = None
 
     @property
     def needs_model_in_memory(self) -> bool:

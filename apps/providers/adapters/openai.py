@@ -73,7 +73,7 @@ class OpenAIAdapter:
             async with asyncio.timeout(self._connection.timeout_s):
                 arguments = request_arguments(request, base_url=self._base_url)
                 extra = arguments.pop("extra_body", {})
-                # The SDK's plain `post`: `chat.completions.create` walks the messages by its type hints first,
+                # The SDK's plain `post`: `chat.completions.create` walks the messages by their type hints,
                 # which takes as long as the rest of a call, and changes nothing in what is JSON already.
                 answer = await self._client.post(
                     "/chat/completions", cast_to=httpx2.Response, body={**arguments, **extra}

@@ -23,6 +23,7 @@ from apps.providers.protocol import CompletionRequest, CompletionResponse, Error
 from apps.providers.torch_environment import prepare_for_torch
 
 if TYPE_CHECKING:
+    from apps.providers.local_model.likelihood import Likelihood, Text, TextTooLong
     from apps.providers.local_model.requests import RequestReader
     from apps.providers.local_model.sampling import Row
 
@@ -125,6 +126,14 @@ class LocalEngine:
                 self._answer(batch, results, cancelled, on_text)
         return [result for result in results if result is not None]
 
+    def likelihoods(self, texts: Sequence[Text]) -> list[Likelihood | TextTooLong]:
+        """How likely the model finds each text, in order. Raises ProviderError when it cannot be loaded."""
+        from apps.providers.local_model.likelihood import likelihoods
+
+        self.load()
+        with self._lock:
+            return likelihoods(self._model, self._tokenizer, texts, self._limits)
+
     def _answer(
         self,
         batch: list[Row],
@@ -157,47 +166,22 @@ class LocalEngine:
     def _run(
         self, batch: list[Row], cancelled: threading.Event | None, on_text: Callable[[int, str], None] | None
     ) -> list[list[int]]:
-        """New token ids of each row, padding after a row's end included."""
+        """New token ids of each row, its end-of-turn token included."""
         import torch
-        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-        from apps.providers.local_model.sampling import RowEnds, RowSampler
+        from apps.providers.local_model.decoding import decode
+        from apps.providers.local_model.sampling import RowEnds
 
-        width = max(len(row.input_ids) for row in batch)
-        pad = self._tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(row.input_ids)) + row.input_ids for row in batch])
-        mask = torch.tensor([[0] * (width - len(row.input_ids)) + [1] * len(row.input_ids) for row in batch])
-        ends = RowEnds(
-            batch,
-            tokenizer=self._tokenizer,
-            width=width,
-            end_ids=frozenset({self._tokenizer.eos_token_id}),
-            cancelled=cancelled,
-            on_text=on_text,
-        )
-        config = GenerationConfig(  # type: ignore[no-untyped-call]
-            do_sample=False,
-            max_new_tokens=max(row.max_new for row in batch),
-            pad_token_id=pad,
-            eos_token_id=self._tokenizer.eos_token_id,
-        )
+        end_ids = frozenset({self._tokenizer.eos_token_id})
+        ends = RowEnds(tokenizer=self._tokenizer, end_ids=end_ids, cancelled=cancelled, on_text=on_text)
         with torch.inference_mode():
-            output = self._model.generate(
-                input_ids=ids.to(self._model.device),
-                attention_mask=mask.to(self._model.device),
-                generation_config=config,
-                logits_processor=LogitsProcessorList([RowSampler(batch)]),
-                stopping_criteria=StoppingCriteriaList([ends]),
-            )
-        new: list[list[int]] = output[:, width:].tolist()
-        return new
+            return decode(self._model, batch, ends, pad=self._tokenizer.pad_token_id)
 
     def _response(self, row: Row, new_ids: list[int]) -> CompletionResponse:
         end = self._tokenizer.eos_token_id
-        ended = end in new_ids[: row.max_new]
-        # Up to and with the end-of-turn token; what follows a row's end is padding.
-        count = new_ids.index(end) + 1 if ended else min(len(new_ids), row.max_new)
-        text = self._tokenizer.decode(new_ids[:count], skip_special_tokens=True)
+        ended = new_ids[-1] == end
+        count = len(new_ids)
+        text = self._tokenizer.decode(new_ids, skip_special_tokens=True)
         cut = min((text.find(stop) for stop in row.stop if stop in text), default=None)
         if cut is not None:
             text, ended = text[:cut], True

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria
 
 _SEED_BITS = 63
 
@@ -42,79 +41,61 @@ class Row:
         self.stop_window = max((len(stop.encode()) for stop in self.stop), default=0) + 4
 
 
-class RowSampler(LogitsProcessor):
-    """Turns sampling into an argmax, row by row, by the Gumbel-max trick.
+def next_tokens(scores: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of each row, from scores of shape (rows, vocabulary), which are written over.
 
-    The argmax of log p + Gumbel noise is distributed as p (Gumbel, 1954; Maddison, Tarlow and Minka,
-    "A* Sampling", 2014), so `generate` can run greedily for sampled and greedy rows alike.
+    Sampling is an argmax too, by the Gumbel-max trick: the argmax of log p + Gumbel noise is distributed as
+    p (Gumbel, 1954; Maddison, Tarlow and Minka, "A* Sampling", 2014). So greedy and sampled rows go together.
     """
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = rows
-        self._sampled = [number for number, row in enumerate(rows) if row.temperature > 0]
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        for number in self._sampled:
-            row = self._rows[number]
-            if row.ended_at is None:
-                scores[number] = self._noisy(scores[number].float() / row.temperature, row).to(scores.dtype)
-        return scores
-
-    @staticmethod
-    def _noisy(logits: torch.Tensor, row: Row) -> torch.Tensor:
-        if row.top_k:
-            kept = torch.topk(logits, min(row.top_k, logits.numel())).values[-1]
-            logits = logits.masked_fill(logits < kept, -torch.inf)
-        if row.top_p < 1:
-            ordered, places = torch.sort(logits, descending=True)
-            before = torch.softmax(ordered, -1).cumsum(-1).roll(1)
-            before[0] = 0  # the most likely token always stays
-            logits = logits.masked_fill(
-                torch.zeros_like(logits, dtype=torch.bool).scatter(0, places, before >= row.top_p), -torch.inf
-            )
-        uniform = torch.rand(logits.shape, generator=row.generator).clamp_(min=1e-20)
-        return logits - torch.log(-torch.log(uniform)).to(logits.device)
+    for place, row in enumerate(rows):
+        if row.temperature > 0:
+            scores[place] = _noisy(scores[place] / row.temperature, row)
+    tokens: list[int] = scores.argmax(dim=-1).tolist()
+    return tokens
 
 
-class RowEnds(StoppingCriteria):
+def _noisy(logits: torch.Tensor, row: Row) -> torch.Tensor:
+    if row.top_k:
+        kept = torch.topk(logits, min(row.top_k, logits.numel())).values[-1]
+        logits = logits.masked_fill(logits < kept, -torch.inf)
+    if row.top_p < 1:
+        ordered, places = torch.sort(logits, descending=True)
+        before = torch.softmax(ordered, -1).cumsum(-1).roll(1)
+        before[0] = 0  # the most likely token always stays
+        logits = logits.masked_fill(
+            torch.zeros_like(logits, dtype=torch.bool).scatter(0, places, before >= row.top_p), -torch.inf
+        )
+    uniform = torch.rand(logits.shape, generator=row.generator).clamp_(min=1e-20)
+    return logits - torch.log(-torch.log(uniform)).to(logits.device)
+
+
+class RowEnds:
     """Ends each row by itself: end of turn, its own token limit, its stop strings, or cancellation."""
 
     def __init__(
         self,
-        rows: Sequence[Row],
         *,
         tokenizer: Any,
-        width: int,
         end_ids: frozenset[int],
         cancelled: threading.Event | None,
         on_text: Callable[[int, str], None] | None,
     ) -> None:
-        self._rows = rows
         self._tokenizer = tokenizer
-        self._width = width
         self._end_ids = end_ids
         self._cancelled = cancelled
         self._on_text = on_text
         self._started = time.perf_counter()
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: Any) -> torch.BoolTensor:
-        produced = input_ids.shape[1] - self._width
-        newest = input_ids[:, -1].tolist()
-        all_over = self._cancelled is not None and self._cancelled.is_set()
-        for number, row in enumerate(self._rows):
-            if row.ended_at is not None:
-                continue
-            over = newest[number] in self._end_ids or produced >= row.max_new
-            if not over and row.stop:
-                over = self._holds_stop(input_ids[number, self._width :][-row.stop_window :].tolist(), row)
-            if self._on_text is not None:
-                tokens = input_ids[number, self._width :].tolist()
-                self._on_text(row.index, self._tokenizer.decode(tokens, skip_special_tokens=True))
-            if over or all_over:
-                row.ended_at = time.perf_counter() - self._started
-        ended = [row.ended_at is not None for row in self._rows]
-        return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)  # type: ignore[return-value]
-
-    def _holds_stop(self, tail: list[int], row: Row) -> bool:
-        text = self._tokenizer.decode(tail, skip_special_tokens=True)
-        return any(stop in text for stop in row.stop)
+    def over(self, row: Row, tokens: list[int]) -> bool:
+        """True when the row's answer ends with its newest token; noted in `row.ended_at`."""
+        ended = tokens[-1] in self._end_ids or len(tokens) >= row.max_new
+        if not ended and row.stop:
+            tail = self._tokenizer.decode(tokens[-row.stop_window :], skip_special_tokens=True)
+            ended = any(stop in tail for stop in row.stop)
+        if self._on_text is not None:
+            self._on_text(row.index, self._tokenizer.decode(tokens, skip_special_tokens=True))
+        if not ended and self._cancelled is not None:
+            ended = self._cancelled.is_set()
+        if ended:
+            row.ended_at = time.perf_counter() - self._started
+        return ended

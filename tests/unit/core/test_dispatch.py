@@ -1,45 +1,66 @@
-"""Work is sent after the commit, and a broker that is away undoes nothing."""
+"""Tasks of a person and of a run on one queue: who goes first, and who sees whom wait."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from queue import Empty
+
 import pytest
-from celery import Celery
-from django.db import transaction
+import redis
+from celery import current_app
+from django.conf import settings
 
-from apps.core.dispatch import enqueue
-from apps.core.models import Project
+from apps.core.dispatch import Priority, enqueue, others_wait, person_waits
 
+QUEUE = "dispatch-test"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = Celery(broker="redis+socket:///nowhere/valkey.sock", set_as_current=False)
-    monkeypatch.setattr("apps.core.dispatch.current_app", app)
+@pytest.fixture(autouse=True)
+def _empty_queue() -> Iterator[None]:
+    yield
+    with redis.from_url(settings.VALKEY_URL) as broker:
+        broker.delete(*broker.keys(f"{QUEUE}*") or [QUEUE])
 
 
-@pytest.mark.usefixtures("broker_away")
-def test_what_was_saved_stays_when_the_broker_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    with transaction.atomic():
-        Project.objects.create(slug="kept", name="Kept")
-        enqueue("worker.sweep", queue="default")
-
-    assert Project.objects.filter(slug="kept").exists()
-    assert "worker.sweep" in caplog.text
+def send(name: str, priority: Priority = Priority.INTERACTIVE) -> None:
+    enqueue(name, queue=QUEUE, priority=priority)
 
 
-@pytest.mark.usefixtures("broker_away")
-def test_outside_of_a_transaction_nothing_is_raised_either(caplog: pytest.LogCaptureFixture) -> None:
-    enqueue("worker.sweep", queue="default")
+def taken() -> list[str]:
+    """The names of what waits, in the order in which a worker takes it."""
+    names: list[str] = []
+    with current_app.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as waiting:
+        while True:
+            try:
+                message = waiting.get(block=False)
+            except Empty:
+                return names
+            message.ack()
+            names.append(message.headers["task"])
 
-    assert "worker.sweep" in caplog.text
+
+def test_a_persons_task_goes_before_those_of_runs_that_came_earlier() -> None:
+    send("run.1", Priority.RUN)
+    send("run.2", Priority.RUN)
+    send("person")
+    assert taken() == ["person", "run.1", "run.2"]
 
 
-def test_nothing_is_sent_for_what_was_undone(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[str] = []
-    monkeypatch.setattr("apps.core.dispatch._send", lambda name, *args: sent.append(name))
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        enqueue("worker.sweep", queue="default")
-        raise ZeroDivisionError
+def test_a_run_sees_others_of_any_priority_and_tells_a_person_apart() -> None:
+    assert not others_wait(QUEUE)
+    assert not person_waits(QUEUE)
+    send("run", Priority.RUN)
+    assert others_wait(QUEUE)
+    assert not person_waits(QUEUE)
+    send("person")
+    assert person_waits(QUEUE)
 
-    assert sent == []
+
+def test_a_broker_that_does_not_answer_stops_no_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(current_app, "connection_for_read", fails)
+    assert others_wait(QUEUE)
+    assert not person_waits(QUEUE)

@@ -37,7 +37,8 @@ def test_tries_that_failed_are_told_with_their_reason_and_the_wait(
     page = client_as(Role.VIEWER).get(address).content.decode()
 
     assert "Tries that failed" in page
-    assert "(429)" in page and "51 ms" in page
+    assert "(429)" in page
+    assert "51 ms" in page
     assert "&lt;b&gt;Slow&lt;/b&gt; down." in page
     assert "asked to wait 3" in page
 
