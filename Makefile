@@ -18,7 +18,7 @@ FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
 STATIC := staticfiles/.stamp-$(notdir $(RUNTIME))-$(notdir $(BUNDLE))
 
-.PHONY: help up demo test test-setup check bench backup restore setup clean
+.PHONY: help up demo test test-setup check bench faults backup restore setup clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test      run all tests"
 	@echo "make check     format, lint, types, import order, templates, migrations, deploy checks"
 	@echo "make bench     measure the evaluation engine, and write docs/benchmarks.md (half an hour)"
+	@echo "make faults    a run under each of a dozen faults; what became of every row (docs/reliability.md)"
 	@echo "make backup FILE=…   database, files and keys into one file, while the stack runs or not"
 	@echo "make restore FILE=…  bring them back into an empty LLMOPS_DATA_DIR"
 	@echo "make setup     install and build only"
@@ -55,6 +56,10 @@ test-setup: setup $(DEV)
 
 bench: test-setup
 	@$(PY) -m tests.benchmarks.run $(ARGS)
+
+# A stack in a folder of its own, which is gone afterwards. ARGS="--only NAME --rows N" tries one fault alone.
+faults: test-setup
+	@$(PY) -m tests.benchmarks.faults $(ARGS)
 
 # In a data folder of its own: nothing here needs a running stack, nor touches yours.
 check: setup $(DEV)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from enum import IntEnum
 from typing import Any
 
 from celery import current_app
 from django.db import transaction
+
+log = logging.getLogger(__name__)
 
 
 class Priority(IntEnum):
@@ -30,8 +33,11 @@ def enqueue(
     finds the work again (the database is the only truth).
     """
 
-    def send() -> None:  # named: Django tells by its name which hook failed
-        _send(task_name, queue, priority, countdown, kwargs)
+    def send() -> None:
+        try:
+            _send(task_name, queue, priority, countdown, kwargs)
+        except Exception as error:  # whatever the broker's client raises
+            log.warning("%s could not be sent, and waits for the next sweep: %s", task_name, error)
 
     transaction.on_commit(send, robust=True)
 

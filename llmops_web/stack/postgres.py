@@ -259,32 +259,39 @@ def _copy_binaries(home: Path) -> Path:
 
 
 def clear_stale_locks(cluster: Path, sockets: Path) -> None:
-    """End a server that still runs on this cluster, and remove lock files that name any other process.
+    """End what still runs on this cluster, and remove the lock files that an earlier server left.
 
     Postgres itself refuses to start when the number in its lock file was given to any other process,
-    as happens after a container restarts.
+    as happens after a container restarts. Without that file it would not notice a process of a killed
+    server which is still at work, and two servers on one cluster destroy it: so none may be left.
+
+    Raises ProgramFailed when something cannot be ended.
     """
     from llmops_web.stack.processes import record_of, wait_gone
 
-    lock = cluster / "postmaster.pid"
-    try:
-        pid = int(lock.read_text().split("\n", 1)[0])
-    except (FileNotFoundError, ValueError):
-        pid = 0
-    if pid > 0 and _runs_on(pid, cluster):
-        server = record_of("postgres", pid)
-        server.signal(signal.SIGINT)
-        if wait_gone([server], 10):
-            server.signal(signal.SIGQUIT)
-            wait_gone([server], 10)
-    lock.unlink(missing_ok=True)
+    left = [record_of("postgres", pid) for pid in _processes_on(cluster)]
+    for number, seconds in ((signal.SIGINT, 10), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)):
+        for process in left:
+            process.signal(number)
+        left = wait_gone(left, seconds)
+    if left:
+        numbers = ", ".join(str(process.pid) for process in left)
+        raise ProgramFailed("Ending an earlier database server", f"process {numbers} still runs on {cluster}")
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
     for name in (f".s.PGSQL.{PORT_SUFFIX}", f".s.PGSQL.{PORT_SUFFIX}.lock"):
         (sockets / name).unlink(missing_ok=True)
 
 
-def _runs_on(pid: int, cluster: Path) -> bool:
-    """A postmaster's working directory is its cluster."""
-    try:
-        return Path(f"/proc/{pid}/cwd").resolve() == cluster.resolve()
-    except OSError:
-        return False
+def _processes_on(cluster: Path) -> list[int]:
+    """Every process of a server works in its cluster's folder."""
+    place = str(cluster.resolve())
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if not entry.name.isdigit() or os.readlink(entry / "cwd") != place:
+                continue
+            if Path(os.readlink(entry / "exe")).name.startswith("postgres"):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # ended meanwhile, or not ours to look at
+    return found

@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from llmops_web.stack.paths import SHARED_STATE, StackPaths
 from llmops_web.stack.processes import read_records
 from llmops_web.stack.waiting import wait_until
 from tests.benchmarks.paced_provider import API_KEY, MODEL
 from tests.benchmarks.questions import as_jsonl
 from tests.free_port import free_port
+from tests.stack_remains import take_away
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "bench"
@@ -171,6 +173,10 @@ class Paced:
             told: dict[str, Any] = json.load(answer)
             return told
 
+    def calls(self) -> int:
+        """How many completions were asked for so far."""
+        return sum(self.control()["outcomes"].values())
+
     def stop(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -187,7 +193,7 @@ def bench_stack(**environment: str) -> Iterator[BenchStack]:
         yield stack
     finally:
         stack.stop()
-        _remove(stack)
+        remove(stack)
 
 
 @contextmanager
@@ -199,12 +205,12 @@ def paced_provider(latency_ms: float = 50.0) -> Iterator[Paced]:
         provider.stop()
 
 
-def _remove(stack: BenchStack) -> None:
-    """As root, the database lies outside the data folder, where its account may read it."""
-    from llmops_web.stack.paths import SHARED_STATE
-
-    marker = stack.data / ".llmops-web.json"
-    if marker.exists():
-        folder_id = json.loads(marker.read_text())["id"]
-        shutil.rmtree(SHARED_STATE / "postgres" / folder_id, ignore_errors=True)
+def remove(stack: BenchStack) -> None:
+    """Whatever is left of it: processes, the database that root keeps outside of the data folder, sockets."""
+    take_away(StackPaths(stack.data))
+    for place in (SHARED_STATE / "postgres", SHARED_STATE):
+        try:
+            place.rmdir()  # where no other stack has anything in it
+        except OSError:
+            break
     shutil.rmtree(stack.folder, ignore_errors=True)

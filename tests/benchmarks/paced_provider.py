@@ -37,7 +37,8 @@ class Plan:
     """How calls are answered: a `share` (0 to 1) of them with `fault`, the others after `latency_ms`.
 
     fault: "", "429" (with Retry-After `retry_after_s`), "500", "reset" (the connection is cut), "hang" (no
-    answer for `hang_s`), "not-json", "cut" (half a body, then the connection ends).
+    answer for `hang_s`), "not-json", "cut" (half a body, then the connection ends), "half" (half of the JSON
+    as if it were all); or several of these with commas between them, which take turns by chance.
     """
 
     latency_ms: float = 50.0
@@ -60,7 +61,9 @@ class PacedServer:
         self._random = random.Random(plan.seed)
 
     def fault(self) -> str:
-        return self.plan.fault if self._random.random() < self.plan.share else ""
+        if self._random.random() >= self.plan.share:
+            return ""
+        return self._random.choice(self.plan.fault.split(","))
 
     def told(self) -> dict[str, Any]:
         return {"outcomes": dict(self.outcomes), "most_at_once": self.most_at_once, "plan": asdict(self.plan)}
@@ -133,6 +136,8 @@ class PacedProtocol(asyncio.Protocol):
             self._write(200, b"<html><body>Bad gateway</body></html>", "text/html")
         else:
             whole = json.dumps(_completion(request)).encode()
+            if fault == "half":
+                whole = whole[: len(whole) // 2]
             self._write(200, whole, "application/json", sent=len(whole) // 2 if fault == "cut" else None)
 
     def _send(self, status: int, value: Any, extra: str = "") -> None:
