@@ -1,0 +1,138 @@
+"""From the figures of the benchmarks to the page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Figures = dict[str, Any]
+
+_HEAD = """# Benchmarks
+
+Written by `make bench` from the figures in `benchmarks.json` beside it; what is measured, and how, stands in
+`tests/benchmarks/`. Speed depends on the machine, so the ratios tell more than the seconds."""
+
+
+def page(measured: dict[str, Figures]) -> str:
+    """The page. `measured` maps the name of a benchmark to its figures, machine, date and commit."""
+    return (
+        "\n\n".join([_HEAD, *(section(name, measured[name]) for name in SECTIONS if name in measured)]) + "\n"
+    )
+
+
+def section(name: str, entry: Figures) -> str:
+    """One benchmark's part of the page."""
+    when = f"{entry['machine']}; {entry['date']}, commit {entry['commit']}."
+    return f"{SECTIONS[name](entry['figures'])}\n\n<sub>{when}</sub>"
+
+
+def _reference(found: Figures) -> str:
+    lines = [
+        "## The reference work",
+        "",
+        "2,000 rows, a provider that answers after 50 ms, 32 calls at once, exact match; through",
+        "REST, Celery and Postgres, from the request that starts the run until REST says that it has",
+        "ended. The yardstick is a bare asyncio loop over the openai SDK that makes the same calls",
+        "and stores nothing, measured in turn with it. No runner can be faster than 3.1 s.",
+        "",
+        "| `llm` workers | bare loop | ours | ratio (median) | each round | first round after a start |",
+        "|---:|---:|---:|---:|---|---:|",
+    ]
+    for one in found["by_workers"]:
+        each = ", ".join(f"{ratio:.2f}" for ratio in one["ratios"])
+        lines.append(
+            f"| {one['workers']} | {one['bare_s']:.2f} s | {one['ours_s']:.2f} s | {one['ratio']:.2f} "
+            f"| {each} | {one['first_ratio']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _long(found: Figures) -> str:
+    return "\n".join(
+        [
+            f"## A run of {found['rows']:,} rows",
+            "",
+            "The same provider and evaluator; page and API are asked every three seconds while it runs.",
+            "",
+            "| | |",
+            "|---|---:|",
+            f"| completed | {found['completed']:,} in {found['seconds']:.0f} s |",
+            f"| memory of the worker, from the thousandth row to the last | {found['growth_mb']:+.0f} MB |",
+            "| time per row in the last tenth, as a multiple of the second tenth's "
+            f"| {found['last_to_first']:.2f} |",
+            f"| the run's page, median | {found['page_ms']:.0f} ms |",
+            f"| `GET /api/v1/eval-runs/{{id}}/`, median | {found['api_ms']:.0f} ms |",
+        ]
+    )
+
+
+def _stopping(found: Figures) -> str:
+    return "\n".join(
+        [
+            "## Pause, resume, cancel",
+            "",
+            "In a run of 20,000 rows under way: seconds from the request until the provider gets no more",
+            "calls, or (resume) the first again.",
+            "",
+            "| pause | resume | cancel |",
+            "|---:|---:|---:|",
+            f"| {found['pause_s']:.2f} s | {found['resume_s']:.2f} s | {found['cancel_s']:.2f} s |",
+        ]
+    )
+
+
+def _fairness(found: Figures) -> str:
+    return "\n".join(
+        [
+            "## A small run beside a large one",
+            "",
+            "A run of 100 rows, alone and started beside a run of 100,000 rows on the same worker and",
+            "the same provider, from the request that starts it until it has ended.",
+            "",
+            "| alone | beside |",
+            "|---:|---:|",
+            f"| {found['alone_s']:.2f} s | {found['beside_s']:.2f} s |",
+        ]
+    )
+
+
+def _local(found: Figures) -> str:
+    same = f"{found['same']:.1%} of the texts are the same"
+    lines = [
+        "## The embedded model in batches",
+        "",
+        f"{found['rows']} prompts of 5 to 130 words, greedy, at most {found['max_tokens']} tokens of",
+        f"answer, float32 on this processor: one at a time, and in batches of {found['batch']} rows of",
+        "like length; each claim of 64 rows is answered both ways, one after the other.",
+        "",
+        "| one at a time | in batches | ratio | each claim | ratio in processor time |",
+        "|---:|---:|---:|---|---:|",
+        f"| {found['alone_rows_per_s']:.2f} rows/s | {found['batched_rows_per_s']:.2f} rows/s "
+        f"| {found['ratio']:.2f} | {', '.join(f'{pair:.2f}' for pair in found['ratio_of_each_claim'])} "
+        f"| {found['ratio_in_processor_time']:.2f} |",
+        "",
+        f"{same}; {len(found['differing'])} differ{':' if found['differing'] else '.'}",
+    ]
+    for row in found["differing"]:
+        lines += ["", f"- row {row['row']}: `{row['alone']!r}`, in a batch `{row['batched']!r}`"]
+    lines += ["", _SIZES, "", "| batch | rows/s | rows a second of processor time | seconds a batch |"]
+    lines += ["|---:|---:|---:|---:|"]
+    for size in found["sizes"]:
+        lines.append(
+            f"| {size['batch']} | {size['rows_per_s']:.2f} | {size['rows_per_processor_s']:.2f} "
+            f"| {size['seconds_a_batch']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+_SIZES = """Why batches of that size (`docs/adr/0009-batches-of-the-embedded-model.md`): a larger one gains
+little, and a person who wants the model waits for the batch at work. The first 64 rows in other sizes:"""
+
+
+SECTIONS: dict[str, Callable[[Figures], str]] = {
+    "reference": _reference,
+    "long": _long,
+    "stopping": _stopping,
+    "fairness": _fairness,
+    "local": _local,
+}
