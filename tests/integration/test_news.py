@@ -82,7 +82,7 @@ def receiver() -> Iterator[Receiver]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """The tasks that were enqueued, in order."""
     tasks: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr("apps.core.dispatch._send", lambda name, _q, _c, kwargs: tasks.append((name, kwargs)))
+    monkeypatch.setattr("apps.core.dispatch._send", lambda name, *rest: tasks.append((name, rest[-1])))
     return tasks
 
 

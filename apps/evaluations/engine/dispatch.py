@@ -63,7 +63,7 @@ def enqueue_finalize(run: EvalRun) -> None:
     versions = run.evaluator_versions.filter(evaluator__kind=SELF_CONSISTENCY.name)
     local = any(needs_embeddings(config) for config in versions.values_list("config", flat=True))
     if local:
-        enqueue(FINALIZE_LOCAL_TASK, queue="local", run_id=str(run.pk))
+        enqueue(FINALIZE_LOCAL_TASK, queue="local", priority=Priority.RUN, run_id=str(run.pk))
     else:
         enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
 

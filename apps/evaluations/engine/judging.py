@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 
 from apps.core.dispatch import others_wait
-from apps.evaluations.engine.batches import answer_batch
+from apps.evaluations.engine.batches import answer_batch, like_lengths
 from apps.evaluations.engine.calls import Call, CallPool
 from apps.evaluations.engine.judge_budget import judged_items_left
 from apps.evaluations.engine.judged_items import JudgedItem, Judgement
@@ -28,7 +28,6 @@ from apps.evaluations.engine.work import Answer, Failure, WorkItem, stop_the_run
 from apps.evaluations.evaluators import kind
 from apps.evaluations.models import EvalRun, EvaluatorVersion, ItemScore
 from apps.providers.connection import ProviderConnection
-from apps.providers.protocol import CompletionRequest
 from apps.providers.webhooks import WEBHOOK
 
 #: As in answering: how long a slice is, how often it looks, how often it writes, how far it claims ahead.
@@ -270,16 +269,10 @@ def judge_locally(run: EvalRun, judging: Judging, lost: Event, *, claim: int, ba
 
     items = items_claim(run, status="answered", stage=judging.stage, token=judging.token, most=claim)
     calls = judging.begin(items)
-    calls.sort(key=lambda call: _length(call[1].request))
-    while calls and not lost.is_set() and not judging.stopped_by:
-        taken, calls = calls[-batch:], calls[:-batch]
+    for taken in like_lengths(calls, batch, of=lambda call: call[1].request):
         generate: Callable[..., Sequence[object]] = local_engine(taken[0][0]).generate
         judging.take(answer_batch([call for _, call in taken], generate))
         judging.store()
-        if others_wait(judging.stage.queue):
+        if lost.is_set() or judging.stopped_by or others_wait(judging.stage.queue):
             break
     judging.store(all_of_them=True)
-
-
-def _length(request: CompletionRequest) -> int:
-    return sum(len(message.content) for message in request.messages)

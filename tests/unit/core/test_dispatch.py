@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from queue import Empty
 
 import pytest
 import redis
 from celery import current_app
 from django.conf import settings
+from django.db import transaction
 
 from apps.core.dispatch import Priority, enqueue, others_wait, person_waits
 
@@ -64,3 +66,22 @@ def test_a_broker_that_does_not_answer_stops_no_slice(monkeypatch: pytest.Monkey
     monkeypatch.setattr(current_app, "connection_for_read", fails)
     assert others_wait(QUEUE)
     assert not person_waits(QUEUE)
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_a_broker_that_does_not_answer_undoes_nothing_that_was_saved(
+    in_transaction: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is sent after it goes out all the same, and the failure is in the log."""
+    later: list[str] = []
+
+    def refuse(*args: object, **rest: object) -> None:
+        raise ConnectionRefusedError("the broker is away")
+
+    monkeypatch.setattr(current_app, "send_task", refuse)
+    with transaction.atomic() if in_transaction else nullcontext():
+        send("first")
+        transaction.on_commit(lambda: later.append("second"))
+
+    assert later == ["second"]
+    assert "the broker is away" in caplog.text
