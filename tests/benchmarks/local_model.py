@@ -68,7 +68,7 @@ def measure(*, rows: int, tokens: int, sizes: Sequence[int]) -> dict[str, Any]:
     """The figures: ratios, and every row whose text differs. Loads the model first, outside the times."""
     from django.conf import settings
 
-    from apps.evaluations.engine.driving import LOCAL_BATCH, LOCAL_CLAIM
+    from apps.evaluations.engine.batches import LOCAL_BATCH, LOCAL_CLAIM
     from apps.providers.local_model.engine import LocalEngine
 
     engine = LocalEngine(settings.STACK.models)

@@ -12,6 +12,8 @@ from apps.evaluations.engine.calls import Call
 from apps.evaluations.engine.work import Answer, failure_of
 from apps.providers.protocol import CompletionRequest, ProviderError
 
+#: Rows of one batch on the local model, and those claimed at once so that a batch has rows of like length.
+LOCAL_BATCH, LOCAL_CLAIM = 16, 64
 WorkT = TypeVar("WorkT")
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
 from apps.evaluations.engine.assisting import call_assistants
-from apps.evaluations.engine.batches import answer_batch, like_lengths
+from apps.evaluations.engine.batches import LOCAL_BATCH, LOCAL_CLAIM, answer_batch, like_lengths
 from apps.evaluations.engine.budget import calls_left, spent_words
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.leases import items_claim, items_release, kept_alive, run_claim, turn_lasts
@@ -17,9 +17,6 @@ from apps.evaluations.engine.states import eval_run_fail_rest, eval_run_pause_by
 from apps.evaluations.engine.work import Failure, pauses_the_run
 from apps.evaluations.models import EvalRun
 
-#: Rows of one batch on the local model, and those claimed at once so that a batch has rows of like length.
-LOCAL_BATCH = 16
-LOCAL_CLAIM = 64
 _driven_here: set[UUID] = set()
 _driven_lock = threading.Lock()
 

@@ -7,6 +7,7 @@ from threading import Event
 from uuid import UUID, uuid4
 
 from apps.core.dispatch import others_wait, person_waits
+from apps.evaluations.engine.batches import LOCAL_BATCH, LOCAL_CLAIM
 from apps.evaluations.engine.handover import hand_over
 from apps.evaluations.engine.judge_budget import judges_stopped_words
 from apps.evaluations.engine.judging import Judging, JudgingSlice, judge_locally
@@ -19,8 +20,6 @@ from apps.evaluations.models import EvalRun
 
 #: Items of a slice that asks nobody; those that the model in memory scores go in batches.
 SCORING_SLICE = 256
-LOCAL_CLAIM = 64
-LOCAL_BATCH = 16
 
 
 def score_run(run_id: UUID, turn: int, stage: int) -> None:
