@@ -17,7 +17,7 @@ from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.budget_services import check_budgets
 from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize, enqueue_scoring
-from apps.evaluations.engine.leases import PATIENCE
+from apps.evaluations.engine.leases import PATIENCE, items_lock
 from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.errors import InvalidInput, RunStateConflict
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
@@ -37,6 +37,7 @@ from apps.providers.selectors import model_resolve
 from apps.traces.models import Trace
 
 MOST_REPETITIONS = 20
+_MOVED = ("status", "status_reason", "finished_at", "finalized_at", "driver_token", "driver_lease_until")
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,9 @@ def eval_run_cancel(*, run: EvalRun, by: Actor) -> EvalRun:
             EvalRun.Status.CANCELLED,
             f"Cancelled by {by.label}.",
         )
-        run.items.filter(status__in=("pending", "answered")).update(
-            status=EvalItem.Status.CANCELLED, lease_token=None, lease_until=None
-        )
+        open_items = run.items.filter(status__in=("pending", "answered"))
+        items_lock(open_items)
+        open_items.update(status=EvalItem.Status.CANCELLED, lease_token=None, lease_until=None)
         enqueue_finalize(run)
     return run
 
@@ -228,7 +229,8 @@ def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str,
         run.finalized_at = None
         run.driver_token += 1  # whoever drives it now has lost it
         run.driver_lease_until = timezone.now() + PATIENCE
-        run.save()
+        # Only these: naming a key's columns would lock the row against all that refers to it.
+        run.save(update_fields=_MOVED)
         audit(
             by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}
         )
@@ -252,6 +254,7 @@ def _open_items(run: EvalRun, states: tuple[str, ...]) -> None:
 def _judge_on(run: EvalRun) -> None:
     """What has its answer is not answered again: it goes on with the scores that it lacks."""
     waiting = Q(status="answered") | Q(status="cancelled", answered_at__isnull=False, error_kind="")
+    items_lock(run.items.filter(waiting))
     run.items.filter(waiting).update(
         status=EvalItem.Status.ANSWERED,
         scoring_attempts=0,

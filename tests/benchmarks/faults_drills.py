@@ -200,7 +200,8 @@ DRILLS = (
         "cancel",
         "a run cancelled and resumed, three times, while another runs beside it",
         "Cancelling takes the leases away in the same transaction: an answer that comes in later finds "
-        "that its token no longer fits and is dropped, so the resumed run may ask again and store once.",
+        "that its token no longer fits and is dropped, so the resumed run may ask again and store once. "
+        "Both lock rows in the order of their keys, so that neither waits for the other in a circle.",
         strike=_cancel_and_resume,
         runs=2,
     ),

@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from apps.core.models import new_id
 from apps.evaluations.engine.judged_items import JudgedItem, Judgement
+from apps.evaluations.engine.leases import items_lock
 from apps.evaluations.engine.results import scores_store, tries_store
 from apps.evaluations.engine.rows import storable, try_row
 from apps.evaluations.engine.scoring import scores_of
 from apps.evaluations.engine.stages import Stage
 from apps.evaluations.engine.work import Answer, rendered_messages, wait_before_retry
 from apps.evaluations.evaluators import Scored, kind
-from apps.evaluations.models import EvalRun, PairVote
+from apps.evaluations.models import EvalItem, EvalRun, PairVote
 from apps.traces.services import spans_write
 
 _STORE_JUDGED = """
@@ -48,6 +49,7 @@ def judged_store(
         return 0
     rows = [_row(item, stage, next_stage) for item in items]
     with transaction.atomic():
+        items_lock(EvalItem.objects.filter(pk__in=[item.item.id for item in items], lease_token=token))
         with connection.cursor() as cursor:
             cursor.execute(_STORE_JUDGED, [json.dumps(rows), token])
             accepted = {row[0] for row in cursor.fetchall()}

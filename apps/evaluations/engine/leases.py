@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.evaluations.engine.work import WorkItem
@@ -119,9 +120,20 @@ def _work_item(item: EvalItem) -> WorkItem:
     )
 
 
+def items_lock(items: QuerySet[EvalItem]) -> None:
+    """Lock rows before several are changed at once; inside of a transaction.
+
+    Everybody who waits for rows does so in the order of their keys, so that none wait for each other.
+    """
+    list(items.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
+
 def items_release(token: UUID) -> None:
     """Give claimed items back as they were."""
-    EvalItem.objects.filter(lease_token=token).update(lease_token=None, lease_until=None)
+    held = EvalItem.objects.filter(lease_token=token)
+    with transaction.atomic():
+        items_lock(held)
+        held.update(lease_token=None, lease_until=None)
 
 
 def turn_lasts(run: EvalRun) -> bool:

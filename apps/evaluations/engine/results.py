@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps.evaluations.engine.leases import items_lock
 from apps.evaluations.engine.rows import answer_row, score_row, span_row, try_row
 from apps.evaluations.engine.scoring import Score
 from apps.evaluations.engine.stages import Stage
 from apps.evaluations.engine.work import Answer
-from apps.evaluations.models import EvalRun
+from apps.evaluations.models import EvalItem, EvalRun
 from apps.traces.services import spans_write
 
 _STORE_ANSWERS = """
@@ -75,6 +76,7 @@ def answers_store(
         return 0
     rows = [answer_row(run.model, answer, next_stage) for answer in answers]
     with transaction.atomic():
+        items_lock(EvalItem.objects.filter(pk__in=[answer.item.id for answer in answers], lease_token=token))
         accepted = _ids(_STORE_ANSWERS, [json.dumps(rows), token])
         kept = [
             (answer, row) for answer, row in zip(answers, rows, strict=True) if answer.item.id in accepted
@@ -95,6 +97,7 @@ def scored_store(
     were still ours."""
     status, stage = ("completed", 0) if next_stage is None else ("answered", int(next_stage))
     with transaction.atomic():
+        items_lock(EvalItem.objects.filter(pk__in=item_ids, lease_token=token))
         accepted = _ids(_STORE_SCORED, [status, stage, list(item_ids), token])
         scores_store([score for score in scores if score.item_id in accepted])
     return len(accepted)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.evaluations.engine.dispatch import enqueue_finalize, enqueue_scoring
+from apps.evaluations.engine.leases import items_lock
 from apps.evaluations.engine.stages import earliest_stage
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_news import notify_run
@@ -42,9 +43,9 @@ def eval_run_fail_rest(*, run: EvalRun, kind: str, reason: str) -> None:
         locked = _still_ours(run)
         if locked is None:
             return
-        run.items.filter(status="pending").update(
-            status="failed", error_kind=kind, error=reason, lease_token=None, lease_until=None
-        )
+        open_items = run.items.filter(status="pending")
+        items_lock(open_items)
+        open_items.update(status="failed", error_kind=kind, error=reason, lease_token=None, lease_until=None)
         if run.items.filter(status="answered").exists():
             locked.status_reason, locked.driver_lease_until = reason, None
             locked.save(update_fields=["status_reason", "driver_lease_until"])
