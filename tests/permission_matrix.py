@@ -132,6 +132,7 @@ PAGES: dict[str, Entry] = {
     # --- evaluations ---
     "evaluations:run-list": READ,
     "evaluations:run-create": EDIT_FORM,
+    "evaluations:run-column": EDIT_FORM,
     "evaluations:run-detail": READ,
     "evaluations:run-progress": READ,
     "evaluations:run-news": READ,

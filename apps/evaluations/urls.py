@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.evaluations import budget_views, comparison_views, run_exports, run_views
+from apps.evaluations import budget_views, column_run, comparison_views, run_exports, run_views
 
 app_name = "evaluations"
 
@@ -12,6 +12,7 @@ _COMPARISON = "comparisons/<int:number>/"
 urlpatterns = [
     path("runs/", run_views.run_list_page, name="run-list"),
     path("runs/new/", run_views.run_create_page, name="run-create"),
+    path("runs/score-column/", column_run.column_run_page, name="run-column"),
     path(_RUN, run_views.run_detail_page, name="run-detail"),
     path(f"{_RUN}progress/", run_views.run_progress_fragment, name="run-progress"),
     path(f"{_RUN}news/", run_views.run_news_fragment, name="run-news"),

@@ -49,6 +49,7 @@ QUERIES = {
     "evaluations:comparison-create": "?baseline={run}",
     "evaluations:evaluator-create": "?kind=exact_match",
     "evaluations:run-create": "?prompt={prompt}&dataset={dataset}",
+    "evaluations:run-column": "?dataset={dataset}",
     "prompts:diff": "?old=1&new=2",
 }
 LINKS = {
