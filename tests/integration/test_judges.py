@@ -22,6 +22,7 @@ from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion, ItemAtt
 from apps.evaluations.recorded import RecordedResult, recorded_results_store, recorded_run_finish
 from apps.evaluations.run_answers import runs_json
 from apps.evaluations.run_services import (
+    eval_run_again,
     eval_run_cancel,
     eval_run_pause,
     eval_run_resume,
@@ -303,6 +304,27 @@ def test_a_judge_pauses_before_it_passes_the_budget(
     run = drive(eval_run_resume(run=run, by=BY, budget_usd=Decimal(1)))
     assert run.status == "completed"
     assert ItemScore.objects.filter(item__run=run, value__isnull=False).count() == 8
+
+
+def test_a_judge_pauses_before_it_passes_the_budget_of_tokens(
+    project: Project, loop: LoopbackProvider, rubric: EvaluatorVersion
+) -> None:
+    loop.behaviour = Behaviour(reply=by_length)
+    alone = drive(start_run(project, rubric, size=8))
+    used = alone.spending.get()
+    assert used.judge_tokens == sum(item.judge_tokens or 0 for item in alone.items.all()) > 0
+
+    budget = used.tokens + used.judge_tokens // 2
+    run = eval_run_again(run=alone, by=BY)
+    EvalRun.objects.filter(pk=run.pk).update(budget_tokens=budget)
+    run = drive(run)
+    assert run.status == "paused"
+    assert f"{budget:,} tokens" in run.status_reason
+    spend = run.spending.get()
+    assert spend.tokens + spend.judge_tokens <= budget
+
+    run = drive(eval_run_resume(run=run, by=BY, budget_tokens=10 * budget))
+    assert run.status == "completed"
 
 
 def test_known_answers_of_a_judge_come_from_the_cache(

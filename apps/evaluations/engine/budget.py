@@ -37,8 +37,15 @@ class Spent:
     answer_usd: Decimal
     judge_usd: Decimal
     call_tokens: int
-    #: What the judges of answers that wait for them are expected to cost.
+    #: What the judges of answers that wait for them are expected to cost, and to use.
     owed_usd: Decimal
+    judge_tokens: int = 0
+    judge_item_tokens: int = 0
+    owed_tokens: int = 0
+
+    @property
+    def all_tokens(self) -> int:
+        return self.tokens + self.judge_tokens
 
     @property
     def item_usd(self) -> Decimal:
@@ -93,6 +100,8 @@ def run_spent(run: EvalRun) -> Spent:
         answer=Max("dearest_answer_usd"),
         judge=Max("dearest_judge_usd"),
         most=Max("most_tokens"),
+        judge_tokens=Sum("judge_tokens"),
+        most_judge=Max("most_judge_tokens"),
     )
     waiting = RunProgress.objects.filter(run=run).values_list("answered", flat=True).first() or 0
     calls = row["calls"] or 0
@@ -106,6 +115,9 @@ def run_spent(run: EvalRun) -> Spent:
         judge_usd=judge,
         call_tokens=2 * most - tokens // calls if calls else 0,
         owed_usd=waiting * judge,
+        judge_tokens=row["judge_tokens"] or 0,
+        judge_item_tokens=row["most_judge"] or 0,
+        owed_tokens=waiting * (row["most_judge"] or 0),
     )
 
 
@@ -120,7 +132,7 @@ def spent_words(run: EvalRun) -> str:
     if run.budget_tokens is not None and _left_of_tokens(run, spent, 0) == 0:
         return (
             f"The next call could pass the budget of {run.budget_tokens:,} tokens: "
-            f"{spent.tokens:,} are used. Raise the budget and resume."
+            f"{spent.all_tokens:,} are used. Raise the budget and resume."
         )
     month = month_budget(run)
     if month is None:
@@ -163,10 +175,11 @@ def _left_of_usd(run: EvalRun, spent: Spent, under_way: int) -> int | None:
 def _left_of_tokens(run: EvalRun, spent: Spent, under_way: int) -> int | None:
     if run.budget_tokens is None:
         return None
-    left = run.budget_tokens - spent.tokens
+    left = run.budget_tokens - spent.all_tokens - spent.owed_tokens
     if not spent.calls:
         return max(0, 1 - under_way) if left > 0 else 0
-    return max(0, left // spent.call_tokens - under_way) if spent.call_tokens else None
+    each = spent.call_tokens + spent.judge_item_tokens
+    return max(0, left // each - under_way) if each else None
 
 
 def _left_of_month(run: EvalRun, spent: Spent, under_way: int) -> int | None:
@@ -183,11 +196,12 @@ def _left_of_month(run: EvalRun, spent: Spent, under_way: int) -> int | None:
         # Several runs near the end of the money: no one takes all that is left.
         left = min(MOST_HELD, left if not others else max(min(left, 1), left // (len(others) + 1)))
         each = spent.item_usd if spent.calls else _first_call_usd(run)
-        _hold(run, (under_way + left) * each + spent.owed_usd)
+        hold(run, (under_way + left) * each + spent.owed_usd)
     return left
 
 
-def _hold(run: EvalRun, usd: Decimal) -> None:
+def hold(run: EvalRun, usd: Decimal) -> None:
+    """Hold money of the month back from the project's other runs. Call it under the lock of the budget."""
     timeout = run.model.provider.timeout_s if run.model else 0
     until = timezone.now() + timedelta(seconds=timeout + 60)
     BudgetHold.objects.update_or_create(

@@ -85,6 +85,13 @@ class Judgement:
         known = [cost for cost in costs if cost is not None]
         return sum(known, Decimal(0)) if known else None
 
+    def tokens(self) -> int:
+        """What its calls used so far, input and output together."""
+        responses = [answer.response for answer in self.answers.values() if not answer.cached]
+        return sum(
+            (response.input_tokens or 0) + (response.output_tokens or 0) for response in responses if response
+        )
+
 
 @dataclass(slots=True)
 class JudgedItem:
@@ -116,3 +123,6 @@ class JudgedItem:
     def cost(self) -> Decimal | None:
         known = [cost for judgement in self.judgements if (cost := judgement.cost()) is not None]
         return sum(known, Decimal(0)) if known else None
+
+    def tokens(self) -> int:
+        return sum(judgement.tokens() for judgement in self.judgements)

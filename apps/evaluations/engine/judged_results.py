@@ -28,9 +28,11 @@ UPDATE evaluations_evalitem AS item SET
     status = new.status, stage = new.stage, scoring_attempts = new.scoring_attempts,
     next_attempt_at = new.next_attempt_at, lease_token = NULL, lease_until = NULL,
     judge_cost_usd = CASE WHEN new.cost IS NULL THEN item.judge_cost_usd
-        ELSE coalesce(item.judge_cost_usd, 0) + new.cost END
+        ELSE coalesce(item.judge_cost_usd, 0) + new.cost END,
+    judge_tokens = coalesce(item.judge_tokens, 0) + new.tokens
 FROM jsonb_to_recordset(%s) AS new(
-    id uuid, status text, stage int, scoring_attempts int, next_attempt_at timestamptz, cost numeric)
+    id uuid, status text, stage int, scoring_attempts int, next_attempt_at timestamptz, cost numeric,
+    tokens int)
 WHERE item.id = new.id AND item.lease_token = %s AND item.status = 'answered'
 RETURNING item.id
 """
@@ -75,6 +77,7 @@ def _row(item: JudgedItem, stage: Stage, next_stage: Stage | None) -> dict[str, 
     row: dict[str, Any] = {
         "id": str(item.item.id),
         "cost": None if cost is None else str(cost),
+        "tokens": item.tokens(),
         "next_attempt_at": None,
     }
     if item.done:

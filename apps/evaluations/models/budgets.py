@@ -44,6 +44,8 @@ class RunSpend(models.Model):
     dearest_answer_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
     dearest_judge_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
     most_tokens = models.BigIntegerField(default=0)
+    judge_tokens = models.BigIntegerField(default=0)
+    most_judge_tokens = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("run", "month"), name="run_spend_once_a_month"),)

@@ -121,6 +121,7 @@ class EvalItem(UuidModel):
     cached = models.BooleanField(default=False)
     #: What the calls of judges cost, kept apart from the cost of the answer.
     judge_cost_usd = models.DecimalField(max_digits=16, decimal_places=9, null=True)
+    judge_tokens = models.IntegerField(null=True)
     span_id = models.UUIDField(null=True)
     answered_at = models.DateTimeField(null=True)
 
