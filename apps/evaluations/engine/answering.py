@@ -121,16 +121,25 @@ class AnsweringSlice:
         self._unstored: list[Answer] = []
         self._claim_again_at = 0.0
 
-    def work(self, lost: Event, *, while_open: Callable[[], bool] = lambda: True) -> None:
-        """Go on until the time is up, nothing is left to claim, or the run was taken away (`lost`)."""
+    def work(
+        self,
+        lost: Event,
+        *,
+        while_open: Callable[[], bool] = lambda: True,
+        each_turn: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Go on until the time is up, nothing is left to claim, or the run was taken away (`lost`).
+
+        `while_open` is asked whether a slice that nobody waits for may go on; `each_turn` is called often.
+        """
         try:
-            self._work(lost, while_open)
+            self._work(lost, while_open, each_turn)
         finally:
             self.pool.drop()
             self.steering.leave()
             items_release(self.token)
 
-    def _work(self, lost: Event, while_open: Callable[[], bool]) -> None:
+    def _work(self, lost: Event, while_open: Callable[[], bool], each_turn: Callable[[], None]) -> None:
         ends, stored_at = time.monotonic() + SLICE_S, time.monotonic()
         claimable = True
         while not lost.is_set() and self.items.stopped_by is None:
@@ -141,6 +150,7 @@ class AnsweringSlice:
                 self.pool.forget_waiting()
             elif claimable or time.monotonic() >= self._claim_again_at:
                 claimable = self._top_up()
+            each_turn()
             self.wait_s = self.steering.steer()
             answers = self.pool.collect(TICK_S)
             self.steering.note(answers)

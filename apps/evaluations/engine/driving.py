@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from apps.core.dispatch import others_wait, person_waits
 from apps.evaluations.engine.answering import AnsweringSlice, ItemAnswers
-from apps.evaluations.engine.assisting import call_assistants
+from apps.evaluations.engine.assisting import Helpers, call_assistants
 from apps.evaluations.engine.batches import LOCAL_BATCH, LOCAL_CLAIM, answer_batch, like_lengths
 from apps.evaluations.engine.budget import calls_left, spent_words
 from apps.evaluations.engine.handover import hand_over
@@ -28,8 +28,8 @@ def drive_run(run_id: UUID, turn: int) -> None:
         return
     slice_ = AnsweringSlice(run)
     with _driving(run.pk), kept_alive(run, slice_.token) as lost:
-        call_assistants(run)
-        slice_.work(lost)
+        helpers = Helpers(lambda: call_assistants(run))
+        slice_.work(lost, each_turn=helpers.look)
     _end(run, slice_.items.stopped_by, over_budget=slice_.over_budget, wait_s=slice_.wait_s)
 
 
