@@ -30,10 +30,10 @@ from apps.providers.services import provider_connection
 #: After so long a slice ends, unless nobody waits for its place.
 SLICE_S = 5.0
 #: How often the slice looks at its calls, and how often it writes.
-TICK_S = 0.05
-STORE_EVERY_S = 0.25
+TICK_S = 0.1
+STORE_EVERY_S = 0.5
 #: Rows claimed and rendered ahead of the calls under way, so that a call never waits for the database.
-AHEAD = 64
+AHEAD = 128
 
 
 class ItemAnswers:
