@@ -1,8 +1,8 @@
 """The reference work: 2,000 rows, a provider that answers after 50 ms, 32 calls at once, exact match.
 
-Through REST, Celery and Postgres, from the request that starts the run to its terminal state, as a multiple of
-what a bare asyncio loop over the openai SDK takes for the same calls, which stores nothing. Both are measured
-in turn, so that a machine whose speed drifts spoils neither.
+Through REST, Celery and Postgres, from the request that starts the run to its terminal state, as a multiple
+of what a bare asyncio loop over the openai SDK takes for the same calls, which stores nothing. Both are
+measured in turn, so that a machine whose speed drifts spoils neither.
 
 `python -m tests.benchmarks.reference_work [WORKERS] [ROUNDS]` on its own; `make bench` calls it too.
 """
