@@ -2,12 +2,11 @@
 
 from django.urls import include, path
 
-from apps.evaluations import budget_views, column_run, comparison_views, run_exports, run_views
+from apps.evaluations import budget_views, column_run, run_exports, run_views
 
 app_name = "evaluations"
 
 _RUN = "runs/<int:number>/"
-_COMPARISON = "comparisons/<int:number>/"
 
 urlpatterns = [
     path("runs/", run_views.run_list_page, name="run-list"),
@@ -26,14 +25,6 @@ urlpatterns = [
     path(f"{_RUN}retry-failed/", run_views.run_move, {"verb": "retry-failed"}, name="run-retry-failed"),
     path(f"{_RUN}again/", run_views.run_again, name="run-again"),
     path("budget/", budget_views.budget_page, name="budget"),
-    path("comparisons/", comparison_views.comparison_list_page, name="comparison-list"),
-    path("comparisons/new/", comparison_views.comparison_create_page, name="comparison-create"),
-    path(_COMPARISON, comparison_views.comparison_detail_page, name="comparison-detail"),
-    path(f"{_COMPARISON}summary/", comparison_views.comparison_summary_fragment, name="comparison-summary"),
-    path(
-        f"{_COMPARISON}examples/<uuid:example_id>/",
-        comparison_views.comparison_example_page,
-        name="comparison-example",
-    ),
+    path("comparisons/", include("apps.evaluations.comparison_urls")),
     path("evaluators/", include("apps.evaluations.evaluator_urls")),
 ]
