@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apps.core import figures
-from apps.evaluations.verdict_words import amount, examples, interval, missing, side, size
+from apps.evaluations.comparison_words import amount, ends, interval, p_equals, p_value, size
+from apps.evaluations.verdict_words import examples, missing, side
 
 Tone = Literal["better", "worse", "open"]
 Mark = Literal["better", "worse", "unsure", "same", "mixed"]
@@ -114,12 +115,12 @@ def _leaning(metric: Stored, candidate: str, baseline: str) -> Verdict:
     """The interval barely holds zero: neither a difference nor the lack of one is found."""
     said = (
         f"Not sure yet: {_looks(metric, candidate, baseline)}, but the data are compatible with anything "
-        f"from {interval(metric, ' to ')}."
+        f"from {ends(metric, ' to ')}."
     )
     p, adjusted = metric.get("p_value"), metric.get("p_adjusted")
-    tested = "" if p is None else f"; p = {p:.2g}"
+    tested = "" if p is None else f"; {p_equals(p)}"
     if p is not None and adjusted is not None and adjusted != p:
-        tested += f", corrected {adjusted:.2g}"
+        tested += f", corrected {p_value(adjusted)}"
     return Verdict(
         "open", "unsure", said, f"95% interval over {examples(metric['n'])}{tested}.{missing(metric)}"
     )
@@ -127,14 +128,14 @@ def _leaning(metric: Stored, candidate: str, baseline: str) -> Verdict:
 
 def _apart(metric: Stored, candidate: str, baseline: str) -> Verdict:
     """The interval excludes no difference: by the direction that is better or worse, if the test agrees."""
-    measured = f"Difference {amount(metric)}, 95% interval {interval(metric, ' to ')}, over "
+    measured = f"Difference {amount(metric)}, 95% interval {ends(metric, ' to ')}, over "
     measured += f"{examples(metric['n'])}."
     adjusted = metric.get("p_adjusted")
     p = adjusted if adjusted is not None else metric.get("p_value")
     if p is not None and p >= LEVEL:
         said = f"Not sure yet: {_looks(metric, candidate, baseline)}, but the test does not agree."
         corrected = ", corrected for all the metrics shown," if adjusted is not None else ""
-        why = f" The p-value{corrected} is {p:.2g}."
+        why = f" The p-value{corrected} is {p_value(p)}."
         return Verdict("open", "unsure", said, f"{measured}{why}{missing(metric)}")
     word = side(metric["direction"], up=metric["ci_low"] > 0)
     if word not in ("better", "worse"):
@@ -175,7 +176,7 @@ def _clearly(metrics: Sequence[Stored], word: str, *, too: bool = False) -> str:
     """ "chrF is clearly worse (−3.100 [−5.000, −1.000])." for each, and how many more there are."""
     ending = " too" if too else ""
     named = [
-        f"{each['title']} is clearly {word}{ending} ({amount(each)} [{interval(each, ', ')}])"
+        f"{each['title']} is clearly {word}{ending} ({amount(each)} {interval(each)})"
         for each in metrics[:MOST_NAMED]
     ]
     more = len(metrics) - MOST_NAMED

@@ -9,8 +9,14 @@ from typing import Any
 from django import template
 
 from apps.core import figures
+from apps.evaluations import comparison_words
 
 register = template.Library()
+#: How a comparison's figures read; `metric` is a mapping as its figures hold it.
+register.filter("amount", comparison_words.amount)  # {{ metric|amount }}, {{ metric|amount:value }}
+register.filter("interval", comparison_words.interval)
+register.filter("mean_of", comparison_words.mean)  # {{ metric|mean_of:value }}
+register.filter("p_value", comparison_words.p_value)
 #: A key that was made from the example's inputs says nothing to a person.
 _MADE_KEY = re.compile(r"[0-9a-f]{24}$")
 
@@ -85,16 +91,6 @@ def words(value: str) -> str:
 def plain_decimal(value: Decimal) -> str:
     """A decimal as a person would type it: 5, 0.25, 100; no zeros at the end and no exponent."""
     return f"{value.normalize():f}"
-
-
-@register.filter
-def p_value(value: float | None) -> str:
-    """A probability with two figures: 0.031; under one in a thousand "< 0.001"."""
-    if value is None:
-        return figures.MISSING
-    if value < 0.001:
-        return "< 0.001"
-    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 @register.filter
