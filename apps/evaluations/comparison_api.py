@@ -22,6 +22,8 @@ from apps.core.api import (
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.evaluations.comparison_figures import figures_state, kept_of_list
+from apps.evaluations.comparison_selectors import comparison_get
 from apps.evaluations.comparison_services import MOST_CANDIDATES, comparison_create
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_api import PAGING
@@ -102,18 +104,17 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 WAIT_S = 5.0
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: Comparison, figures: dict[str, Any] | None, error: str) -> dict[str, Any]:
     """A comparison with what is computed of it."""
-    computed = (comparison.result or {}).get("candidates", [])
-    by_run = {candidate["run"]: candidate for candidate in computed}
+    by_run = {candidate["run"]: candidate for candidate in (figures or {}).get("candidates", [])}
     blank: dict[str, Any] = {"metrics": [], "latency": None, "cost": None}
-    status = "failed" if comparison.result_error else "ready" if comparison.result else "pending"
+    status = "failed" if error else "ready" if figures else "pending"
     return {
         "id": str(comparison.pk),
         "number": comparison.number,
         "name": comparison.name,
         "status": status,
-        "status_reason": comparison.result_error or None,
+        "status_reason": error or None,
         "baseline": str(comparison.baseline_id),
         "primary_metric": comparison.primary_metric or None,
         "created_at": comparison.created_at.isoformat().replace("+00:00", "Z"),
@@ -121,6 +122,11 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             {"run": str(run_id), **(by_run.get(str(run_id)) or blank)} for run_id in comparison.candidate_ids
         ],
     }
+
+
+def _with_figures(comparison: Comparison) -> dict[str, Any]:
+    state = figures_state(comparison, comparison.baseline, "metrics")
+    return comparison_json(comparison, state.figures, state.error)
 
 
 class ComparisonList(ProjectAPIView):
@@ -139,7 +145,12 @@ class ComparisonList(ProjectAPIView):
         paginator = self.pagination_class()
         found = Comparison.objects.filter(project=self.project)
         page = paginator.paginate_queryset(found, request, view=self)
-        return paginator.get_paginated_response([comparison_json(comparison) for comparison in page])
+        kept = kept_of_list(page)
+        answers = [
+            comparison_json(one, of_it.figures if of_it else None, of_it.error if of_it else "")
+            for one, of_it in ((one, kept[one.pk]) for one in page)
+        ]
+        return paginator.get_paginated_response(answers)
 
     @extend_schema(
         operation_id="comparisons_create",
@@ -151,7 +162,7 @@ class ComparisonList(ProjectAPIView):
         """Compare runs over one dataset; waits a few seconds for the statistics, which come when they can."""
         response = self._create(request)
         if response.status_code == 201 and response.data["status"] == "pending":
-            response.data = comparison_json(self._settled(UUID(response.data["id"])))
+            response.data = self._settled(UUID(response.data["id"]))
         return response
 
     @idempotent
@@ -167,17 +178,15 @@ class ComparisonList(ProjectAPIView):
             primary_metric=asked["primary_metric"],
             name=asked["name"],
         )
-        return Response(comparison_json(comparison), status=201)
+        return Response(comparison_json(comparison, None, ""), status=201)
 
-    def _settled(self, comparison_id: UUID) -> Comparison:
+    def _settled(self, comparison_id: UUID) -> dict[str, Any]:
         ends = time.monotonic() + WAIT_S
         while True:
-            comparison = Comparison.objects.select_related("baseline").get(pk=comparison_id)
-            runs_open = not comparison.baseline.finalized_at or comparison.candidates.filter(
-                finalized_at=None
-            )
-            if comparison.result or comparison.result_error or runs_open or time.monotonic() > ends:
-                return comparison
+            comparison = comparison_get(project=self.project, id=comparison_id)
+            state = figures_state(comparison, comparison.baseline, "metrics")
+            if not state.waiting or state.unfinished or time.monotonic() > ends:
+                return comparison_json(comparison, state.figures, state.error)
             time.sleep(0.05)
 
 
@@ -189,10 +198,7 @@ class ComparisonDetail(ProjectAPIView):
     @extend_schema(operation_id="comparisons_retrieve", responses={200: ComparisonSerializer, 404: PROBLEM})
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """One comparison, with its statistics once they are computed."""
-        found = Comparison.objects.filter(project=self.project, pk=comparison_id).first()
-        if found is None:
-            raise NotFound("There is no comparison with this id in the key's project.")
-        return Response(comparison_json(found))
+        return Response(_with_figures(comparison_get(project=self.project, id=comparison_id)))
 
 
 def _run(project: Project, field: str, run_id: UUID) -> EvalRun:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.evaluations.comparison_figures import entry_for, metrics_against
 from apps.evaluations.comparison_rows import ComparedRow
-from apps.evaluations.comparison_selectors import candidates_of, result_for
+from apps.evaluations.comparison_selectors import candidates_of
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 from apps.evaluations.presentation import Named, named, readable
 from apps.evaluations.selectors import metric_titles
 from apps.evaluations.verdict import Tone, Verdict, tone_of, verdict
 from apps.prompts.diff import Part, diff_text
+
+Figures = dict[str, Any] | None
+"""Part "metrics" of a comparison's figures; None before they are made."""
 
 #: Characters of an output that are compared word by word in the table; the drawer shows all of it.
 TABLE_TEXT = 1_500
@@ -95,10 +99,10 @@ class RowView:
     candidate: OutputSide
 
 
-def candidate_views(comparison: Comparison, chosen: EvalRun) -> list[CandidateView]:
+def candidate_views(comparison: Comparison, chosen: EvalRun, figures: Figures) -> list[CandidateView]:
     """Each candidate with a sentence on the primary metric."""
     return [
-        CandidateView(run, _verdict_on(comparison, run), chosen=run == chosen)
+        CandidateView(run, _verdict_on(comparison, run, figures), chosen=run == chosen)
         for run in candidates_of(comparison)
     ]
 
@@ -109,20 +113,20 @@ def chosen_candidate(comparison: Comparison, number: str) -> EvalRun:
     return next((run for run in candidates if str(run.number) == number), candidates[0])
 
 
-def primary_of(comparison: Comparison, candidate: EvalRun) -> dict[str, Any] | None:
+def primary_of(comparison: Comparison, candidate: EvalRun, figures: Figures) -> dict[str, Any] | None:
     """The stored result of the metric that decides; None before it is computed, or where none is shared."""
-    return next((metric for metric in _metrics(comparison, candidate) if metric["primary"]), None)
+    return next((metric for metric in _metrics(comparison, candidate, figures) if metric["primary"]), None)
 
 
-def metric_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
+def metric_lines(comparison: Comparison, candidate: EvalRun, figures: Figures) -> list[MetricLine]:
     """One line a metric, the primary first."""
-    metrics = _metrics(comparison, candidate)
+    metrics = _metrics(comparison, candidate, figures)
     return [_line(metric) for metric in sorted(metrics, key=lambda metric: not metric["primary"])]
 
 
-def measured_lines(comparison: Comparison, candidate: EvalRun) -> list[MetricLine]:
+def measured_lines(candidate: EvalRun, figures: Figures) -> list[MetricLine]:
     """Latency and cost of a call, where both runs know them."""
-    entry = result_for(comparison, candidate) or {}
+    entry = entry_for(figures, candidate) or {}
     titles = {"latency": "Latency of a call", "cost": "Cost of a call"}
     return [
         _line({**entry[name], "title": title, "name": name, "direction": "lower"})
@@ -145,11 +149,10 @@ def row_view(row: ComparedRow, columns: Sequence[str], *, limit: int | None = TA
     )
 
 
-def _metrics(comparison: Comparison, candidate: EvalRun) -> list[dict[str, Any]]:
+def _metrics(comparison: Comparison, candidate: EvalRun, figures: Figures) -> list[dict[str, Any]]:
     """The stored metrics, called as on the page of the baseline's run."""
-    entry = result_for(comparison, candidate)
     titles = metric_titles(comparison.baseline)
-    metrics = entry["metrics"] if entry else []
+    metrics = metrics_against(figures, candidate)
     return [metric | {"title": titles.get(metric["name"], metric["title"])} for metric in metrics]
 
 
@@ -166,10 +169,10 @@ def _side(
     return OutputSide(item, shown if text else [], cut=limit is not None and len(text) > limit)
 
 
-def _verdict_on(comparison: Comparison, candidate: EvalRun) -> Verdict | None:
-    if result_for(comparison, candidate) is None:
+def _verdict_on(comparison: Comparison, candidate: EvalRun, figures: Figures) -> Verdict | None:
+    if entry_for(figures, candidate) is None:
         return None
-    metrics = _metrics(comparison, candidate)
+    metrics = _metrics(comparison, candidate, figures)
     return verdict(
         next((metric for metric in metrics if metric["primary"]), None),
         candidate=candidate.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -52,10 +51,9 @@ def candidates_of(comparison: Comparison) -> list[EvalRun]:
     return [by_id[run_id] for run_id in comparison.candidate_ids if run_id in by_id]
 
 
-def result_for(comparison: Comparison, candidate: EvalRun) -> dict[str, Any] | None:
-    """What was computed for one candidate; None before it was."""
-    entries = (comparison.result or {}).get("candidates", [])
-    return next((entry for entry in entries if entry["run"] == str(candidate.pk)), None)
+def runs_of(comparison: Comparison) -> list[EvalRun]:
+    """The runs compared: the baseline first, then the candidates in the order they were chosen in."""
+    return [comparison.baseline, *candidates_of(comparison)]
 
 
 def runs_to_compare(*, project: Project, baseline: EvalRun | None = None) -> list[EvalRun]:

@@ -1,4 +1,4 @@
-"""Making comparisons. Their statistics are computed by a worker: see `comparing`."""
+"""Making comparisons. Workers make their figures: see `comparison_figures`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import Max
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.models import Project
-from apps.evaluations.engine.dispatch import enqueue_comparison
+from apps.evaluations.comparison_figures import figures_ask
 from apps.evaluations.errors import NotComparable
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.score_values import metrics_of_run
@@ -55,7 +55,7 @@ def comparison_create(
             project=project,
             after={"baseline": baseline.name, "candidates": [run.name for run in candidates]},
         )
-        enqueue_comparison(comparison)
+        figures_ask(comparison, baseline.pk)
     return comparison
 
 

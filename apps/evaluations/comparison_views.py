@@ -14,6 +14,7 @@ from apps.core.errors import NotFound, ProductError
 from apps.core.pages import Page, keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
+from apps.evaluations.comparison_figures import FiguresState, figures_state, kept_of_list
 from apps.evaluations.comparison_forms import ComparisonForm, RowFilterForm
 from apps.evaluations.comparison_pages import (
     candidate_views,
@@ -31,10 +32,8 @@ from apps.evaluations.comparison_rows import (
     items_of_example,
 )
 from apps.evaluations.comparison_selectors import (
-    candidates_of,
     comparison_get,
     comparison_list,
-    result_for,
     runs_numbered,
 )
 from apps.evaluations.comparison_services import comparison_create
@@ -50,7 +49,15 @@ ROWS_A_PAGE = 50
 def comparison_list_page(request: ProjectRequest) -> HttpResponse:
     q = request.GET.get("q", "")
     page = keyset(comparison_list(project=request.project, q=q), request, size=25)
-    rows = [(comparison, candidate_views(comparison, comparison.baseline)) for comparison in page.rows]
+    kept = kept_of_list(page.rows)
+    rows = [
+        (
+            comparison,
+            candidate_views(comparison, comparison.baseline, of_it.figures if of_it else None),
+            of_it.error if of_it else "",
+        )
+        for comparison, of_it in ((comparison, kept[comparison.pk]) for comparison in page.rows)
+    ]
     context = {"page": page, "rows": rows, "filtered": bool(q), "may_edit": request.actor.may(Role.EDITOR)}
     return render(request, "evaluations/comparison_list.html", context)
 
@@ -101,9 +108,12 @@ def comparison_detail_page(request: ProjectRequest, number: int) -> HttpResponse
     """A comparison; an htmx request (a filter, another page) asks for its rows alone."""
     comparison = comparison_get(project=request.project, number=number)
     candidate = chosen_candidate(comparison, request.GET.get("candidate", ""))
+    state = figures_state(comparison, comparison.baseline, "metrics")
     if request.htmx:
-        return render(request, "evaluations/_comparison_rows.html", _rows(request, comparison, candidate))
-    context = _summary(comparison, candidate) | _rows(request, comparison, candidate)
+        return render(
+            request, "evaluations/_comparison_rows.html", _rows(request, comparison, candidate, state)
+        )
+    context = _summary(comparison, candidate, state) | _rows(request, comparison, candidate, state)
     return render(request, "evaluations/comparison_detail.html", context)
 
 
@@ -113,7 +123,7 @@ def comparison_summary_fragment(request: ProjectRequest, number: int) -> HttpRes
     """Verdict and figures; polled while the statistics are made. Then the rows are told to come anew."""
     comparison = comparison_get(project=request.project, number=number)
     candidate = chosen_candidate(comparison, request.GET.get("candidate", ""))
-    context = _summary(comparison, candidate)
+    context = _summary(comparison, candidate, figures_state(comparison, comparison.baseline, "metrics"))
     response = render(request, "evaluations/_comparison_summary.html", context)
     if not context["waiting"]:
         response["HX-Trigger"] = '{"run-settled": {"target": "#comparison-rows"}}'
@@ -159,30 +169,27 @@ def _pairs(baseline: EvalRun, candidate: EvalRun, example_id: UUID) -> list[Comp
     ]
 
 
-def _summary(comparison: Comparison, candidate: EvalRun) -> dict[str, Any]:
-    runs = [comparison.baseline, *candidates_of(comparison)]
-    unfinished = [run for run in runs if run.finalized_at is None]
-    made_at = comparison.result_at
-    stale = made_at is not None and any(
-        run.finalized_at is None or run.finalized_at > made_at for run in runs
-    )
-    computed = result_for(comparison, candidate) is not None
+def _summary(comparison: Comparison, candidate: EvalRun, state: FiguresState) -> dict[str, Any]:
     return {
         "comparison": comparison,
         "candidate": candidate,
-        "candidates": candidate_views(comparison, candidate),
-        "lines": metric_lines(comparison, candidate),
-        "measured": measured_lines(comparison, candidate),
-        "computed": computed,
-        "unfinished": unfinished,
-        "stale": stale,
-        "waiting": (not computed and not comparison.result_error) or stale,
+        "candidates": candidate_views(comparison, candidate, state.figures),
+        "lines": metric_lines(comparison, candidate, state.figures),
+        "measured": measured_lines(candidate, state.figures),
+        "computed": state.figures is not None,
+        "error": state.error,
+        "unfinished": state.unfinished,
+        "stale": state.stale,
+        "waiting": state.waiting,
     }
 
 
-def _rows(request: ProjectRequest, comparison: Comparison, candidate: EvalRun) -> dict[str, Any]:
+def _rows(
+    request: ProjectRequest, comparison: Comparison, candidate: EvalRun, state: FiguresState
+) -> dict[str, Any]:
     form = RowFilterForm(request.GET)
-    query = _row_query(comparison, candidate, form.chosen())
+    primary = primary_of(comparison, candidate, state.figures)
+    query = _row_query(comparison, candidate, form.chosen(), primary or {})
     found = compared_rows(
         query,
         after=request.GET.get("after", ""),
@@ -196,7 +203,7 @@ def _rows(request: ProjectRequest, comparison: Comparison, candidate: EvalRun) -
         "comparison": comparison,
         "candidate": candidate,
         "page_url": reverse("evaluations:comparison-detail", args=[request.project.slug, comparison.number]),
-        "primary": primary_of(comparison, candidate),
+        "primary": primary,
         "form": form,
         "show": query.show,
         "filtered": bool(query.q or query.show),
@@ -212,8 +219,9 @@ def _rows(request: ProjectRequest, comparison: Comparison, candidate: EvalRun) -
     }
 
 
-def _row_query(comparison: Comparison, candidate: EvalRun, chosen: dict[str, str]) -> RowQuery:
-    metric = primary_of(comparison, candidate) or {}
+def _row_query(
+    comparison: Comparison, candidate: EvalRun, chosen: dict[str, str], metric: dict[str, Any]
+) -> RowQuery:
     return RowQuery(
         baseline=comparison.baseline_id,
         candidate=candidate.pk,

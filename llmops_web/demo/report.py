@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from apps.evaluations.models import Comparison, EvalItem, EvalRun
+from apps.evaluations.comparison_figures import metrics_against
+from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.selectors import metric_titles
 
 
@@ -25,13 +26,12 @@ def progress_line(runs: Sequence[EvalRun]) -> str:
     return "   ".join(parts)
 
 
-def comparison_lines(comparison: Comparison, runs: Sequence[EvalRun]) -> list[str]:
+def comparison_lines(figures: dict[str, Any], runs: Sequence[EvalRun]) -> list[str]:
     """A table of the metrics: both means, the paired difference with its 95% interval, wins, ties, losses."""
     baseline, candidate = runs
-    result = (comparison.result or {})["candidates"][0]
     header = ("metric", "n", "A", "B", "B - A", "95% interval", "p", "wins", "ties", "losses")
     titles = metric_titles(baseline)
-    rows = [header, *(_row(metric, titles) for metric in result["metrics"])]
+    rows = [header, *(_row(metric, titles) for metric in metrics_against(figures, candidate))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     table = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     return [

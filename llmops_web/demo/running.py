@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.files.base import ContentFile
 
@@ -19,6 +20,8 @@ from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_version
 from apps.datasets.services.datasets import dataset_create
 from apps.datasets.services.imports import import_preview, import_start, import_upload
+from apps.evaluations.comparison_figures import figures_state
+from apps.evaluations.comparison_selectors import comparison_get
 from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
@@ -55,8 +58,8 @@ def run_demo(say: Say) -> Demo:
     evaluators = _evaluators(project)
     runs = tuple(_run(project, version, data, evaluators) for version in versions)
     _follow(runs, say)
-    comparison = _computed(_comparison(project, *runs))
-    for line in comparison_lines(comparison, runs):
+    comparison = _comparison(project, *runs)
+    for line in comparison_lines(_computed(comparison), runs):
         say(line)
     return Demo(project, runs, comparison)
 
@@ -151,10 +154,12 @@ def _comparison(project: Project, baseline: EvalRun, candidate: EvalRun) -> Comp
     )
 
 
-def _computed(comparison: Comparison) -> Comparison:
-    while comparison.result is None:
-        if comparison.result_error:
-            raise DemoFailed(comparison.result_error)
+def _computed(comparison: Comparison) -> dict[str, Any]:
+    while True:
+        comparison = comparison_get(project=comparison.project, id=comparison.pk)
+        state = figures_state(comparison, comparison.baseline, "metrics")
+        if state.error:
+            raise DemoFailed(state.error)
+        if state.figures is not None and not state.waiting:
+            return state.figures
         time.sleep(POLL_S)
-        comparison.refresh_from_db()
-    return comparison

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.core.models import Project
 from apps.datasets.models import Dataset, DatasetVersion, Example
-from apps.evaluations.comparing import comparison_compute
+from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.engine.finalizing import finalize_run
 from apps.evaluations.models import (
     Comparison,
@@ -182,8 +182,7 @@ def make_comparison(
     )
     comparison.candidates.set(candidates)
     if compute:
-        comparison_compute(comparison.pk)
-        comparison.refresh_from_db()
+        figures_make(comparison.pk, baseline.pk, "metrics", "")
     return comparison
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import comparing, run_news
+from apps.evaluations import run_news
+from apps.evaluations.comparing import making
 from apps.evaluations.engine import driving, finalizing, scoring_slices, sweeping
 from worker.registry import sweeper, task
 
@@ -55,8 +56,8 @@ def finalize_local_run(run_id: str) -> None:
 
 
 @task("worker.evaluations.compute_comparison", queue="default")
-def compute_comparison(comparison_id: str) -> None:
-    comparing.comparison_compute(UUID(comparison_id))
+def compute_comparison(comparison_id: str, baseline_id: str, part: str, column: str) -> None:
+    making.figures_make(UUID(comparison_id), UUID(baseline_id), part, column)
 
 
 @task(run_news.TELL_TASK, queue="default")

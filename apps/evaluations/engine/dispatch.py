@@ -5,7 +5,7 @@ from __future__ import annotations
 from apps.core.dispatch import Priority, enqueue
 from apps.evaluations.engine.stages import Stage
 from apps.evaluations.evaluators.self_consistency import SELF_CONSISTENCY, needs_embeddings
-from apps.evaluations.models import Comparison, EvalRun
+from apps.evaluations.models import ComparisonFigures, EvalRun
 
 #: A task belongs to one queue, so the same work has one name for each queue it may wait on.
 DRIVE_TASKS = {"llm": "worker.evaluations.drive_run", "local": "worker.evaluations.drive_local_run"}
@@ -68,5 +68,12 @@ def enqueue_finalize(run: EvalRun) -> None:
         enqueue(FINALIZE_TASK, queue="default", run_id=str(run.pk))
 
 
-def enqueue_comparison(comparison: Comparison) -> None:
-    enqueue(COMPARE_TASK, queue="default", comparison_id=str(comparison.pk))
+def enqueue_figures(figures: ComparisonFigures) -> None:
+    enqueue(
+        COMPARE_TASK,
+        queue="default",
+        comparison_id=str(figures.comparison_id),
+        baseline_id=str(figures.baseline_id),
+        part=figures.part,
+        column=figures.column,
+    )

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.evaluations.comparison_figures import figures_ask
 from apps.evaluations.engine.at_end import at_end, score_at_end
-from apps.evaluations.engine.dispatch import enqueue_comparison
 from apps.evaluations.engine.whole_runs import whole_run_metrics
 from apps.evaluations.models import Comparison, EvalRun, EvaluatorVersion, RunMetric
 from apps.evaluations.score_values import Metric, Values, metrics_of_run, values_of_metric
@@ -30,7 +30,7 @@ def finalize_run(run_id: UUID) -> None:
         run.finalized_at = timezone.now()
         run.save(update_fields=["finalized_at"])
         for comparison in Comparison.objects.filter(Q(baseline=run) | Q(candidates=run)).distinct():
-            enqueue_comparison(comparison)
+            figures_ask(comparison, comparison.baseline_id, anew=True)
 
 
 def _summaries(run: EvalRun, versions: list[EvaluatorVersion]) -> list[RunMetric]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from apps.evaluations.comparison_figures import ASK_AGAIN, figures_ask
 from apps.evaluations.engine.dispatch import (
-    enqueue_comparison,
     enqueue_drive,
     enqueue_finalize,
     enqueue_scoring,
 )
 from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.engine.stages import earliest_stage
-from apps.evaluations.models import Comparison, EvalItem, EvalRun
+from apps.evaluations.models import Comparison, ComparisonFigures, EvalItem, EvalRun
 
 MOST_AT_ONCE = 500
+Row = TypeVar("Row", bound=Model)
 
 
 def sweep_runs() -> None:
@@ -27,8 +29,10 @@ def sweep_runs() -> None:
     late = EvalRun.objects.filter(finalized_at=None, finished_at__lt=now - PATIENCE)
     for run in late.order_by("finished_at")[:MOST_AT_ONCE]:
         enqueue_finalize(run)
-    for comparison in _stale_comparisons(now)[:MOST_AT_ONCE]:
-        enqueue_comparison(comparison)
+    for comparison in _without_figures(now)[:MOST_AT_ONCE]:
+        figures_ask(comparison, comparison.baseline_id)
+    for figures in _waited_for(now)[:MOST_AT_ONCE]:
+        figures_ask(figures.comparison, figures.baseline_id, part=figures.part, column=figures.column)
 
 
 def _drive_again(now: datetime) -> None:
@@ -52,10 +56,24 @@ def _drive_again(now: datetime) -> None:
             enqueue_drive(run)
 
 
-def _stale_comparisons(now: datetime) -> list[Comparison]:
+def _without_figures(now: datetime) -> QuerySet[Comparison]:
+    """Comparisons that nobody made the first figures of, though all their runs have come to their end."""
+    own = ComparisonFigures.objects.filter(
+        comparison=OuterRef("pk"), baseline=OuterRef("baseline"), part="metrics", column=""
+    )
+    return _ended(Comparison.objects.filter(created_at__lt=now - PATIENCE), "").exclude(
+        Exists(own.exclude(made_at=None, asked_at=None))
+    )
+
+
+def _waited_for(now: datetime) -> QuerySet[ComparisonFigures]:
+    """Figures that were asked for and not made."""
+    late = ComparisonFigures.objects.filter(asked_at__lt=now - ASK_AGAIN).order_by("asked_at")
+    return _ended(late.select_related("comparison"), "comparison__")
+
+
+def _ended(rows: QuerySet[Row], comparison: str) -> QuerySet[Row]:
     unfinished = EvalRun.objects.filter(finalized_at=None)
-    return list(
-        Comparison.objects.filter(result=None, result_error="", created_at__lt=now - PATIENCE)
-        .exclude(baseline__in=unfinished)
-        .exclude(candidates__in=unfinished)
+    return rows.exclude(**{f"{comparison}baseline__in": unfinished}).exclude(
+        **{f"{comparison}candidates__in": unfinished}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .budgets import BudgetHold, ProjectBudget, RunSpend
 from .cache import CachedResponse
-from .comparisons import Comparison
+from .comparisons import Comparison, ComparisonFigures, RowComment
 from .evaluators import Evaluator, EvaluatorSecret, EvaluatorVersion
 from .measures import ItemScore, RunMetric, RunProgress, RunTally
 from .runs import EvalItem, EvalRun, ItemAttempt, RunNews
@@ -14,6 +14,7 @@ __all__ = [
     "BudgetHold",
     "CachedResponse",
     "Comparison",
+    "ComparisonFigures",
     "EvalItem",
     "EvalRun",
     "Evaluator",
@@ -23,6 +24,7 @@ __all__ = [
     "ItemScore",
     "PairVote",
     "ProjectBudget",
+    "RowComment",
     "RunMetric",
     "RunNews",
     "RunProgress",

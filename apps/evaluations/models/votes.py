@@ -19,6 +19,10 @@ class PairVote(models.Model):
         OTHER = "other"
         TIE = "tie"
 
+    class Source(models.TextChoices):
+        JUDGE = "judge"
+        HUMAN = "human"
+
     id = models.BigAutoField(primary_key=True)
     item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="votes")
     other_item = models.ForeignKey(
@@ -28,8 +32,11 @@ class PairVote(models.Model):
         EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )
     winner = models.CharField(max_length=5, choices=Winner.choices)
+    source = models.CharField(max_length=5, choices=Source.choices, default=Source.JUDGE)
+    #: Which output was shown first (above, or on the left); "" where both orders were asked.
+    shown_first = models.CharField(max_length=5, choices=Winner.choices, blank=True, default="")
     consistent = models.BooleanField(default=True)
-    #: Who chose: "judge:<slug of the evaluator>", or a person's e-mail address.
+    #: Who chose: "judge:<slug of the evaluator>", or "user:<id>".
     rater = models.CharField(max_length=254)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -8,10 +8,12 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.evaluations.comparing import making
 from apps.evaluations.models import Comparison, EvalRun
 from tests.factories.evaluations import (
     make_comparison,
@@ -175,7 +177,10 @@ def test_a_comparison_that_is_not_computed_yet_says_so_and_polls(
     summary = client.get(address("comparison-summary", project, comparison.number), **HTMX)
     assert b"every 1s" in summary.content
     assert "HX-Trigger" not in summary
-    Comparison.objects.filter(pk=comparison.pk).update(result_error="The statistics could not be computed: x")
+    EvalRun.objects.filter(pk=running.pk).update(status="completed", finalized_at=timezone.now())
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setitem(making.MAKERS, "metrics", lambda *parts: 1 // 0)
+        making.figures_make(comparison.pk, baseline.pk, "metrics", "")
     summary = client.get(address("comparison-summary", project, comparison.number), **HTMX)
     assert b"could not be computed" in summary.content
     assert b"every 1s" not in summary.content

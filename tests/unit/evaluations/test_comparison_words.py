@@ -50,18 +50,18 @@ def test_metrics_are_called_by_their_evaluators_and_the_comparison_by_its_name(
 
 def test_a_terminal_shows_the_metrics_by_their_titles(comparison: Comparison) -> None:
     candidate = comparison.candidates.get()
-    text = "\n".join(comparison_lines(comparison, [comparison.baseline, candidate]))
+    figures, runs = comparison.figures.get().figures, [comparison.baseline, candidate]
+    text = "\n".join(comparison_lines(figures, runs))
     assert comparison.primary_metric.replace("_", " ") in text
     assert comparison.primary_metric not in text
-    assert comparison.result is not None
-    comparison.result["candidates"][0]["metrics"][0] |= {"difference": -0.0001, "ci_low": -0.0002}
-    assert "-0.000" not in "\n".join(comparison_lines(comparison, [comparison.baseline, candidate]))
+    figures["candidates"][0]["metrics"][0] |= {"difference": -0.0001, "ci_low": -0.0002}
+    assert "-0.000" not in "\n".join(comparison_lines(figures, runs))
 
 
 def test_a_metric_without_pairs_has_no_wins(client_as: ClientAs, comparison: Comparison) -> None:
-    assert comparison.result is not None
-    comparison.result["candidates"][0]["metrics"][0] |= {"n": 0, "wins": 0, "ties": 0, "losses": 0}
-    comparison.save(update_fields=["result"])
+    kept = comparison.figures.get()
+    kept.figures["candidates"][0]["metrics"][0] |= {"n": 0, "wins": 0, "ties": 0, "losses": 0}
+    kept.save(update_fields=["figures"])
     url = address("comparison-summary", comparison.project, comparison.number)
     page = client_as(Role.VIEWER).get(url, **HTMX).content.decode()
     assert "Nothing can be said" in page
@@ -69,13 +69,12 @@ def test_a_metric_without_pairs_has_no_wins(client_as: ClientAs, comparison: Com
 
 
 def test_a_difference_that_rounds_to_zero_has_no_sign(client_as: ClientAs, comparison: Comparison) -> None:
-    result = comparison.result
-    assert result is not None
-    entry = result["candidates"][0]
+    kept = comparison.figures.get()
+    entry = kept.figures["candidates"][0]
     entry["latency"] |= {"difference": -0.2, "ci_low": -0.4, "ci_high": 0.3}
     entry["cost"] |= {"difference": -1e-17, "ci_low": -1e-16, "ci_high": 1e-16}
     entry["metrics"][0] |= {"difference": -0.0001, "ci_low": -0.0002, "ci_high": 0.0001}
-    Comparison.objects.filter(pk=comparison.pk).update(result=result)
+    kept.save(update_fields=["figures"])
     url = address("comparison-summary", comparison.project, comparison.number)
     page = client_as(Role.VIEWER).get(url, **HTMX).content.decode()
     for text in (">0 ms<", "[0 ms, 0 ms]", ">$0<", "[$0, $0]", ">0.000<"):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 import numpy as np
-from django.utils import timezone
 
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.score_values import (
@@ -22,46 +18,17 @@ from apps.evaluations.score_values import (
 )
 from apps.evaluations.statistics import holm, paired_comparison
 
-log = logging.getLogger(__name__)
-
 #: Of the bootstrap: the same comparison gives the same figures each time.
 SEED = 20260101
 
 
-def comparison_compute(comparison_id: UUID) -> None:
-    """Compute and keep the statistics, unless a run is unfinished or they were made of these very runs."""
-    comparison = (
-        Comparison.objects.select_related("baseline")
-        .prefetch_related("candidates")
-        .filter(pk=comparison_id)
-        .first()
-    )
-    if comparison is None:
-        return
-    by_id = {run.pk: run for run in comparison.candidates.all()}
-    candidates = [by_id[run_id] for run_id in comparison.candidate_ids]
-    runs = [comparison.baseline, *candidates]
-    made_of = _fingerprint(runs, comparison.primary_metric)
-    if any(run.finalized_at is None for run in runs) or made_of == comparison.result_made_of:
-        return
-    try:
-        result, error = _result(comparison.baseline, candidates, comparison.primary_metric), ""
-    except Exception as exc:
-        log.exception("Comparison %s could not be computed", comparison.pk)
-        result, error = None, f"The statistics could not be computed: {type(exc).__name__}: {exc}"
-    Comparison.objects.filter(pk=comparison.pk).update(
-        result=result, result_error=error, result_made_of=made_of, result_at=timezone.now()
-    )
-
-
-def _fingerprint(runs: list[EvalRun], primary: str) -> str:
-    text = "|".join([primary, *(f"{run.pk}@{run.finalized_at}" for run in runs)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _result(baseline: EvalRun, candidates: list[EvalRun], primary: str) -> dict[str, Any]:
+def metrics_part(
+    comparison: Comparison, baseline: EvalRun, candidates: list[EvalRun], column: str
+) -> dict[str, Any]:
+    """Every metric of every candidate against the baseline, paired by example."""
     base_values = values_by_example(baseline)
     base_metrics = metrics_of_run(baseline)
+    primary = comparison.primary_metric
     answers = [_against(baseline, base_values, base_metrics, run, primary) for run in candidates]
     _adjust([metric for answer in answers for metric in answer["metrics"]])
     return {"candidates": answers}

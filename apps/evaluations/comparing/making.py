@@ -1,0 +1,65 @@
+"""Making the figures of a comparison, in a worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from apps.evaluations.comparing.made_of import made_of
+from apps.evaluations.comparing.metrics import metrics_part
+from apps.evaluations.comparison_selectors import runs_of
+from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
+
+log = logging.getLogger(__name__)
+
+Part = ComparisonFigures.Part
+#: Makes one part: of the comparison, the baseline, the other runs in their order, and the column.
+Maker = Callable[[Comparison, EvalRun, list[EvalRun], str], dict[str, Any]]
+MAKERS: dict[str, Maker] = {Part.METRICS: metrics_part}
+
+
+def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str) -> None:
+    """Make and keep one part, unless a run is unfinished or it was made of this very state."""
+    comparison = (
+        Comparison.objects.select_related("baseline__dataset_version")
+        .prefetch_related("candidates__dataset_version")
+        .filter(pk=comparison_id)
+        .first()
+    )
+    runs = runs_of(comparison) if comparison else []
+    baseline = next((run for run in runs if run.pk == baseline_id), None)
+    if comparison is None or baseline is None:
+        return
+    kept = comparison.figures.filter(baseline=baseline, part=part, column=column)
+    state = made_of(comparison, runs)
+    if any(run.finalized_at is None for run in runs) or kept.filter(made_of=state).exists():
+        kept.update(asked_at=None)
+        return
+    figures, error = _made(comparison, baseline, [run for run in runs if run != baseline], part, column)
+    ComparisonFigures.objects.update_or_create(
+        comparison=comparison,
+        baseline=baseline,
+        part=part,
+        column=column,
+        defaults={
+            "figures": figures,
+            "error": error,
+            "made_of": state,
+            "made_at": timezone.now(),
+            "asked_at": None,
+        },
+    )
+
+
+def _made(
+    comparison: Comparison, baseline: EvalRun, candidates: list[EvalRun], part: str, column: str
+) -> tuple[dict[str, Any] | None, str]:
+    try:
+        return MAKERS[part](comparison, baseline, candidates, column), ""
+    except Exception as exc:
+        log.exception("The %s of comparison %s could not be computed", part, comparison.pk)
+        return None, f"The statistics could not be computed: {type(exc).__name__}: {exc}"
