@@ -17,12 +17,13 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from tests.loopback_answers import ERRORS, chunks_of, completion, models_listing, unknown_model
+from tests.loopback_server import LoopbackServer
 
 API_KEY = "loopback-key"
 MODELS = ("loop-small", "loop-large")
@@ -69,8 +70,7 @@ class LoopbackProvider:
         self._lock = threading.Lock()
         self.stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"provider": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(("127.0.0.1", 0), handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

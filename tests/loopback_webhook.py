@@ -6,10 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+
+from tests.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,7 @@ class LoopbackWebhook:
         self.posted: list[Posted] = []
         self.answer: Callable[[Any], tuple[int, str]] = lambda value: (200, json.dumps({"score": 1}))
         handler = type("Handler", (_Handler,), {"webhook": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/score?for=tests"
 

@@ -8,7 +8,7 @@ import json
 import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Thread
 from typing import Any
 
@@ -35,11 +35,12 @@ from apps.evaluations.run_news import notify_run, run_news_sweep, run_news_tell
 from apps.evaluations.run_services import eval_run_cancel, eval_run_pause
 from tests.factories.core import SYSTEM, actor_for, make_api_key, make_member, make_user
 from tests.factories.evaluations import make_run
+from tests.loopback_server import LoopbackServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(LoopbackServer):
     """Somebody's server: notes what it gets, and answers with `code`."""
 
     def __init__(self) -> None:
