@@ -21,6 +21,8 @@ _SHOWN = {
     "tied": "Tied",
     "differs": "Other text",
     "missing": "Missing",
+    "error": "Error",
+    "unpaired": "Unpaired",
 }
 
 

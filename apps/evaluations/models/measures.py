@@ -12,7 +12,8 @@ class ItemScore(models.Model):
     """What one metric says of one item. `value` is null where it could not be scored: missing, not zero."""
 
     id = models.BigAutoField(primary_key=True)
-    item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="scores")
+    # Found by the indexes that begin with it.
+    item = models.ForeignKey(EvalItem, on_delete=models.CASCADE, related_name="scores", db_index=False)
     evaluator_version = models.ForeignKey(
         EvaluatorVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -33,6 +34,10 @@ class ItemScore(models.Model):
                 name="one_score_per_item_metric_source_rater",
                 nulls_distinct=False,
             ),
+        )
+        # A page of a comparison reads one metric of every item of two runs, from this index alone.
+        indexes = (
+            models.Index(fields=("item", "metric", "source"), include=("value",), name="score_by_item"),
         )
 
     def __str__(self) -> str:

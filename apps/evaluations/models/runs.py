@@ -91,7 +91,8 @@ class EvalItem(UuidModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    run = models.ForeignKey(EvalRun, on_delete=models.CASCADE, related_name="items")
+    # Found by the indexes that begin with it.
+    run = models.ForeignKey(EvalRun, on_delete=models.CASCADE, related_name="items", db_index=False)
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
     example_key = models.CharField(max_length=200)
     position = models.PositiveIntegerField()
@@ -127,8 +128,11 @@ class EvalItem(UuidModel):
 
     class Meta:
         constraints = (
+            # With all that pairing two runs reads of an item, so that it need not read the outputs' pages.
             models.UniqueConstraint(
-                fields=("run", "example", "repetition"), name="one_item_per_example_repetition"
+                fields=("run", "example", "repetition"),
+                include=("id", "position", "status"),
+                name="one_item_per_example_repetition",
             ),
         )
         indexes = (
