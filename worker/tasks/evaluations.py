@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import run_news
+from apps.evaluations import rater_scores, run_news
 from apps.evaluations.comparing import making
 from apps.evaluations.engine import driving, finalizing, scoring_slices, sweeping
 from worker.registry import sweeper, task
@@ -58,6 +58,14 @@ def finalize_local_run(run_id: str) -> None:
 @task("worker.evaluations.compute_comparison", queue="default")
 def compute_comparison(comparison_id: str, baseline_id: str, part: str, column: str) -> None:
     making.figures_make(UUID(comparison_id), UUID(baseline_id), part, column)
+
+
+@task(rater_scores.SUM_TASK, queue="default")
+def sum_ratings(run_id: str) -> None:
+    rater_scores.ratings_sum(UUID(run_id))
+
+
+sweeper("evaluations.ratings")(rater_scores.ratings_sweep)
 
 
 @task(run_news.TELL_TASK, queue="default")

@@ -35,7 +35,7 @@ def finalize_run(run_id: UUID) -> None:
 
 def _summaries(run: EvalRun, versions: list[EvaluatorVersion]) -> list[RunMetric]:
     """One a metric, in the plan's order; rules come to their verdict when the other figures are there."""
-    found = [_summary(run, metric, values_of_metric(run, metric)) for metric in metrics_of_run(run)]
+    found = [metric_summary(run, metric, values_of_metric(run, metric)) for metric in metrics_of_run(run)]
     rules = at_end(versions)
     for version in [*(version for version in versions if version not in rules), *rules]:
         found += whole_run_metrics(run, version, {summary.name: summary.mean for summary in found})
@@ -43,7 +43,8 @@ def _summaries(run: EvalRun, versions: list[EvaluatorVersion]) -> list[RunMetric
     return sorted(found, key=lambda summary: order.get(summary.name, len(order)))
 
 
-def _summary(run: EvalRun, metric: Metric, values: Values) -> RunMetric:
+def metric_summary(run: EvalRun, metric: Metric, values: Values) -> RunMetric:
+    """The summary of one metric of items, unsaved."""
     pairs = [(value, example) for example, several in values.items() for value in several]
     interval = mean_interval(
         [value for value, _ in pairs],

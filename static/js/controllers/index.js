@@ -1,3 +1,4 @@
+import BlindController from "./blind_controller.js";
 import ChoiceController from "./choice_controller.js";
 import ClipboardController from "./clipboard_controller.js";
 import ConfirmController from "./confirm_controller.js";
@@ -14,6 +15,7 @@ import ToastController from "./toast_controller.js";
 import WalkController from "./walk_controller.js";
 
 export const CONTROLLERS = {
+  blind: BlindController,
   choice: ChoiceController,
   clipboard: ClipboardController,
   confirm: ConfirmController,
