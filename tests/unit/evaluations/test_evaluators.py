@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +22,8 @@ from apps.evaluations.evaluators import (
     kinds,
 )
 from apps.evaluations.evaluators.numeric import answer_in, numbers_in
+from tests.real_data import GSM8K_SYSTEMS, gsm8k_solutions
 
-REAL = Path(os.environ.get("LLMOPS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 #: Kinds that cannot be set up without these.
 NEEDED_SETTINGS: dict[str, dict[str, Any]] = {
     "regex": {"pattern": "a"},
@@ -263,12 +261,9 @@ class TestNumericMatch:
 
     @pytest.mark.real_data
     def test_agrees_with_every_published_judgement_of_gsm8k(self):
-        path = REAL / "gsm8k" / "example_model_solutions.jsonl"
-        if not path.exists():
-            pytest.skip("the GSM8K solutions are not here")
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = gsm8k_solutions()
         of = kind("numeric_match")
-        for system in ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"):
+        for system in GSM8K_SYSTEMS:
             items = [ScoringInput({}, row[system]["solution"], row["ground_truth"]) for row in rows]
             judged = [result.values["match"] for result in of.score_batch(items, default_config(of))]
             assert judged == [float(row[system]["is_correct"]) for row in rows]
