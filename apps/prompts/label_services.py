@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from apps.core.actor import Actor
@@ -23,9 +25,18 @@ _MAX_REASON = 500
 
 
 def label_set(
-    *, prompt: Prompt, by: Actor, name: str, version: PromptVersion, reason: str = ""
+    *,
+    prompt: Prompt,
+    by: Actor,
+    name: str,
+    version: PromptVersion,
+    reason: str = "",
+    evidence: dict[str, Any] | None = None,
 ) -> PromptLabel:
     """Point the label `name` to `version`: a new label, or an old one moved. No-op where it points there.
+
+    `evidence` is what the move rests on, as JSON; it is kept in the label's history and in the audit log. The
+    history shows its "sentence", and a link to its "page" called by its "title".
 
     Raises InvalidInput, VersionNotFound for another prompt's version, and LabelProtected when the label is
     protected and `by` is no approver.
@@ -43,7 +54,8 @@ def label_set(
             label = PromptLabel(prompt=prompt, name=name)
         label.version = version
         label.save()
-        _record(prompt, by, name, before, version, reason)
+        _record(prompt, by, name, before, version, reason, evidence)
+        after = {"prompt": prompt.slug, "version": version.number, "reason": reason}
         audit(
             by,
             "prompt_label.set",
@@ -53,7 +65,7 @@ def label_set(
                 "prompt": prompt.slug,
                 "version": before.number if before else None,
             },
-            after={"prompt": prompt.slug, "version": version.number, "reason": reason},
+            after=after if evidence is None else {**after, "evidence": evidence},
         )
     return label
 
@@ -96,6 +108,7 @@ def _record(
     before: PromptVersion | None,
     after: PromptVersion | None,
     reason: str,
+    evidence: dict[str, Any] | None = None,
 ) -> None:
     if len(reason) > _MAX_REASON:
         raise InvalidInput(
@@ -108,6 +121,7 @@ def _record(
         from_version=before,
         to_version=after,
         reason=reason.strip(),
+        evidence=evidence,
         **PromptLabelMove.author_fields(by),
     )
 

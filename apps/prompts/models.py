@@ -98,6 +98,8 @@ class PromptLabelMove(UuidModel, AuthoredModel):
     from_version = models.ForeignKey(PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+")
     to_version = models.ForeignKey(PromptVersion, null=True, on_delete=models.RESTRICT, related_name="+")
     reason = models.CharField(max_length=500, blank=True, default="")
+    #: What the move rests on, as whoever moved it gave it: {"sentence", "title", "page", …}.
+    evidence = models.JSONField(null=True)
 
     class Meta:
         indexes = (models.Index(fields=("prompt", "-id"), name="label_moves_of_prompt"),)
