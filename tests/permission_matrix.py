@@ -151,6 +151,7 @@ PAGES: dict[str, Entry] = {
     "evaluations:comparison-detail": READ,
     "evaluations:comparison-summary": READ,
     "evaluations:comparison-panel": READ,
+    "evaluations:comparison-panel": READ,
     "evaluations:comparison-example": READ,
     "evaluations:comparison-blind": {"GET": Role.ANNOTATOR, "POST": Role.ANNOTATOR},
     "evaluations:comparison-decide": EDIT_FORM,

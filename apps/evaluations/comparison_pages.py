@@ -12,7 +12,7 @@ from apps.evaluations.comparison_selectors import candidates_of
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 from apps.evaluations.presentation import Named, named, readable
 from apps.evaluations.selectors import metric_titles
-from apps.evaluations.verdict import Tone, Verdict, tone_of, verdict
+from apps.evaluations.verdict import Verdict, verdict
 from apps.prompts.diff import Part, diff_text
 
 Figures = dict[str, Any] | None
@@ -20,56 +20,6 @@ Figures = dict[str, Any] | None
 
 #: Characters of an output that are compared word by word in the table; the drawer shows all of it.
 TABLE_TEXT = 1_500
-
-_TESTS = {
-    "mcnemar_midp": "McNemar's test, mid-p",
-    "mcnemar_exact": "McNemar's exact test",
-    "clustered_t": "t-test with clustered errors",
-    "paired_t": "Paired t-test",
-    "t": "Paired t-test",
-    "sign_exact": "Exact sign test",
-    "wilcoxon": "Wilcoxon signed-rank test",
-    "wilcoxon_signed_rank": "Wilcoxon signed-rank test",
-    "bootstrap_bca": "Paired bootstrap",
-    "paired_bootstrap": "Paired bootstrap",
-}
-_INTERVALS = {
-    "bonett_price": "Bonett–Price interval",
-    "clustered_t": "clustered t interval",
-    "bca": "bootstrap interval (BCa)",
-    "t": "t interval",
-    "constant": "",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """A difference with its interval on a line of 100 units with zero in the middle, for an svg.
-
-    `left` is where the mark of the difference itself begins, two units wide.
-    """
-
-    left: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class MetricLine:
-    """One metric (or cost, or latency) of a candidate against the baseline. `metric` is the stored result."""
-
-    metric: dict[str, Any]
-    tone: Tone
-    forest: Forest | None
-    test: str
-    wins_share: float
-    ties_share: float
-
-    losses_share: float
-
-    @property
-    def losses_from(self) -> float:
-        return round(self.wins_share + self.ties_share, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +68,6 @@ def primary_of(comparison: Comparison, candidate: EvalRun, figures: Figures) -> 
     return next((metric for metric in _metrics(comparison, candidate, figures) if metric["primary"]), None)
 
 
-def metric_lines(comparison: Comparison, candidate: EvalRun, figures: Figures) -> list[MetricLine]:
-    """One line a metric, the primary first."""
-    metrics = _metrics(comparison, candidate, figures)
-    return [_line(metric) for metric in sorted(metrics, key=lambda metric: not metric["primary"])]
-
-
-def measured_lines(candidate: EvalRun, figures: Figures) -> list[MetricLine]:
-    """Latency and cost of a call, where both runs know them."""
-    entry = entry_for(figures, candidate) or {}
-    titles = {"latency": "Latency of a call", "cost": "Cost of a call"}
-    return [
-        _line({**entry[name], "title": title, "name": name, "direction": "lower"})
-        for name, title in titles.items()
-        if entry.get(name) and entry[name].get("n")
-    ]
-
-
 def row_view(row: ComparedRow, columns: Sequence[str], *, limit: int | None = TABLE_TEXT) -> RowView:
     """A row with its inputs as text and the words that differ marked on both sides."""
     example = row.item.example
@@ -179,32 +112,3 @@ def _verdict_on(comparison: Comparison, candidate: EvalRun, figures: Figures) ->
         baseline=comparison.baseline.name,
         others=[metric for metric in metrics if not metric["primary"]],
     )
-
-
-def _line(metric: dict[str, Any]) -> MetricLine:
-    wins, ties, losses = (metric.get(name) or 0 for name in ("wins", "ties", "losses"))
-    total = wins + ties + losses or 1
-    return MetricLine(
-        metric=metric,
-        tone=tone_of(metric),
-        forest=_forest(metric),
-        test=_method(metric),
-        wins_share=round(100 * wins / total, 2),
-        ties_share=round(100 * ties / total, 2),
-        losses_share=round(100 * losses / total, 2),
-    )
-
-
-def _forest(metric: dict[str, Any]) -> Forest | None:
-    low, high, difference = metric["ci_low"], metric["ci_high"], metric["difference"]
-    if low is None or high is None or difference is None:
-        return None
-    reach = max(abs(low), abs(high), abs(difference)) or 1.0
-    left, right, middle = (round(50 + 46 * value / reach, 2) for value in (low, high, difference))
-    return Forest(left=round(middle - 1, 2), low=left, high=max(right, round(left + 0.5, 2)))
-
-
-def _method(metric: dict[str, Any]) -> str:
-    test, interval = metric.get("test") or "", metric.get("interval") or ""
-    parts = [_TESTS.get(test, test.replace("_", " ").capitalize()), _INTERVALS.get(interval, interval)]
-    return "; ".join(part for part in parts if part)

@@ -14,16 +14,15 @@ from apps.core.errors import NotFound, ProductError
 from apps.core.pages import Page, keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.evaluations.comparison_figures import FiguresState, figures_state, kept_of_list
+from apps.evaluations.comparison_figures import FiguresState, kept_of_list
 from apps.evaluations.comparison_forms import ComparisonForm, RowFilterForm
 from apps.evaluations.comparison_pages import (
     candidate_views,
     chosen_candidate,
-    measured_lines,
-    metric_lines,
     primary_of,
     row_view,
 )
+from apps.evaluations.comparison_panels import panel_context
 from apps.evaluations.comparison_rows import (
     ComparedRow,
     RowCounts,
@@ -37,6 +36,8 @@ from apps.evaluations.comparison_selectors import (
     runs_numbered,
 )
 from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.comparison_state import ComparisonState, comparison_state
+from apps.evaluations.comparison_summary import metric_figures, page_context
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_views import cursor_url, without_cursor
 from apps.evaluations.selectors import metric_titles
@@ -105,29 +106,46 @@ def _comparison_form(request: ProjectRequest) -> ComparisonForm:
 @project_view(Role.VIEWER)
 @require_safe
 def comparison_detail_page(request: ProjectRequest, number: int) -> HttpResponse:
-    """A comparison; an htmx request (a filter, another page) asks for its rows alone."""
-    comparison = comparison_get(project=request.project, number=number)
-    candidate = chosen_candidate(comparison, request.GET.get("candidate", ""))
-    state = figures_state(comparison, comparison.baseline, "metrics")
-    if request.htmx:
-        return render(
-            request, "evaluations/_comparison_rows.html", _rows(request, comparison, candidate, state)
-        )
-    context = _summary(comparison, candidate, state) | _rows(request, comparison, candidate, state)
-    return render(request, "evaluations/comparison_detail.html", context)
+    """A comparison. An htmx request asks for all of it below the head, else (a filter) for its rows alone."""
+    state = _state(request, number)
+    figures = metric_figures(state)
+    rows = _rows(request, state.comparison, state.candidate, figures)
+    if request.htmx and not _asks_for_all(request):
+        return render(request, "evaluations/_comparison_rows.html", rows)
+    context = rows | page_context(state, figures) | panel_context(state, figures)
+    template = "evaluations/_comparison_answer.html" if request.htmx else "evaluations/comparison_detail.html"
+    return render(request, template, context | _rights(request))
 
 
 @project_view(Role.VIEWER)
 @require_safe
 def comparison_summary_fragment(request: ProjectRequest, number: int) -> HttpResponse:
-    """Verdict and figures; polled while the statistics are made. Then the rows are told to come anew."""
-    comparison = comparison_get(project=request.project, number=number)
-    candidate = chosen_candidate(comparison, request.GET.get("candidate", ""))
-    context = _summary(comparison, candidate, figures_state(comparison, comparison.baseline, "metrics"))
-    response = render(request, "evaluations/_comparison_summary.html", context)
-    if not context["waiting"]:
+    """Verdict and cards; polled while the figures are made. Then the rows are told to come anew."""
+    state = _state(request, number)
+    figures = metric_figures(state)
+    response = render(request, "evaluations/_comparison_summary.html", page_context(state, figures))
+    if not figures.waiting:
         response["HX-Trigger"] = '{"run-settled": {"target": "#comparison-rows"}}'
     return response
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def comparison_panel_fragment(request: ProjectRequest, number: int) -> HttpResponse:
+    """The panel that the address opens; polled while a part of it is made."""
+    state = _state(request, number)
+    figures = metric_figures(state)
+    context = page_context(state, figures) | panel_context(state, figures)
+    return render(request, "evaluations/_comparison_panels.html", context)
+
+
+def _state(request: ProjectRequest, number: int) -> ComparisonState:
+    return comparison_state(comparison_get(project=request.project, number=number), request.GET)
+
+
+def _asks_for_all(request: ProjectRequest) -> bool:
+    """htmx 4 names its target with the element: "div#comparison"."""
+    return (request.htmx.target or "").rpartition("#")[2] == "comparison"
 
 
 @project_view(Role.VIEWER)
@@ -167,21 +185,6 @@ def _pairs(baseline: EvalRun, candidate: EvalRun, example_id: UUID) -> list[Comp
         )
         for repetition in sorted({item.repetition for item in items})
     ]
-
-
-def _summary(comparison: Comparison, candidate: EvalRun, state: FiguresState) -> dict[str, Any]:
-    return {
-        "comparison": comparison,
-        "candidate": candidate,
-        "candidates": candidate_views(comparison, candidate, state.figures),
-        "lines": metric_lines(comparison, candidate, state.figures),
-        "measured": measured_lines(candidate, state.figures),
-        "computed": state.figures is not None,
-        "error": state.error,
-        "unfinished": state.unfinished,
-        "stale": state.stale,
-        "waiting": state.waiting,
-    }
 
 
 def _rows(
@@ -236,3 +239,7 @@ def _row_query(
 def _shown_counts(form: RowFilterForm, counts: RowCounts) -> list[tuple[str, str, int]]:
     choices = form.fields["show"].choices  # type: ignore[attr-defined]
     return [(name, label, getattr(counts, name or "total")) for name, label in choices]
+
+
+def _rights(request: ProjectRequest) -> dict[str, bool]:
+    return {"may_edit": request.actor.may(Role.EDITOR)}

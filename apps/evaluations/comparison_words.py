@@ -102,6 +102,18 @@ def p_equals(value: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
+def share(value: float | None) -> str:
+    """A share as percent: "56.4%"."""
+    return figures.MISSING if value is None else f"{100 * value:.1f}%"
+
+
+def percent_change(value: float) -> str:
+    """A relative change: "−21%", "+0.4%"; what is not zero has a sign."""
+    places = 0 if abs(value) >= 0.095 else 1
+    text = f"{100 * value:+.{places}f}%"
+    return "0%" if float(text[:-1]) == 0 else text.replace("-", _MINUS)
+
+
 def typed(metric: Metric, text: str) -> float | None:
     """A size that a person typed in the metric's unit (points for shares), as the figures have it."""
     try:

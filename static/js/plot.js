@@ -47,14 +47,27 @@ function themed(layout, { text, grid, way, family }) {
   return whole;
 }
 
-/** Draw a figure, or draw it again. @param {HTMLElement} element */
-export async function draw(element, figure) {
+/**
+ * Draw a figure, or draw it again. Points of a figure that says `meta.follow` call `follow` with the query string
+ * that their customdata ends with.
+ * @param {HTMLElement} element
+ */
+export async function draw(element, figure, follow) {
   // plotly's Python template brings colours of a light page; ours take their place.
   const { template: _template, width: _width, height: _height, ...layout } = figure.layout ?? {};
   await Plotly.react(element, structuredClone(figure.data ?? []), themed(layout, colours(element)), {
     ...CONFIG,
     ...figure.config,
   });
+  const followed = Boolean(layout.meta?.follow && follow);
+  element.classList.toggle("plot-followed", followed);
+  element.removeAllListeners?.("plotly_click");
+  if (followed) {
+    element.on("plotly_click", ({ points }) => {
+      const query = points[0]?.customdata?.at(-1);
+      if (query) follow(query);
+    });
+  }
 }
 
 export function resize(element) {

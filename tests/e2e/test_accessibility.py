@@ -33,6 +33,7 @@ NO_PAGE = {
     "core:bell",
     "datasets:export",
     "datasets:import-rejections-file",
+    "evaluations:comparison-panel",
     "evaluations:comparison-summary",
     "evaluations:evaluator-example",
     "evaluations:run-distribution",

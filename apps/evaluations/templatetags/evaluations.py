@@ -7,9 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.core import figures
 from apps.evaluations import comparison_words
+from apps.evaluations.error_words import ERROR_WORDS
 
 register = template.Library()
 #: How a comparison's figures read; `metric` is a mapping as its figures hold it.
@@ -17,24 +20,14 @@ register.filter("amount", comparison_words.amount)  # {{ metric|amount }}, {{ me
 register.filter("interval", comparison_words.interval)
 register.filter("mean_of", comparison_words.mean)  # {{ metric|mean_of:value }}
 register.filter("p_value", comparison_words.p_value)
+register.filter("size", comparison_words.size)
+register.filter("share", comparison_words.share)
+register.filter("percent_change", comparison_words.percent_change)
 #: A key that was made from the example's inputs says nothing to a person.
 _MADE_KEY = re.compile(r"[0-9a-f]{24}$")
 
 _WORDS = {
-    "rate_limited": "Too many requests",
-    "overloaded": "The provider is overloaded",
-    "timeout": "No answer in time",
-    "connection": "The provider cannot be reached",
-    "authentication": "The key is refused",
-    "unknown_model": "Unknown model",
-    "context_length": "Too long for the model",
-    "content_filter": "Stopped by the provider's content filter",
-    "bad_request": "The provider refused the request",
-    "quota": "Out of quota",
-    "bad_response": "The answer could not be read",
-    "render": "The prompt could not be rendered",
-    "internal": "Internal error",
-    "recorded": "Recorded error",
+    **ERROR_WORDS,
     "stop": "the model had finished",
     "length": "the limit of tokens was reached",
     "tool_calls": "the model called a tool",
@@ -97,6 +90,14 @@ def plain_decimal(value: Decimal) -> str:
 def with_detail(metrics: list[Any]) -> list[Any]:
     """The metrics that have more to show than their value and its interval."""
     return [metric for metric in metrics if metric.detail.keys() - {"interval"}]
+
+
+@register.simple_tag
+def follow(query: str) -> SafeString:
+    """Attributes of a link to another state of a comparison's page: it works plainly, and quicker by htmx."""
+    return format_html(
+        'href="?{0}" hx-get="?{0}" hx-target="#comparison" hx-swap="outerMorph" hx-push-url="true"', query
+    )
 
 
 SHADES = 4

@@ -1,7 +1,14 @@
 import { Controller } from "@hotwired/stimulus";
 import { meta } from "../requests.js";
 
-/** A plotly figure; plotly is loaded only where there is one. Redrawn when the theme or the width changes. */
+/**
+ * A plotly figure; plotly is loaded only where there is one. Redrawn when the theme or the width changes.
+ * It is drawn into an element of its own, so that a morph of the page around it leaves it alone.
+ *
+ * Where the figure's layout says `meta: {follow: true}`, a click on a point or a bar follows the query string
+ * that its customdata ends with: it clicks the page's link to there, so that htmx and the keyboard's way (a
+ * list or a table of the same links) do the same; without such a link the page goes there.
+ */
 export default class extends Controller {
   static values = { figure: Object };
 
@@ -17,7 +24,7 @@ export default class extends Controller {
       console.error(error);
       this.element.textContent = "The figure cannot be drawn. Reload the page to try again.";
     }
-    this.observer = new ResizeObserver(() => this.plots?.resize(this.element));
+    this.observer = new ResizeObserver(() => this.stage && this.plots?.resize(this.stage));
     if (this.connected) this.observer.observe(this.element);
   }
 
@@ -25,17 +32,29 @@ export default class extends Controller {
     this.connected = false;
     document.removeEventListener("theme:change", this.onTheme);
     this.observer?.disconnect();
-    this.plots?.clear(this.element);
+    if (this.stage) this.plots?.clear(this.stage);
   }
 
   figureValueChanged() {
     if (this.plots) this.draw();
   }
 
+  /** @param {string} query */
+  follow(query) {
+    const links = [...document.querySelectorAll("a[href]")];
+    const link = links.find((each) => each.getAttribute("href") === `?${query}`);
+    if (link) link.click();
+    else window.location.search = query;
+  }
+
   async draw() {
     if (!this.connected || !this.plots) return;
-    this.element.querySelector(".plot-waiting")?.remove();
-    await this.plots.draw(this.element, this.figureValue);
+    if (!this.stage?.isConnected) {
+      this.stage = document.createElement("div");
+      this.stage.className = "plot-stage";
+      this.element.replaceChildren(this.stage);
+    }
+    await this.plots.draw(this.stage, this.figureValue, (query) => this.follow(query));
   }
 }
 

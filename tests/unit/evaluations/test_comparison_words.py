@@ -73,10 +73,10 @@ def test_a_difference_that_rounds_to_zero_has_no_sign(client_as: ClientAs, compa
     entry = kept.figures["candidates"][0]
     entry["latency"] |= {"difference": -0.2, "ci_low": -0.4, "ci_high": 0.3}
     entry["cost"] |= {"difference": -1e-17, "ci_low": -1e-16, "ci_high": 1e-16}
-    entry["metrics"][0] |= {"difference": -0.0001, "ci_low": -0.0002, "ci_high": 0.0001}
+    entry["metrics"][0] |= {"difference": -1e-12, "ci_low": -0.00002, "ci_high": 0.0001}
     kept.save(update_fields=["figures"])
     url = address("comparison-summary", comparison.project, comparison.number)
     page = client_as(Role.VIEWER).get(url, **HTMX).content.decode()
-    for text in (">0 ms<", "[0 ms, 0 ms]", ">$0<", "[$0, $0]", ">0.000<"):
+    for text in (">0 ms<", "[0 ms, 0 ms]", ">$0<", "[$0, $0]", ">0.0 points<", "[−0.002, +0.01]"):
         assert text in page
-    assert not re.search(r"[−+](0 ms|\$0|0\.000)\b", page)
+    assert not re.search(r"[−+](0 ms|\$0|0\.0+)\b", page)

@@ -1,0 +1,162 @@
+"""Figures of a comparison, as plotly describes them: quality against cost, slices, distributions, changes.
+
+A point or a bar that can be followed carries its address: the last entry of its `customdata` is a query
+string, and `meta.follow` says so to the page (see `plot_controller.js`). They name no colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.evaluations.comparison_words import amount, interval, is_share, mean, unit_word
+
+Figure = dict[str, Any]
+_FOLLOWED = {"follow": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A run in the plot of quality against cost: means with the quality's interval, and where it leads."""
+
+    name: str
+    cost: float
+    quality: float
+    low: float | None
+    high: float | None
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many examples lie in one bin or have one value, and the address that shows them."""
+
+    label: str
+    count: int
+    query: str
+
+
+def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: Mapping[str, Any]) -> Figure:
+    """One point a run: x what a call costs or takes on average, y the primary metric with its interval."""
+    factor = 100.0 if is_share(metric) else 1.0
+    y = [spot.quality * factor for spot in spots]
+    spread = [
+        [0.0 if end is None else abs(end - spot.quality) * factor for spot, end in pairs]
+        for pairs in (
+            [(spot, spot.high) for spot in spots],
+            [(spot, spot.low) for spot in spots],
+        )
+    ]
+    unit = "%" if is_share(metric) else unit_word(metric)
+    trace = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [spot.cost for spot in spots],
+        "y": y,
+        "text": [spot.name if len(spot.name) <= 24 else f"{spot.name[:23]}…" for spot in spots],
+        "textposition": "top center",
+        "cliponaxis": False,
+        "error_y": {"type": "data", "array": spread[0], "arrayminus": spread[1], "thickness": 1.2},
+        "marker": {"size": 9},
+        "customdata": [
+            [spot.name, mean(metric, spot.quality), mean(measure, spot.cost), spot.query] for spot in spots
+        ],
+        "hovertemplate": "%{customdata[0]}: %{customdata[1]}, %{customdata[2]} a call<extra></extra>",
+    }
+    return {
+        "data": [trace],
+        "layout": {
+            "margin": {"l": 48, "r": 24, "t": 20, "b": 40},
+            "showlegend": False,
+            "xaxis": {"title": {"text": measure["title"]}, **_ticks(measure)},
+            "yaxis": {"title": {"text": f"{metric['title']}{f' ({unit})' if unit else ''}"}},
+            "meta": _FOLLOWED,
+        },
+    }
+
+
+def slices_figure(groups: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]) -> Figure:
+    """The difference in each slice with its interval; `groups` have label, difference, ends, query."""
+    factor = 100.0 if is_share(metric) else 1.0
+    shown = [group for group in groups if group["difference"] is not None][::-1]
+    unit = unit_word(metric)
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [group["difference"] * factor for group in shown],
+        "y": [group["label"] for group in shown],
+        "error_x": {
+            "type": "data",
+            "array": [_length(group, "ci_high") * factor for group in shown],
+            "arrayminus": [_length(group, "ci_low") * factor for group in shown],
+            "thickness": 1.4,
+        },
+        "marker": {
+            "size": 9,
+            "symbol": ["triangle-down" if group["worse"] else "circle" for group in shown],
+        },
+        "customdata": [
+            [amount(metric, group["difference"]), _interval(metric, group), group["n"], group["query"]]
+            for group in shown
+        ],
+        "hovertemplate": "%{y}: %{customdata[0]} %{customdata[1]}, n %{customdata[2]:,}<extra></extra>",
+    }
+    title = f"Change of {metric['title']}{f' ({unit})' if unit else ''}"
+    return {
+        "data": [trace],
+        "layout": {
+            "margin": {"l": 8, "r": 16, "t": 8, "b": 40},
+            "showlegend": False,
+            "xaxis": {"title": {"text": title}, "zeroline": True, "zerolinewidth": 2},
+            "yaxis": {"type": "category", "automargin": True, "dtick": 1},
+            "meta": _FOLLOWED,
+        },
+    }
+
+
+def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit: str = "results") -> Figure:
+    """Shares by value or bin, the series side by side; each bar leads to its examples."""
+    traces = []
+    for name, bars in series:
+        total = sum(bar.count for bar in bars) or 1
+        traces.append(
+            {
+                "type": "bar",
+                "name": name if len(name) <= 40 else f"{name[:39]}…",
+                "x": [bar.label for bar in bars],
+                "y": [bar.count / total for bar in bars],
+                "customdata": [[bar.count, bar.query] for bar in bars],
+                "hovertemplate": f"%{{x}}: %{{customdata[0]:,}} {unit} (%{{y:.1%}})",
+            }
+        )
+    several = len(traces) > 1
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "group",
+            "bargap": 0.15,
+            "margin": {"l": 48, "r": 8, "t": 28 if several else 8, "b": 48},
+            "showlegend": several,
+            "legend": {"orientation": "h", "y": 1.18},
+            "xaxis": {"title": {"text": title}, "type": "category", "nticks": 8},
+            "yaxis": {"title": {"text": "Share"}, "tickformat": ".0%", "rangemode": "tozero"},
+            "meta": _FOLLOWED,
+        },
+    }
+
+
+def _ticks(measure: Mapping[str, Any]) -> dict[str, Any]:
+    if measure["unit"] == "usd":
+        return {"tickprefix": "$", "rangemode": "tozero", "nticks": 5}
+    return {"ticksuffix": " ms", "rangemode": "tozero", "nticks": 5}
+
+
+def _length(group: Mapping[str, Any], end: str) -> float:
+    return 0.0 if group[end] is None else abs(group[end] - group["difference"])
+
+
+def _interval(metric: Mapping[str, Any], group: Mapping[str, Any]) -> str:
+    if group["ci_low"] is None or group["ci_high"] is None:
+        return ""
+    return interval(metric, group["ci_low"], group["ci_high"])
