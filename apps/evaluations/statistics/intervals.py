@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Labels = Sequence[Hashable] | NDArray[np.integer[Any]]
+
 CONFIDENCE = 0.95
 
 
@@ -31,10 +33,10 @@ class MeanInterval:
 
 
 def mean_interval(
-    values: Sequence[float],
+    values: Sequence[float] | NDArray[np.floating[Any]],
     *,
     binary: bool,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Labels | None = None,
     confidence: float = CONFIDENCE,
 ) -> MeanInterval:
     """The mean of `values` with a two-sided interval; values that are not finite are left out.
@@ -48,7 +50,7 @@ def mean_interval(
 
     array = np.asarray(values, dtype=float)
     keep = np.isfinite(array)
-    labels = None if clusters is None else [label for label, kept in zip(clusters, keep, strict=True) if kept]
+    labels = None if clusters is None else label_codes(clusters)[keep]
     array = array[keep]
     if array.size == 0:
         return MeanInterval(0, 0, None, None, None, "")
@@ -56,7 +58,7 @@ def mean_interval(
     repeated = units.size < array.size
     mean = float(units.mean())
     if binary and bool(((array == 0) | (array == 1)).all()):
-        size = _effective_size(units, array.size) if repeated else float(array.size)
+        size = effective_size(units, array.size) if repeated else float(array.size)
         low, high = wilson_interval(mean, size, confidence=confidence)
         return MeanInterval(
             array.size, units.size, mean, low, high, "wilson_clustered" if repeated else "wilson"
@@ -96,17 +98,25 @@ def t_quantile(degrees: int, confidence: float) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
 
-def _unit_means(values: NDArray[np.floating[Any]], labels: Sequence[Hashable]) -> NDArray[np.floating[Any]]:
+def label_codes(labels: Labels) -> NDArray[np.intp]:
+    """Numbers from 0 in place of labels of any kind; equal labels have equal numbers."""
     import numpy as np
 
+    if isinstance(labels, np.ndarray):
+        return np.unique(labels, return_inverse=True)[1].astype(np.intp)
     order: dict[Hashable, int] = {}
-    index = np.fromiter(
-        (order.setdefault(label, len(order)) for label in labels), dtype=np.intp, count=len(labels)
-    )
-    return np.asarray(np.bincount(index, weights=values) / np.bincount(index), dtype=float)
+    numbers = (order.setdefault(label, len(order)) for label in labels)
+    return np.fromiter(numbers, dtype=np.intp, count=len(labels))
 
 
-def _effective_size(units: NDArray[np.floating[Any]], n: int) -> float:
+def _unit_means(values: NDArray[np.floating[Any]], codes: NDArray[np.intp]) -> NDArray[np.floating[Any]]:
+    import numpy as np
+
+    counts = np.bincount(codes)
+    return np.asarray(np.bincount(codes, weights=values)[counts > 0] / counts[counts > 0], dtype=float)
+
+
+def effective_size(units: NDArray[np.floating[Any]], n: int) -> float:
     """How many independent binary values would say as much; from the number of units to that of values."""
     if units.size < 2:
         return float(units.size)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .continuous import RESAMPLES
-from .intervals import MeanInterval, mean_interval, standard_error
+from .intervals import MeanInterval, label_codes, standard_error
+from .samples import Sample
 from .verdict import Scale, judge
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from .intervals import Labels
 
     Floats = NDArray[np.float64]
 
@@ -38,6 +40,7 @@ class PairedResult:
     baseline: MeanInterval
     candidate: MeanInterval
     difference: float | None
+    #: Of the difference; between groups, where the examples come in groups.
     standard_error: float | None
     ci_low: float | None
     ci_high: float | None
@@ -81,30 +84,64 @@ def paired_comparison(
     customer); the standard error is then cluster-robust. Without a `direction` a higher value counts as a
     win.
     """
+    planned = sorted(set(examples) if examples is not None else baseline.keys() | candidate.keys())
+    numbers = {key: number for number, key in enumerate(planned)}
+    return paired_samples(
+        _sample(baseline, numbers),
+        _sample(candidate, numbers),
+        examples=len(planned),
+        scale=scale,
+        direction=direction,
+        groups=None if clusters is None else [clusters.get(key, ("alone", key)) for key in planned],
+        seed=seed,
+        resamples=resamples,
+    )
+
+
+def paired_samples(
+    baseline: Sample,
+    candidate: Sample,
+    *,
+    examples: int,
+    scale: Scale,
+    direction: Direction | None = "higher",
+    groups: Labels | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> PairedResult:
+    """The same of numbered examples, 0 to `examples` - 1; `groups` has a label for each of them."""
     import numpy as np
 
-    base, cand = _finite(baseline), _finite(candidate)
-    planned = set(examples) if examples is not None else base.keys() | cand.keys()
-    keys = sorted(base.keys() & cand.keys() & planned)
-    x = np.array([_mean(base[key]) for key in keys], dtype=float)
-    y = np.array([_mean(cand[key]) for key in keys], dtype=float)
-    differences = _without_rounding(y - x, x, y)
-    repeated = any(len(base[key]) > 1 or len(cand[key]) > 1 for key in keys)
-    groups = None if clusters is None else [clusters.get(key, ("alone", key)) for key in keys]
+    base, cand = baseline.finite(), candidate.finite()
+    base_means, cand_means = base.means(examples), cand.means(examples)
+    paired = np.isfinite(base_means) & np.isfinite(cand_means)
+    x, y = base_means[paired], cand_means[paired]
+    differences = without_rounding(y - x, x, y)
     verdict = judge(
-        x, y, differences, scale=scale, repeated=repeated, groups=groups, seed=seed, resamples=resamples
+        x,
+        y,
+        differences,
+        scale=scale,
+        repeated=base.repeats(paired) or cand.repeats(paired),
+        groups=None if groups is None else label_codes(groups)[paired],
+        seed=seed,
+        resamples=resamples,
     )
+    n = int(paired.sum())
     gained, lost = int((differences > 0).sum()), int((differences < 0).sum())
     wins, losses = (lost, gained) if direction == "lower" else (gained, lost)
+    error = verdict.result.standard_error
+    if error is None and n > 1:
+        error = standard_error(differences)
     return PairedResult(
-        n=len(keys),
-        missing=len(planned) - len(keys),
-        missing_in_baseline=len(planned - base.keys()),
-        missing_in_candidate=len(planned - cand.keys()),
-        baseline=_marginal(base, keys, scale),
-        candidate=_marginal(cand, keys, scale),
-        difference=float(differences.mean()) if keys else None,
-        standard_error=standard_error(differences) if len(keys) > 1 else None,
+        n=n,
+        missing=examples - n,
+        missing_in_baseline=int(np.isnan(base_means).sum()),
+        missing_in_candidate=int(np.isnan(cand_means).sum()),
+        baseline=base.interval(paired, scale),
+        candidate=cand.interval(paired, scale),
+        difference=float(differences.mean()) if n else None,
+        standard_error=error,
         ci_low=verdict.result.low,
         ci_high=verdict.result.high,
         interval=verdict.interval,
@@ -112,7 +149,7 @@ def paired_comparison(
         test=verdict.test,
         reason=verdict.reason,
         wins=wins,
-        ties=len(keys) - gained - lost,
+        ties=n - gained - lost,
         losses=losses,
         effect_size=verdict.effect_size,
         effect_size_name=verdict.effect_size_name,
@@ -121,34 +158,22 @@ def paired_comparison(
     )
 
 
-def _finite(scores: Scores) -> dict[str, list[float]]:
-    """Each example's finite values; an example without one is missing."""
-    kept: dict[str, list[float]] = {}
-    for key, values in scores.items():
-        finite = [values] if type(values) is float else _as_list(values)
-        finite = [value for value in finite if math.isfinite(value)]
-        if finite:
-            kept[key] = finite
-    return kept
+def _sample(scores: Scores, numbers: Mapping[str, int]) -> Sample:
+    import numpy as np
+
+    pairs = [
+        (number, value)
+        for key, values in scores.items()
+        if (number := numbers.get(key)) is not None
+        for value in ([values] if isinstance(values, int | float) else values)
+    ]
+    return Sample(
+        np.array([number for number, _ in pairs], dtype=np.intp),
+        np.array([value for _, value in pairs], dtype=np.float64),
+    )
 
 
-def _as_list(values: float | Sequence[float]) -> list[float]:
-    return [float(values)] if isinstance(values, int | float) else [float(value) for value in values]
-
-
-def _mean(values: list[float]) -> float:
-    return values[0] if len(values) == 1 else math.fsum(values) / len(values)
-
-
-def _marginal(scores: dict[str, list[float]], keys: list[str], scale: Scale) -> MeanInterval:
-    """The mean of one side over the paired examples, with its own interval."""
-    values = [value for key in keys for value in scores[key]]
-    repeated = len(values) > len(keys)
-    labels = [key for key in keys for _ in scores[key]] if repeated else None
-    return mean_interval(values, binary=scale == "binary", clusters=labels)
-
-
-def _without_rounding(differences: Floats, x: Floats, y: Floats) -> Floats:
+def without_rounding(differences: Floats, x: Floats, y: Floats) -> Floats:
     """Differences that are only rounding error of the averaging become ties."""
     import numpy as np
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from . import binary, continuous
+from .intervals import label_codes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from .intervals import Labels
 
     Floats = NDArray[np.float64]
 
@@ -44,7 +46,7 @@ def judge(
     *,
     scale: Scale,
     repeated: bool,
-    groups: list[Hashable] | None,
+    groups: Labels | None,
     seed: int,
     resamples: int,
 ) -> Verdict:
@@ -53,9 +55,11 @@ def judge(
     """
     if differences.size == 0:
         return Verdict(UNKNOWN, "", "", "No example has this score in both runs.")
-    grouped = groups is not None and len(set(groups)) < differences.size
-    if grouped and groups is not None:
-        return _clustered(differences, groups)
+    if groups is not None:
+        codes = label_codes(groups)
+        count = int(codes.max()) + 1
+        if count < differences.size:
+            return _clustered(differences, codes, count)
     if scale == "binary" and not repeated and _is_binary(x) and _is_binary(y):
         return _binary(x, y)
     if differences.size == 1:
@@ -97,7 +101,7 @@ def _binary(x: Floats, y: Floats) -> Verdict:
     )
 
 
-def _clustered(differences: Floats, groups: list[Hashable]) -> Verdict:
+def _clustered(differences: Floats, groups: NDArray[np.intp], count: int) -> Verdict:
     result = continuous.clustered_t(differences, groups)
     if result.p_value is None:
         return Verdict(
@@ -107,7 +111,7 @@ def _clustered(differences: Floats, groups: list[Hashable]) -> Verdict:
         result,
         interval="clustered_t",
         test="clustered_t",
-        reason=f"The examples come in {len(set(groups))} groups, within which they may go together, so the "
+        reason=f"The examples come in {count} groups, within which they may go together, so the "
         "standard error is taken between groups.",
         effect_size=_standardised(differences),
         effect_size_name="cohens_dz",
