@@ -140,7 +140,15 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # On a queue, what a person waits for goes before what a run does.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "queue_order_strategy": "priority"}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_keepalive": True,
+    "queue_order_strategy": "priority",
+    # A request does not wait for a broker that is away (kombu's own default is six seconds): what could not
+    # be sent is found by the sweep.
+    "max_retries": 2,
+    "interval_start": 0.1,
+    "interval_step": 0.2,
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_IMPORTS = ["worker.tasks"]

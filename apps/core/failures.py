@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 
 from apps.core.problems import PROBLEM_TYPE
 
 _API = "/api/"
+#: How SQLSTATEs begin of what the database says when it goes away: connection failures, and shutting down.
+_GONE = ("08", "57P")
+_COME_AGAIN_S = 5
 
 
 def problem_response(status: int, detail: str, code: str, title: str = "") -> JsonResponse:
@@ -42,7 +48,26 @@ def not_found(request: HttpRequest, exception: Exception, **kwargs: Any) -> Http
 
 
 def server_error(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    if _database_is_away(sys.exc_info()[1]):
+        return _come_again(request)
     if is_rest(request):
         detail = "The server failed, and has written the reason to its log. Nothing was saved."
         return problem_response(500, detail, "server_error")
     return defaults.server_error(request)
+
+
+def _database_is_away(error: BaseException | None) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)  # none where there was no server to give one
+    return state is None or state.startswith(_GONE)
+
+
+def _come_again(request: HttpRequest) -> HttpResponse:
+    if is_rest(request):
+        detail = "The database does not answer, so nothing was read or saved. Try again in a moment."
+        response: HttpResponse = problem_response(503, detail, "database_away")
+    else:
+        response = render(request, "503.html", status=503)
+    response["Retry-After"] = str(_COME_AGAIN_S)
+    return response

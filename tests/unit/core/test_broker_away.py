@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from celery import Celery
+from django.conf import settings
 from django.db import transaction
 
 from apps.core.dispatch import enqueue
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Celery(broker="redis+socket:///nowhere/valkey.sock", set_as_current=False)
+    app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     monkeypatch.setattr("apps.core.dispatch.current_app", app)
 
 
