@@ -110,6 +110,7 @@ def make_run(
     finalize: bool = True,
     prompt_version: PromptVersion | None = None,
     name: str = "",
+    primary_metric: str = "",
 ) -> EvalRun:
     """A run whose items have `outputs` (None: it failed) and `scores` by metric, in the dataset's order.
 
@@ -126,7 +127,11 @@ def make_run(
         prompt_version=prompt_version or make_prompt_version(project),
         model_name="fake/tiny",
         parameters={"model": "fake/tiny", "temperature": 0.2},
-        plan={"metrics": frozen_metrics(evaluators), "examples": {"limit": None, "split": "", "filter": {}}},
+        plan={
+            "metrics": frozen_metrics(evaluators),
+            "examples": {"limit": None, "split": "", "filter": {}},
+            "primary_metric": primary_metric,
+        },
         queue="llm",
         repetitions=repetitions,
         status=status,
