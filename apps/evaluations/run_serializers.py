@@ -50,9 +50,9 @@ class RunCreateSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         recorded = attrs["recorded"] or bool(attrs["output_column"])
-        if recorded and (attrs.get("prompt") or attrs["model"]):
+        if recorded and attrs["model"]:
             raise serializers.ValidationError(
-                {"recorded": "A recorded run takes outputs made elsewhere: name no prompt and no model."}
+                {"recorded": "Outputs made elsewhere come from no model here: name none. A prompt may be."}
             )
         if not recorded and not attrs.get("prompt"):
             raise serializers.ValidationError({"prompt": "Name the prompt to run, or set recorded."})

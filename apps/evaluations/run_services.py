@@ -56,6 +56,7 @@ class RunRequest:
     budget_usd: Decimal | None = None
     budget_tokens: int | None = None
     use_cache: bool = False
+    #: Outputs made elsewhere, of `prompt_version` where one is named.
     recorded: bool = False
     #: With `recorded`: the column of the dataset (an input or metadata) whose values are the outputs.
     output_column: str = ""
@@ -76,7 +77,7 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         check_output_column(version, request.output_column)
     model = _model(project, request)
     check_budgets(project, model, budget_usd=request.budget_usd)
-    if prompt is not None:
+    if prompt is not None and not request.recorded:
         check_variables(prompt, version)
     examples = chosen_examples(version, request.choice)
     with transaction.atomic():

@@ -131,6 +131,18 @@ def test_choices_and_repetitions(prepared: Rest) -> None:
     ]
 
 
+def test_outputs_made_elsewhere_may_name_the_prompt_that_made_them(prepared: Rest) -> None:
+    """Its variables need not be the dataset's: who made the outputs filled them."""
+    rest = prepared
+    rest.post("prompts/", {"name": "Elsewhere"})
+    rest.post("prompts/elsewhere/versions/", {"messages": [{"role": "user", "content": "{{ their_own }}"}]})
+    body = {"name": "Theirs", "dataset": "words", "recorded": True, "prompt": "elsewhere"}
+    run = rest.post("eval-runs/", body)
+    assert (run["prompt"], run["prompt_version"], run["model"]) == ("elsewhere", 1, None)
+    refused = rest.post("eval-runs/", {**body, "model": "fake/echo"}, status=400)
+    assert "name none" in json.dumps(refused["errors"])
+
+
 def test_outputs_made_elsewhere(prepared: Rest) -> None:
     """Posted with a score of their own, scored by ours as well, and compared with a run made here."""
     rest = prepared
