@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,8 @@ from apps.evaluations.report_rows import report_rows
 from apps.evaluations.verdict import Verdict
 
 Part = ComparisonFigures.Part
+#: Cost and latency have intervals, and no tests.
+_UNTESTED: Metric = {"p_value": None, "p_adjusted": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def _candidate(state: ComparisonState, figures: FiguresState, run: EvalRun) -> R
         run=run,
         verdict=verdict_on(state, figures.figures, run, metrics),
         cards=metric_cards(state, metrics),
-        measures=measure_cards(figures.figures, run),
+        measures=[
+            replace(card, metric=_UNTESTED | card.metric) for card in measure_cards(figures.figures, run)
+        ],
     )
 
 
