@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore
-from apps.evaluations.selectors import MetricSummary
+from apps.evaluations.run_plan import planned_primary
+from apps.evaluations.selectors import MetricSummary, metric_titles
 
 _PARAMETER_NAMES = {
     "temperature": "Temperature",
@@ -94,6 +95,10 @@ def plan_facts(run: EvalRun) -> list[Named]:
         for name, value in run.parameters.items()
         if name != "model" and value not in (None, "", [], {})
     ]
+    primary = planned_primary(run)
+    if primary:
+        title = metric_titles(run).get(primary, primary)
+        facts.insert(0, Named("Primary metric", f"{title}, chosen before the run"))
     chosen = run.plan.get("examples", {})
     if chosen.get("split"):
         facts.append(Named("Split", chosen["split"]))
