@@ -437,7 +437,16 @@ class TestQueries:
         assert state.figures is not None
         return len(asked)
 
-    @pytest.mark.parametrize(("part", "column"), [("metrics", ""), ("metrics", "level")])
+    @pytest.mark.parametrize(
+        ("part", "column"),
+        [
+            ("metrics", ""),
+            ("metrics", "level"),
+            ("slices", "level"),
+            ("distributions", ""),
+            ("preferences", ""),
+        ],
+    )
     def test_their_number_depends_neither_on_rows_nor_on_runs(
         self, project: Project, part: str, column: str
     ) -> None:
