@@ -81,6 +81,8 @@ class World:
             "delivery_id": self.webhook.deliveries.all()[0].pk,
             "news_id": "01900000-0000-7000-8000-000000000000",
         }
+        if view_name == "evaluations:version-scores":
+            found["slug"] = self.prompt.slug
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
         return {name: found[name] for name in parameters}
