@@ -8,7 +8,7 @@ import pytest
 
 from apps.core.models import Project
 from apps.evaluations.comparing import slices
-from apps.evaluations.models import EvalRun, PairVote
+from apps.evaluations.models import EvalRun, ItemScore, PairVote
 from tests.factories.evaluations import (
     make_comparison,
     make_dataset_version,
@@ -84,6 +84,7 @@ class TestSlices:
         name = f"{metric.evaluator.slug}.perplexity"
         values = [[base + place % 5 for place in range(60)] for base in (3.0, 9.0)]
         first, second = (make_run(project, version, evaluators=[metric], scores={name: of}) for of in values)
+        ItemScore.objects.update(source="evaluator")
         groups = by_value(sliced(project, first, second))
         assert len(groups) == 3
         assert all(group["worse"] for group in groups.values())
