@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,11 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.evaluations.comparison_row_pages import chosen_metric, row_query, rows_context, shared_metrics
 from apps.evaluations.comparison_row_words import example_texts, pair_view
-from apps.evaluations.comparison_rows import other_texts, pairs_of_example, votes_of
+from apps.evaluations.comparison_rows import ComparedRow, other_texts, pairs_of_example, votes_of
 from apps.evaluations.comparison_selectors import comparison_get
 from apps.evaluations.comparison_state import ComparisonState, comparison_state
 from apps.evaluations.models import RowComment
+from apps.evaluations.raters import rater_names
 from apps.evaluations.row_comments import (
     LONGEST,
     comment_add,
@@ -181,7 +183,13 @@ def _example_context(request: ProjectRequest, state: ComparisonState, example_id
             "row": row,
             "pairs": [pair_view(row, metrics, titles) for row in rows],
             "votes": votes_of(rows),
+            "raters": rater_names(_raters(rows)),
             "commenting": "comment" in request.GET,
             "may_collect": request.actor.may(Role.EDITOR),
         }
     )
+
+
+def _raters(rows: Sequence[ComparedRow]) -> set[str]:
+    items = [item for row in rows for item in (row.baseline, row.candidate) if item is not None]
+    return {score.rater for item in items for score in item.scores.all() if score.rater}

@@ -124,4 +124,4 @@ def _state(request: ProjectRequest, number: int) -> ComparisonState:
 
 
 def _rights(request: ProjectRequest) -> dict[str, bool]:
-    return {"may_edit": request.actor.may(Role.EDITOR)}
+    return {"may_edit": request.actor.may(Role.EDITOR), "may_vote": request.actor.may(Role.ANNOTATOR)}
