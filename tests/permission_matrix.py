@@ -220,6 +220,8 @@ REST: dict[str, Entry] = {
     "api:eval-run-finish": {"POST": E},
     "api:comparison-list": {"GET": V, "POST": E},
     "api:comparison-detail": {"GET": V},
+    "api:comparison-slices": {"GET": V},
+    "api:comparison-preferences": {"GET": V},
     "api:comparison-rows": {"GET": V},
     "api:comparison-votes": {"POST": Role.ANNOTATOR},
     "api:comparison-decide": {"POST": E},

@@ -25,6 +25,16 @@ urlpatterns = [
         name="comparison-detail",
     ),
     path(
+        "comparisons/<uuid:comparison_id>/slices/",
+        comparison_api.ComparisonSlices.as_view(),
+        name="comparison-slices",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/preferences/",
+        comparison_api.ComparisonPreferences.as_view(),
+        name="comparison-preferences",
+    ),
+    path(
         "comparisons/<uuid:comparison_id>/rows/",
         comparison_row_api.ComparisonRows.as_view(),
         name="comparison-rows",
