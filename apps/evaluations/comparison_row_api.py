@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -146,7 +147,7 @@ class ComparisonRows(ProjectAPIView):
             {
                 **_neighbours(request, found),
                 "metric": metric.name if metric else None,
-                "counts": {name: getattr(found.counts, name) for name in ComparedCountsSerializer().fields},
+                "counts": asdict(found.counts),
                 "results": [whole_json(whole, runs) for whole in whole_rows(state, runs, found.rows)],
             }
         )

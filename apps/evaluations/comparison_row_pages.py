@@ -149,7 +149,7 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
         q=query.q,
         filters=_filters(state, query, found.counts),
         narrowings=_narrowings(state, query, metric),
-        hidden=list(QueryDict(state.query(q="")).items()),
+        hidden=[(name, str(text)) for name, text in QueryDict(state.query(q="")).items()],
         rows=[
             row_view(row, query, metrics, columns, comments.get(row.item.example_id, 0)) for row in found.rows
         ],

@@ -32,13 +32,17 @@ class OutputSide:
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """One metric on both sides, a dash where there is none. `tone` is better, worse or ""."""
+    """One metric on both sides, a dash where there is none. `tone` is better, worse or "".
+
+    `compared`: both sides have a value; `change` is "" where it is none.
+    """
 
     title: str
     baseline: str
     candidate: str
     change: str
     tone: str
+    compared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +195,27 @@ def _change(
     gain = (change or 0) * sign
     return ScoreChange(
         title=metric.title,
-        baseline=MISSING if before is None else score(before),
-        candidate=MISSING if after is None else score(after),
-        change=signed(change) if change else "",
+        baseline=_reads(metric, before),
+        candidate=_reads(metric, after),
+        change=_signed(metric, change) if change else "",
         tone="better" if gain > 0 else "worse" if gain < 0 else "",
+        compared=change is not None,
     )
+
+
+def _reads(metric: MetricSummary, value: float | None) -> str:
+    """A score; a yes or no is 1 or 0."""
+    if value is None:
+        return MISSING
+    return f"{value:.0f}" if _is_whole(metric, value) else score(value)
+
+
+def _signed(metric: MetricSummary, change: float) -> str:
+    return f"{change:+.0f}".replace("-", "\N{MINUS SIGN}") if _is_whole(metric, change) else signed(change)
+
+
+def _is_whole(metric: MetricSummary, value: float) -> bool:
+    return metric.scale in ("binary", "ordinal") and value == int(value)
 
 
 def _reasons(side: str, item: EvalItem | None, titles: Mapping[str, str]) -> list[Reason]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -69,12 +68,6 @@ def comparison(project: Project) -> Comparison:
     return make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
 
 
-def rows_of(client: Client, comparison: Comparison, **query: object) -> list[tuple[str, str]]:
-    url = address("comparison-detail", comparison.project, comparison.number)
-    rows = client.get(url, query, **HTMX).context["rows"]
-    return [(view.row.item.example_key, view.row.outcome) for view in rows]
-
-
 def test_the_page_says_which_is_better_by_how_much_and_how_sure(
     client_as: ClientAs, comparison: Comparison
 ) -> None:
@@ -86,62 +79,6 @@ def test_the_page_says_which_is_better_by_how_much_and_how_sure(
     assert "1 lost" in page
     assert "every 1s" not in page
     assert "style=" not in page
-
-
-def test_regressions_come_first_then_gains_then_other_texts_then_the_missing(
-    client_as: ClientAs, comparison: Comparison
-) -> None:
-    rows = rows_of(client_as(Role.VIEWER), comparison)
-    assert rows[0] == ("q4", "worse")
-    assert [outcome for _, outcome in rows[1:31]] == ["better"] * 30
-    assert rows[31] == ("q0", "missing")
-    assert [outcome for _, outcome in rows[32:]] == ["tied"] * 8
-
-
-@pytest.mark.parametrize(
-    ("query", "amount"),
-    [
-        ({"show": "worse"}, 1),
-        ({"show": "better"}, 30),
-        ({"show": "tied"}, 8),
-        ({"show": "missing"}, 1),
-        ({"show": "differs"}, 31),
-        ({"q": "wrong answer"}, 31),
-        ({"q": "q1"}, 11),
-        ({"q": "%"}, 0),
-        ({"show": "nonsense", "candidate": "x", "after": "?", "before": "1_2_3"}, 40),
-        ({"after": "1_nan_3_4", "candidate": "9" * 40}, 40),
-    ],
-)
-def test_rows_are_filtered_by_the_address(
-    client_as: ClientAs, comparison: Comparison, query: dict[str, str], amount: int
-) -> None:
-    assert len(rows_of(client_as(Role.VIEWER), comparison, **query)) == amount
-
-
-def test_words_that_differ_are_marked_on_both_sides(client_as: ClientAs, comparison: Comparison) -> None:
-    url = address("comparison-detail", comparison.project, comparison.number)
-    page = client_as(Role.VIEWER).get(url, {"show": "worse"}, **HTMX).content.decode()
-    assert "<del>right</del>" in page
-    assert "<ins>wrong answer</ins>" in page
-    assert "<html" not in page
-
-
-def test_rows_are_paged_forwards_and_back(project: Project, client_as: ClientAs) -> None:
-    baseline, candidate = make_pair(project, size=60, repetitions=2)
-    comparison = make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
-    client, url = client_as(Role.VIEWER), address("comparison-detail", project, comparison.number)
-    seen, pages, following = [], [], ""
-    while True:
-        response = client.get(url + following, **HTMX)
-        pages.append([(view.row.item.example_key, view.row.repetition) for view in response.context["rows"]])
-        seen += pages[-1]
-        if response.context["page"].next_url is None:
-            break
-        following = response.context["page"].next_url
-    assert len(seen) == len(set(seen)) == 120
-    back = client.get(url + response.context["page"].previous_url, **HTMX)
-    assert [(view.row.item.example_key, view.row.repetition) for view in back.context["rows"]] == pages[-2]
 
 
 def test_the_page_takes_as_many_queries_for_many_rows_as_for_few(
@@ -196,20 +133,6 @@ def test_runs_without_a_shared_metric_are_compared_by_their_texts(
     client = client_as(Role.VIEWER)
     page = client.get(address("comparison-detail", project, comparison.number)).content.decode()
     assert "share no metric" in page
-    assert rows_of(client, comparison) == [("q1", ""), ("q2", "missing"), ("q0", "")]
-
-
-def test_one_example_is_shown_whole(client_as: ClientAs, comparison: Comparison) -> None:
-    item = comparison.baseline.items.get(example_key="q4")
-    client, project = client_as(Role.VIEWER), comparison.project
-    url = address("comparison-example", project, comparison.number, item.example_id)
-    drawer, page = client.get(url, **HTMX).content.decode(), client.get(url).content.decode()
-    for text in ("What is 4 + 1?", "<del>right</del>", "Everything about this result"):
-        assert text in drawer
-        assert text in page
-    assert "<html" not in drawer
-    missing = client.get(address("comparison-example", project, comparison.number, uuid4()))
-    assert missing.status_code == 404
 
 
 def test_a_comparison_is_made_from_the_runs_that_were_ticked(project: Project, client_as: ClientAs) -> None:
