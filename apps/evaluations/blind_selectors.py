@@ -89,8 +89,7 @@ WITH pairs AS (
     FROM evaluations_evalitem AS b
     JOIN evaluations_evalitem AS c
       ON c.run_id = %(candidate)s AND c.example_id = b.example_id AND c.repetition = b.repetition
-    JOIN datasets_example AS example ON example.id = b.example_id
-    WHERE b.run_id = %(baseline)s AND {slice}
+    {slice}
 )
 """
 _NEXT = """
@@ -104,11 +103,11 @@ SELECT counted.*, following.* FROM (
     ORDER BY place <= %(after)s, place LIMIT 1
 ) AS following ON true
 """
-_SLICES = {
-    "": "true",
-    SPLIT: "example.split = %(value)s",
-    "column": "(example.metadata ->> %(column)s = %(value)s OR example.metadata -> %(column)s ? %(value)s)",
-}
+_OF_ALL = "WHERE b.run_id = %(baseline)s"
+_OF_SLICE = "JOIN datasets_example AS example ON example.id = b.example_id WHERE b.run_id = %(baseline)s AND "
+_SPLIT = "example.split = %(value)s"
+_COLUMN = """(example.metadata ->> %(column)s = %(value)s
+        OR example.metadata -> %(column)s @> jsonb_build_array(%(value)s::text))"""
 
 
 def blind_next(pool: BlindPool, *, after: str = "") -> tuple[BlindCounts, BlindRow | None]:
@@ -117,7 +116,7 @@ def blind_next(pool: BlindPool, *, after: str = "") -> tuple[BlindCounts, BlindR
     None when all are voted on. Two queries, however many rows there are.
     """
     column = pool.state["slice"]
-    part = _SLICES[column] if column in ("", SPLIT) else _SLICES["column"]
+    part = f"{_OF_SLICE}{_SPLIT if column == SPLIT else _COLUMN}" if column else _OF_ALL
     wanted = "answered" if pool.identical else "answered AND NOT identical"
     params: dict[str, Any] = {
         "baseline": pool.state.baseline.pk,

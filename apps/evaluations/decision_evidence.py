@@ -30,6 +30,8 @@ class Evidence:
     metric: dict[str, Any] | None
     sentence: str
     doubts: tuple[str, ...]
+    #: The figures are being made, or made again: looking once more in a moment makes sense.
+    waiting: bool = False
 
     @property
     def supports(self) -> bool:
@@ -92,6 +94,7 @@ def _evidence(state: ComparisonState, found: FiguresState, run: EvalRun) -> Evid
         metric=primary,
         sentence=said.sentence if said else "Nothing is measured yet.",
         doubts=tuple(doubts),
+        waiting=found.waiting,
     )
 
 
