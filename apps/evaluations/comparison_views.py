@@ -11,11 +11,8 @@ from apps.core.errors import ProductError
 from apps.core.pages import keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.evaluations.comparison_figures import kept_of_list
 from apps.evaluations.comparison_forms import ComparisonForm
-from apps.evaluations.comparison_pages import (
-    candidate_views,
-)
+from apps.evaluations.comparison_lists import list_rows
 from apps.evaluations.comparison_panels import panel_context
 from apps.evaluations.comparison_row_pages import rows_context
 from apps.evaluations.comparison_selectors import (
@@ -33,16 +30,7 @@ from apps.evaluations.comparison_summary import metric_figures, page_context
 def comparison_list_page(request: ProjectRequest) -> HttpResponse:
     q = request.GET.get("q", "")
     page = keyset(comparison_list(project=request.project, q=q), request, size=25)
-    kept = kept_of_list(page.rows)
-    rows = [
-        (
-            comparison,
-            candidate_views(comparison, comparison.baseline, of_it.figures if of_it else None),
-            of_it.error if of_it else "",
-        )
-        for comparison, of_it in ((comparison, kept[comparison.pk]) for comparison in page.rows)
-    ]
-    context = {"page": page, "rows": rows, "filtered": bool(q), "may_edit": request.actor.may(Role.EDITOR)}
+    context = {"page": page, "rows": list_rows(page.rows), "filtered": bool(q), **_rights(request)}
     return render(request, "evaluations/comparison_list.html", context)
 
 

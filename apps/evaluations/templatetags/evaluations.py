@@ -107,7 +107,9 @@ def with_detail(metrics: list[Any]) -> list[Any]:
 def follow(query: str) -> SafeString:
     """Attributes of a link to another state of a comparison's page: it works plainly, and quicker by htmx."""
     return format_html(
-        'href="?{0}" hx-get="?{0}" hx-target="#comparison" hx-swap="outerMorph" hx-push-url="true"', query
+        'href="?{0}" data-follow="{0}" hx-get="?{0}" hx-target="#comparison" hx-swap="outerMorph" '
+        'hx-push-url="true"',
+        query,
     )
 
 

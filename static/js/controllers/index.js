@@ -1,3 +1,4 @@
+import AddressController from "./address_controller.js";
 import BlindController from "./blind_controller.js";
 import ChoiceController from "./choice_controller.js";
 import ClipboardController from "./clipboard_controller.js";
@@ -15,6 +16,7 @@ import ToastController from "./toast_controller.js";
 import WalkController from "./walk_controller.js";
 
 export const CONTROLLERS = {
+  address: AddressController,
   blind: BlindController,
   choice: ChoiceController,
   clipboard: ClipboardController,

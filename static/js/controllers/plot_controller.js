@@ -41,8 +41,8 @@ export default class extends Controller {
 
   /** @param {string} query */
   follow(query) {
-    const links = [...document.querySelectorAll("a[href]")];
-    const link = links.find((each) => each.getAttribute("href") === `?${query}`);
+    const links = [...document.querySelectorAll("a[data-follow]")];
+    const link = links.find((each) => each.dataset.follow === query);
     if (link) link.click();
     else window.location.search = query;
   }
