@@ -28,9 +28,9 @@ from apps.evaluations.row_comments import (
     comment_add,
     comment_delete,
     comment_edit,
-    comment_get,
     comments_by_example,
     is_own,
+    own_comment,
 )
 from apps.evaluations.selectors import metric_titles
 
@@ -107,7 +107,7 @@ def comparison_comment_add(request: ProjectRequest, number: int, example_id: UUI
 def comparison_comment_edit(request: ProjectRequest, number: int, comment_id: UUID) -> HttpResponse:
     """One's own comment in a form, and the change of it."""
     state = state_of(request, number)
-    comment = comment_get(comparison=state.comparison, id=comment_id)
+    comment = own_comment(comparison=state.comparison, by=request.actor, id=comment_id)
     form = CommentForm(request.POST if request.method == "POST" else None, initial={"text": comment.text})
     if form.is_valid():
         comment_edit(
@@ -121,7 +121,7 @@ def comparison_comment_edit(request: ProjectRequest, number: int, comment_id: UU
 @require_POST
 def comparison_comment_delete(request: ProjectRequest, number: int, comment_id: UUID) -> HttpResponse:
     state = state_of(request, number)
-    comment = comment_get(comparison=state.comparison, id=comment_id)
+    comment = own_comment(comparison=state.comparison, by=request.actor, id=comment_id)
     comment_delete(comparison=state.comparison, by=request.actor, comment=comment)
     return _comments(request, state, comment.example_id, CommentForm())
 

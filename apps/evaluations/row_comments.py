@@ -34,10 +34,12 @@ def comments_by_example(
     return found
 
 
-def comment_get(*, comparison: Comparison, id: UUID) -> RowComment:
-    found = RowComment.objects.filter(comparison=comparison, pk=id).first()
+def own_comment(*, comparison: Comparison, by: Actor, id: UUID) -> RowComment:
+    """A comment that `by` may change. Raises NotFound for those of others, and for one that is gone."""
+    comments = RowComment.objects.filter(comparison=comparison, author_kind=by.kind, author_id=by.id)
+    found = comments.filter(pk=id).first()
     if found is None:
-        raise NotFound("This comment is gone: its author deleted it.")
+        raise NotFound("You have no such comment here: it is gone, or it is somebody else's to change.")
     return found
 
 

@@ -33,9 +33,14 @@ NO_PAGE = {
     "core:bell",
     "datasets:export",
     "datasets:import-rejections-file",
+    "evaluations:comparison-comment-edit",  # of somebody else's comment there is none
     "evaluations:comparison-panel",
     "evaluations:comparison-report",
+    "evaluations:comparison-rows",  # leads to the comparison's page
+    "evaluations:comparison-rows-csv",
+    "evaluations:comparison-rows-jsonl",
     "evaluations:comparison-summary",
+    "evaluations:comparison-texts",
     "evaluations:evaluator-example",
     "evaluations:run-distribution",
     "evaluations:run-export-csv",

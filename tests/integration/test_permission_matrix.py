@@ -29,6 +29,8 @@ NOTHING_ASKED_FOR = {
     "datasets:draft-keep",
     "datasets:example-delete",
     "datasets:example-edit",
+    "evaluations:comparison-comment-delete",  # somebody else's
+    "evaluations:comparison-comment-edit",
 }
 GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations")
 

@@ -201,8 +201,9 @@ def test_comments_are_text_and_their_authors_own(client_as: ClientAs, comparison
     delete = address("comparison-comment-delete", comparison, comment.pk)
     assert "<textarea" in text_of(annotator.get(edit, **HTMX))
     assert viewer.post(add, {"text": "no"}).status_code == 403
-    assert editor.post(edit, {"text": "mine now"}).status_code == 403
-    assert editor.post(delete).status_code == 403
+    assert editor.post(edit, {"text": "mine now"}).status_code == 404
+    assert editor.get(edit).status_code == 404
+    assert editor.post(delete).status_code == 404
     assert annotator.post(add, {"text": " "}, **HTMX).status_code == 422
     assert annotator.post(add, {"text": "x" * 5001}, **HTMX).status_code == 422
     assert annotator.post(edit, {"text": ""}).status_code == 422
