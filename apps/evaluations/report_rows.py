@@ -62,6 +62,7 @@ def report_rows(state: ComparisonState, metric: Metric | None) -> dict[str, Any]
         "rows_total": total,
         "rows_left_out": max(0, total - len(page.rows)),
         "rows_metric": metric,
+        "rows_binary": metric is not None and metric["scale"] == "binary",
         "rows_slice": (state["slice"], state["value"]) if state["slice"] and state["value"] else None,
         "other_comments": _other_comments(state, page.rows),
     }
