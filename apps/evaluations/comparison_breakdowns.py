@@ -16,6 +16,9 @@ from apps.evaluations.comparison_state import ComparisonState
 from apps.evaluations.comparison_words import is_share, unit_word
 from apps.evaluations.models import EvalRun
 
+#: Up to so many slices, the low figure has room for them.
+FEW_SLICES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class SliceLine:
@@ -45,6 +48,7 @@ class Place:
     label: str
     low: str
     high: str
+    centre: float | None = None
 
 
 def column_choices(state: ComparisonState, chosen: str) -> list[Column]:
@@ -82,6 +86,7 @@ def slices_panel(state: ComparisonState, figures: FiguresState, metric: Metric |
         "lines": lines,
         "worse": [line for line in lines if line.worse],
         "figure": slices_figure(points, metric) if points else None,
+        "figure_size": "s" if len(points) <= FEW_SLICES else "m",
         "narrowed": bool(state["value"]),
         "whole_query": state.query(value=""),
     }
@@ -184,6 +189,7 @@ def _places(bins: Mapping[str, Any], factor: float = 1.0) -> list[Place]:
             f"{_short(low * factor)} to {_short(high * factor)}",
             repr(low) if place else "",
             repr(high) if place < len(pairs) - 1 else "",
+            (low + high) / 2 * factor,
         )
         for place, (low, high) in enumerate(pairs)
     ]
@@ -193,7 +199,7 @@ def _bar(state: ComparisonState, metric: Metric, side: str, place: Place, count:
     """A bar with the address of the rows whose values of that side lie in its place."""
     name, source = ("", "") if metric["primary"] else (metric["name"], metric["source"])
     query = state.query(metric=name, source=source, on=side, low=place.low, high=place.high)
-    return Bar(place.label, count, query)
+    return Bar(place.label, count, query, place.centre)
 
 
 def _short(value: float) -> str:

@@ -30,11 +30,15 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How many examples lie in one bin or have one value, and the address that shows them."""
+    """How many examples lie in one bin or have one value, and the address that shows them.
+
+    `centre` is the middle of a bin, None for a value of its own.
+    """
 
     label: str
     count: int
     query: str
+    centre: float | None = None
 
 
 def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: Mapping[str, Any]) -> Figure:
@@ -108,7 +112,7 @@ def slices_figure(groups: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]
         "layout": {
             "margin": {"l": 8, "r": 16, "t": 8, "b": 40},
             "showlegend": False,
-            "xaxis": {"title": {"text": title}, "zeroline": True, "zerolinewidth": 2},
+            "xaxis": {"title": {"text": title}, "rangemode": "tozero", "zeroline": True, "zerolinewidth": 3},
             "yaxis": {"type": "category", "automargin": True, "dtick": 1},
             "meta": _FOLLOWED,
         },
@@ -117,6 +121,7 @@ def slices_figure(groups: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]
 
 def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit: str = "results") -> Figure:
     """Shares by value or bin, the series side by side; each bar leads to its examples."""
+    binned = all(bar.centre is not None for _, bars in series for bar in bars)
     traces = []
     for name, bars in series:
         total = sum(bar.count for bar in bars) or 1
@@ -124,10 +129,10 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
             {
                 "type": "bar",
                 "name": name if len(name) <= 40 else f"{name[:39]}…",
-                "x": [bar.label for bar in bars],
+                "x": [bar.centre if binned else bar.label for bar in bars],
                 "y": [bar.count / total for bar in bars],
-                "customdata": [[bar.count, bar.query] for bar in bars],
-                "hovertemplate": f"%{{x}}: %{{customdata[0]:,}} {unit} (%{{y:.1%}})",
+                "customdata": [[bar.label, bar.count, bar.query] for bar in bars],
+                "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]:,}} {unit} (%{{y:.1%}})",
             }
         )
     several = len(traces) > 1
@@ -135,11 +140,11 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
         "data": traces,
         "layout": {
             "barmode": "group",
-            "bargap": 0.15,
-            "margin": {"l": 48, "r": 8, "t": 28 if several else 8, "b": 48},
+            "bargap": 0.05 if binned else 0.4,
+            "margin": {"l": 48, "r": 8, "t": 28 if several else 8, "b": 40},
             "showlegend": several,
-            "legend": {"orientation": "h", "y": 1.18},
-            "xaxis": {"title": {"text": title}, "type": "category", "nticks": 8},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            "xaxis": {"title": {"text": title}, "type": "linear" if binned else "category"},
             "yaxis": {"title": {"text": "Share"}, "tickformat": ".0%", "rangemode": "tozero"},
             "meta": _FOLLOWED,
         },
