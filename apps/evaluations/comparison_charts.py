@@ -55,7 +55,7 @@ def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: M
         "x": [spot.cost for spot in spots],
         "y": y,
         "text": [spot.name if len(spot.name) <= 24 else f"{spot.name[:23]}…" for spot in spots],
-        "textposition": "top center",
+        "textposition": _beside([spot.cost for spot in spots]),
         "cliponaxis": False,
         "error_y": {"type": "data", "array": spread[0], "arrayminus": spread[1], "thickness": 1.2},
         "marker": {"size": 9},
@@ -144,6 +144,12 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
             "meta": _FOLLOWED,
         },
     }
+
+
+def _beside(costs: Sequence[float]) -> list[str]:
+    """Names stand to the right of the cheaper half's points and to the left of the others', inside the plot."""
+    middle = (min(costs) + max(costs)) / 2
+    return ["middle right" if cost <= middle else "middle left" for cost in costs]
 
 
 def _ticks(measure: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from apps.evaluations.comparison_words import interval, p_value
 _TESTS = {
     "mcnemar_midp": "McNemar's test, mid-p",
     "mcnemar_exact": "McNemar's exact test",
+    "mcnemar_chi_squared": "McNemar's chi-squared",
+    "mcnemar_chi_squared_corrected": "McNemar's chi-squared, corrected",
     "clustered_t": "t-test with clustered errors",
     "paired_t": "Paired t-test",
     "t": "Paired t-test",

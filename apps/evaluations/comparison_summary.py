@@ -36,6 +36,7 @@ def page_context(state: ComparisonState, figures: FiguresState) -> dict[str, Any
         "baseline": state.baseline,
         "candidate": state.candidate,
         "runs": runs_of(comparison),
+        "candidates": state.candidates,
         "several": len(state.candidates) > 1,
         "query": state.query(),
         "kept_texts": state.texts,
