@@ -14,7 +14,7 @@ from apps.core.webhooks import webhook_create, webhook_test
 from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport, Example
 from apps.datasets.services.drafts import draft_example_save
-from apps.evaluations.models import Comparison, EvalRun, Evaluator
+from apps.evaluations.models import Comparison, EvalRun, Evaluator, RowComment
 from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
@@ -47,6 +47,7 @@ class World:
     runs: tuple[EvalRun, EvalRun]
     live_run: EvalRun
     comparison: Comparison
+    comment: RowComment
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -72,6 +73,7 @@ class World:
             "item_id": self.runs[0].items.order_by("position")[0].pk,
             "run_id": self.runs[0].pk,
             "comparison_id": self.comparison.pk,
+            "comment_id": self.comment.pk,
             "key": self.example.key,
             "kind_name": "exact_match",
             "token": "a-trial",
@@ -79,6 +81,8 @@ class World:
             "delivery_id": self.webhook.deliveries.all()[0].pk,
             "news_id": "01900000-0000-7000-8000-000000000000",
         }
+        if view_name == "evaluations:version-scores":
+            found["slug"] = self.prompt.slug
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
         return {name: found[name] for name in parameters}
@@ -132,6 +136,7 @@ def make_world(name: str = "Everything") -> World:
         for shift in (1, 2)
     )
     live = make_run(project, version, status="running", finalize=False, prompt_version=first)
+    comparison = make_comparison(project, runs[0], runs[1], primary="exact-match")
     member_invite(project=project, by=SYSTEM, email="invited@example.com", role=Role.EDITOR)
     return World(
         project=project,
@@ -148,7 +153,10 @@ def make_world(name: str = "Everything") -> World:
         evaluator=evaluator_version.evaluator,
         runs=runs,  # type: ignore[arg-type]
         live_run=live,
-        comparison=make_comparison(project, runs[0], runs[1], primary="exact-match"),
+        comparison=comparison,
+        comment=RowComment.objects.create(
+            comparison=comparison, example=runs[0].items.order_by("position")[0].example, text="Look at this."
+        ),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),
     )

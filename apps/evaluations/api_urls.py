@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.evaluations import budget_api, comparison_api, run_api
+from apps.evaluations import blind_api, budget_api, comparison_api, comparison_row_api, decision_api, run_api
 
 RUN = "eval-runs/<uuid:run_id>/"
 
@@ -23,6 +23,31 @@ urlpatterns = [
         "comparisons/<uuid:comparison_id>/",
         comparison_api.ComparisonDetail.as_view(),
         name="comparison-detail",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/slices/",
+        comparison_api.ComparisonSlices.as_view(),
+        name="comparison-slices",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/preferences/",
+        comparison_api.ComparisonPreferences.as_view(),
+        name="comparison-preferences",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/rows/",
+        comparison_row_api.ComparisonRows.as_view(),
+        name="comparison-rows",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/votes/",
+        blind_api.ComparisonVotes.as_view(),
+        name="comparison-votes",
+    ),
+    path(
+        "comparisons/<uuid:comparison_id>/decide/",
+        decision_api.ComparisonDecide.as_view(),
+        name="comparison-decide",
     ),
     path("", include("apps.evaluations.evaluator_api_urls")),
 ]

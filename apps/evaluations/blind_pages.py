@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.urls import reverse
-
 from apps.core import figures
 from apps.evaluations.blind_selectors import (
     MOST_LISTED,
@@ -20,6 +18,7 @@ from apps.evaluations.blind_selectors import (
     standing_of,
     votes_of,
 )
+from apps.evaluations.comparison_links import comparison_url
 from apps.evaluations.models import EvalItem, EvalRun, PairVote
 from apps.evaluations.presentation import named, readable
 
@@ -54,13 +53,10 @@ class Revealed:
 
 def blind_url(pool: BlindPool, **texts: str) -> str:
     """The page's address for this state; `texts` such as after="…" that are not empty are added."""
-    comparison = pool.state.comparison
-    address = reverse("evaluations:comparison-blind", args=[comparison.project.slug, comparison.number])
     extra = {"identical": "1" if pool.identical else "", **texts}
-    query = "&".join(
-        part for part in (pool.state.query(), urlencode({k: v for k, v in extra.items() if v})) if part
-    )
-    return f"{address}?{query}" if query else address
+    more = urlencode({name: text for name, text in extra.items() if text})
+    address = comparison_url(pool.state, "comparison-blind")
+    return f"{address}{'&' if '?' in address else '?'}{more}" if more else address
 
 
 def blind_context(
@@ -125,9 +121,6 @@ def _output(label: str, item: EvalItem) -> Side:
 
 def _summary(pool: BlindPool, counts: BlindCounts) -> dict[str, Any]:
     state = pool.state
-    detail = reverse(
-        "evaluations:comparison-detail", args=[state.comparison.project.slug, state.comparison.number]
-    )
     votes = list(votes_of(pool).select_related("item__run", "other_item__run")[:MOST_LISTED])
     return {
         "row": None,
@@ -135,7 +128,7 @@ def _summary(pool: BlindPool, counts: BlindCounts) -> dict[str, Any]:
         "baseline": state.baseline,
         "candidate": state.candidate,
         "recent": [(vote, _winner(vote), _again(pool, vote)) for vote in votes],
-        "preferences_url": f"{detail}?{state.query(panel='preferences')}",
+        "preferences_url": comparison_url(state, panel="preferences"),
         "go_on_url": blind_url(pool) if counts.voted < counts.pairs else "",
     }
 

@@ -6,8 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,117 +15,67 @@ from apps.core.api import (
     KeysetPagination,
     ProblemSerializer,
     ProjectAPIView,
-    SafeCharField,
     idempotent,
 )
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.models import Project
 from apps.core.roles import Role
-from apps.evaluations.comparison_figures import figures_state, kept_of_list
-from apps.evaluations.comparison_selectors import comparison_get
-from apps.evaluations.comparison_services import MOST_CANDIDATES, comparison_create
+from apps.evaluations.comparison_figures import FiguresState, columns_of, figures_state, kept_of_list
+from apps.evaluations.comparison_selectors import comparison_get, runs_of
+from apps.evaluations.comparison_serializers import (
+    ComparisonCreateSerializer,
+    ComparisonSerializer,
+    PreferencesSerializer,
+    SlicesSerializer,
+)
+from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_api import PAGING
 from apps.evaluations.selectors import run_get
 
 PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-
-
-class ComparisonCreateSerializer(serializers.Serializer[Any]):
-    baseline = serializers.UUIDField()
-    candidates = serializers.ListField(
-        child=serializers.UUIDField(), min_length=1, max_length=MOST_CANDIDATES
-    )
-    primary_metric = SafeCharField(max_length=120, required=False, default="", allow_blank=True)
-    name = SafeCharField(max_length=200, required=False, default="", allow_blank=True)
-
-
-class ComparedMetricSerializer(serializers.Serializer[Any]):
-    """One metric, paired on the examples both runs have a score for."""
-
-    name = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
-    primary = serializers.BooleanField()
-    direction = serializers.CharField()
-    n = serializers.IntegerField()
-    baseline_mean = serializers.FloatField(allow_null=True)
-    candidate_mean = serializers.FloatField(allow_null=True)
-    difference = serializers.FloatField(allow_null=True)
-    ci_low = serializers.FloatField(allow_null=True)
-    ci_high = serializers.FloatField(allow_null=True)
-    p_value = serializers.FloatField(allow_null=True)
-    p_adjusted = serializers.FloatField(allow_null=True)
-    test = serializers.CharField(allow_null=True)
-    wins = serializers.IntegerField()
-    ties = serializers.IntegerField()
-    losses = serializers.IntegerField()
-    missing = serializers.IntegerField()
-
-
-class MeasuredSerializer(serializers.Serializer[Any]):
-    """Latency or cost of a call, the candidate's less the baseline's."""
-
-    unit = serializers.CharField()
-    n = serializers.IntegerField()
-    baseline_mean = serializers.FloatField(allow_null=True)
-    candidate_mean = serializers.FloatField(allow_null=True)
-    baseline_median = serializers.FloatField(allow_null=True)
-    candidate_median = serializers.FloatField(allow_null=True)
-    baseline_total = serializers.FloatField(allow_null=True)
-    candidate_total = serializers.FloatField(allow_null=True)
-    difference = serializers.FloatField(allow_null=True)
-    ci_low = serializers.FloatField(allow_null=True)
-    ci_high = serializers.FloatField(allow_null=True)
-
-
-class ComparedCandidateSerializer(serializers.Serializer[Any]):
-    run = serializers.UUIDField()
-    metrics = ComparedMetricSerializer(many=True)
-    latency = MeasuredSerializer(allow_null=True)
-    cost = MeasuredSerializer(allow_null=True)
-
-
-class ComparisonSerializer(serializers.Serializer[Any]):
-    """`status` is pending while a run goes on or a worker computes; the metrics come with ready."""
-
-    id = serializers.UUIDField()
-    number = serializers.IntegerField()
-    name = serializers.CharField()
-    status = serializers.ChoiceField(choices=["pending", "ready", "failed"])
-    status_reason = serializers.CharField(allow_null=True)
-    baseline = serializers.UUIDField()
-    primary_metric = serializers.CharField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    candidates = ComparedCandidateSerializer(many=True)
-
-
+BASELINE = OpenApiParameter(
+    "baseline", UUID, description="One of the compared runs to measure the others against."
+)
 #: Seconds a creation waits for a worker to compute the statistics, so that most clients need not poll.
 WAIT_S = 5.0
 
 
-def comparison_json(comparison: Comparison, figures: dict[str, Any] | None, error: str) -> dict[str, Any]:
-    """A comparison with what is computed of it."""
+def comparison_json(
+    comparison: Comparison, baseline_id: UUID, figures: dict[str, Any] | None, error: str
+) -> dict[str, Any]:
+    """A comparison with what is computed of it against one of its runs."""
     by_run = {candidate["run"]: candidate for candidate in (figures or {}).get("candidates", [])}
-    blank: dict[str, Any] = {"metrics": [], "latency": None, "cost": None}
-    status = "failed" if error else "ready" if figures else "pending"
+    blank: dict[str, Any] = {"metrics": [], "latency": None, "cost": None, "unpaired": None}
+    runs = [comparison.baseline_id, *comparison.candidate_ids]
     return {
-        "id": str(comparison.pk),
+        **_status(comparison, baseline_id, figures, error),
         "number": comparison.number,
         "name": comparison.name,
-        "status": status,
-        "status_reason": error or None,
-        "baseline": str(comparison.baseline_id),
         "primary_metric": comparison.primary_metric or None,
         "created_at": comparison.created_at.isoformat().replace("+00:00", "Z"),
         "candidates": [
-            {"run": str(run_id), **(by_run.get(str(run_id)) or blank)} for run_id in comparison.candidate_ids
+            {"run": str(run_id), **(by_run.get(str(run_id)) or blank)}
+            for run_id in runs
+            if run_id != baseline_id
         ],
     }
 
 
-def _with_figures(comparison: Comparison) -> dict[str, Any]:
-    state = figures_state(comparison, comparison.baseline, "metrics")
-    return comparison_json(comparison, state.figures, state.error)
+def _status(
+    comparison: Comparison, baseline_id: UUID, figures: dict[str, Any] | None, error: str
+) -> dict[str, Any]:
+    return {
+        "id": str(comparison.pk),
+        "status": "failed" if error else "ready" if figures else "pending",
+        "status_reason": error or None,
+        "baseline": str(baseline_id),
+    }
+
+
+def _kept(state: FiguresState) -> dict[str, Any] | None:
+    """None while they are made again: a client that waits for "ready" wants them as they are now."""
+    return None if state.waiting else state.figures
 
 
 class ComparisonList(ProjectAPIView):
@@ -147,7 +96,9 @@ class ComparisonList(ProjectAPIView):
         page = paginator.paginate_queryset(found, request, view=self)
         kept = kept_of_list(page)
         answers = [
-            comparison_json(one, of_it.figures if of_it else None, of_it.error if of_it else "")
+            comparison_json(
+                one, one.baseline_id, of_it.figures if of_it else None, of_it.error if of_it else ""
+            )
             for one, of_it in ((one, kept[one.pk]) for one in page)
         ]
         return paginator.get_paginated_response(answers)
@@ -178,7 +129,7 @@ class ComparisonList(ProjectAPIView):
             primary_metric=asked["primary_metric"],
             name=asked["name"],
         )
-        return Response(comparison_json(comparison, None, ""), status=201)
+        return Response(comparison_json(comparison, comparison.baseline_id, None, ""), status=201)
 
     def _settled(self, comparison_id: UUID) -> dict[str, Any]:
         ends = time.monotonic() + WAIT_S
@@ -186,7 +137,7 @@ class ComparisonList(ProjectAPIView):
             comparison = comparison_get(project=self.project, id=comparison_id)
             state = figures_state(comparison, comparison.baseline, "metrics")
             if not state.waiting or state.unfinished or time.monotonic() > ends:
-                return comparison_json(comparison, state.figures, state.error)
+                return comparison_json(comparison, comparison.baseline_id, _kept(state), state.error)
             time.sleep(0.05)
 
 
@@ -195,10 +146,92 @@ class ComparisonDetail(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(operation_id="comparisons_retrieve", responses={200: ComparisonSerializer, 404: PROBLEM})
+    @extend_schema(
+        operation_id="comparisons_retrieve",
+        parameters=[
+            BASELINE,
+            OpenApiParameter(
+                "group_by", str, description="Metadata column whose values the examples come in groups of."
+            ),
+        ],
+        responses={200: ComparisonSerializer, 400: PROBLEM, 404: PROBLEM},
+    )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """One comparison, with its statistics once they are computed."""
-        return Response(_with_figures(comparison_get(project=self.project, id=comparison_id)))
+        comparison = comparison_get(project=self.project, id=comparison_id)
+        baseline = _baseline(comparison, request)
+        column = _column(comparison, request, "group_by") if request.query_params.get("group_by") else ""
+        state = figures_state(comparison, baseline, "metrics", column)
+        return Response(comparison_json(comparison, baseline.pk, _kept(state), state.error))
+
+
+class ComparisonSlices(ProjectAPIView):
+    """`/comparisons/{id}/slices/`"""
+
+    roles = {"GET": Role.VIEWER}
+
+    @extend_schema(
+        operation_id="comparison_slices_retrieve",
+        parameters=[
+            BASELINE,
+            OpenApiParameter(
+                "column", str, required=True, description='A metadata column, or "@split" for the split.'
+            ),
+        ],
+        responses={200: SlicesSerializer, 400: PROBLEM, 404: PROBLEM},
+    )
+    def get(self, request: Request, comparison_id: UUID) -> Response:
+        """The difference on each slice of the examples, corrected for the number of slices."""
+        comparison = comparison_get(project=self.project, id=comparison_id)
+        column = _column(comparison, request, "column")
+        blank = {"column": column, "groups": [], "candidates": []}
+        return Response(_part(comparison, request, "slices", column, blank))
+
+
+class ComparisonPreferences(ProjectAPIView):
+    """`/comparisons/{id}/preferences/`"""
+
+    roles = {"GET": Role.VIEWER}
+
+    @extend_schema(
+        operation_id="comparison_preferences_retrieve",
+        parameters=[BASELINE],
+        responses={200: PreferencesSerializer, 400: PROBLEM, 404: PROBLEM},
+    )
+    def get(self, request: Request, comparison_id: UUID) -> Response:
+        """What people and judges preferred: win rates, strengths, and whether the place shown decided."""
+        comparison = comparison_get(project=self.project, id=comparison_id)
+        blank = {"systems": {"human": [], "judge": []}, "pairs": []}
+        return Response(_part(comparison, request, "preferences", "", blank))
+
+
+def _part(
+    comparison: Comparison, request: Request, part: str, column: str, blank: dict[str, Any]
+) -> dict[str, Any]:
+    baseline = _baseline(comparison, request)
+    state = figures_state(comparison, baseline, part, column)
+    figures = _kept(state)
+    return {**_status(comparison, baseline.pk, figures, state.error), **blank, **(figures or {})}
+
+
+def _baseline(comparison: Comparison, request: Request) -> EvalRun:
+    wanted = request.query_params.get("baseline")
+    if not wanted:
+        return comparison.baseline
+    found = next((run for run in runs_of(comparison) if str(run.pk) == wanted.lower()), None)
+    if found is None:
+        text = "The baseline is one of the runs that are compared, by its id."
+        raise InvalidInput(text, fields={"baseline": [text]})
+    return found
+
+
+def _column(comparison: Comparison, request: Request, name: str) -> str:
+    columns = columns_of(comparison)
+    wanted = request.query_params.get(name, "")
+    if wanted not in columns:
+        text = f"Name one of the dataset's columns: {', '.join(columns) or 'it has none'}."
+        raise InvalidInput(text, fields={name: [text]})
+    return wanted
 
 
 def _run(project: Project, field: str, run_id: UUID) -> EvalRun:

@@ -147,7 +147,7 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
 
 
 def _beside(costs: Sequence[float]) -> list[str]:
-    """Names stand to the right of the cheaper half's points and to the left of the others', inside the plot."""
+    """Names stand right of the cheaper half's points and left of the others': inside the plot."""
     middle = (min(costs) + max(costs)) / 2
     return ["middle right" if cost <= middle else "middle left" for cost in costs]
 

@@ -11,14 +11,13 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
+from apps.evaluations.comparing.columns import SPLIT as SPLIT
 from apps.evaluations.comparing.made_of import made_of
 from apps.evaluations.comparison_selectors import runs_of
 from apps.evaluations.engine.dispatch import enqueue_figures
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 
 Part = ComparisonFigures.Part
-#: In place of a metadata column: the split of the dataset.
-SPLIT = "@split"
 #: A worker is asked again when none has come for this long.
 ASK_AGAIN = timedelta(seconds=60)
 

@@ -12,6 +12,7 @@ from apps.core.models import Project
 from apps.evaluations.comparison_rows import FILTERS
 from apps.evaluations.comparison_selectors import runs_numbered, runs_to_compare
 from apps.evaluations.models import EvalRun
+from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.selectors import metric_names, metric_titles
 
 _SHOWN = {
@@ -58,9 +59,8 @@ class ComparisonForm(ProductForm):
         chosen: Mapping[str, Any] | None = None,
         refresh_url: str,
     ) -> None:
-        super().__init__(
-            posted, initial={**(chosen or {}), "baseline": baseline, "candidates": list(candidates)}
-        )
+        given = {name: value for name, value in (chosen or {}).items() if value}
+        super().__init__(posted, initial={**given, "baseline": baseline, "candidates": list(candidates)})
         number = str((posted.get("baseline") if posted is not None else baseline) or "")
         self.project = project
         self.baseline_run = next(iter(runs_numbered(project=project, numbers=[number])), None)
@@ -82,12 +82,15 @@ class ComparisonForm(ProductForm):
             runs = [self.baseline_run, *runs]
         metrics = metric_names(self.baseline_run) if self.baseline_run else []
         titles = metric_titles(self.baseline_run) if self.baseline_run else {}
+        planned = planned_primary(self.baseline_run) if self.baseline_run else ""
+        if planned in metrics:
+            self.fields["primary_metric"].initial = planned
         offered: dict[str, list[tuple[str, str]]] = {
             "baseline": [("", "Choose a run"), *((str(run.number), run_label(run)) for run in runs)],
             "candidates": [(str(run.number), run_label(run)) for run in others],
             "primary_metric": [
                 ("", "The first that all of them have"),
-                *((name, titles.get(name, name)) for name in metrics),
+                *((name, f"{titles.get(name, name)}{_marked(name, planned)}") for name in metrics),
             ],
         }
         for name, options in offered.items():
@@ -101,6 +104,10 @@ class ComparisonForm(ProductForm):
         """Baseline and candidates of the valid form."""
         assert self.baseline_run is not None  # the field is required, and its choices are runs
         return self.baseline_run, runs_numbered(project=self.project, numbers=self.cleaned_data["candidates"])
+
+
+def _marked(name: str, planned: str) -> str:
+    return " (chosen before the run)" if name == planned else ""
 
 
 class RowFilterForm(ProductForm):

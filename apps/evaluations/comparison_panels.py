@@ -24,7 +24,7 @@ from apps.evaluations.comparison_selectors import runs_of
 from apps.evaluations.comparison_state import ComparisonState
 from apps.evaluations.comparison_tradeoff import tradeoff
 from apps.evaluations.comparison_words import typed, unit_word
-from apps.evaluations.models import EvalRun
+from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.statistics.power import examples_needed
 
 CLOSED = "none"
@@ -148,14 +148,10 @@ def _method(state: ComparisonState, figures: FiguresState, metric: Metric | None
 def primary_planned(state: ComparisonState) -> str:
     """Before which runs the primary metric was chosen: "all", "baseline", "some"; "" where afterwards."""
     name = state.comparison.primary_metric
-    planned = [_planned(run) == name for run in runs_of(state.comparison)]
+    planned = [planned_primary(run) == name for run in runs_of(state.comparison)]
     if not name or not any(planned):
         return ""
     return "all" if all(planned) else "baseline" if planned[0] else "some"
-
-
-def _planned(run: EvalRun) -> str:
-    return str(run.plan.get("primary_metric") or "")
 
 
 _PANELS: dict[str, Callable[[ComparisonState, FiguresState, Metric | None], dict[str, Any]]] = {

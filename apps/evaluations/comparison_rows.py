@@ -25,7 +25,7 @@ from apps.evaluations.comparison_row_sql import (
     read_cursor,
     texts_statement,
 )
-from apps.evaluations.models import EvalItem, EvalRun, ItemScore
+from apps.evaluations.models import EvalItem, EvalRun, ItemScore, PairVote
 
 __all__ = [
     "FILTERS",
@@ -41,6 +41,7 @@ __all__ = [
     "items_of_example",
     "other_texts",
     "pairs_of_example",
+    "votes_of",
 ]
 _AT_A_TIME = 500
 
@@ -185,6 +186,31 @@ def pairs_of_example(query: RowQuery, example_id: UUID) -> list[ComparedRow]:
         _pair(query, sides.get((query.baseline, repetition)), sides.get((query.candidate, repetition)))
         for repetition in sorted({item.repetition for item in items})
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class RowVote:
+    """What a rater chose between the two outputs of a row: baseline, candidate, or tie."""
+
+    chosen: str
+    source: str
+    evaluator: str
+    consistent: bool
+    reason: str
+
+
+def votes_of(rows: Sequence[ComparedRow]) -> list[RowVote]:
+    """What judges and people chose between the outputs of `rows`, whichever of them they were asked about."""
+    old = {row.baseline.pk for row in rows if row.baseline}
+    new = {row.candidate.pk for row in rows if row.candidate}
+    votes = PairVote.objects.filter(item__in=old | new, other_item__in=old | new)
+    found = []
+    for vote in votes.select_related("evaluator_version__evaluator").order_by("id"):
+        won = {"item": vote.item_id, "other": vote.other_item_id}.get(vote.winner)
+        chosen = "baseline" if won in old else "candidate" if won in new else "tie"
+        judge = vote.evaluator_version.evaluator.name if vote.evaluator_version else ""
+        found.append(RowVote(chosen, vote.source, judge, vote.consistent, vote.reason))
+    return found
 
 
 def _pair(query: RowQuery, baseline: EvalItem | None, candidate: EvalItem | None) -> ComparedRow:

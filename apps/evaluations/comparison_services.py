@@ -13,6 +13,7 @@ from apps.core.models import Project
 from apps.evaluations.comparison_figures import figures_ask
 from apps.evaluations.errors import NotComparable
 from apps.evaluations.models import Comparison, EvalRun
+from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.score_values import metrics_of_run
 
 MOST_CANDIDATES = 9
@@ -27,7 +28,8 @@ def comparison_create(
     primary_metric: str = "",
     name: str = "",
 ) -> Comparison:
-    """Compare `candidates` with `baseline`; the primary metric defaults to the first that all of them have.
+    """Compare `candidates` with `baseline`. The primary metric defaults to the one that was chosen before the
+    baseline's run, where all of them have it, else to the first that all have.
 
     Raises NotComparable when the runs are not over the same dataset, are the same, or are too many.
     """
@@ -87,7 +89,8 @@ def _primary(baseline: EvalRun, candidates: Sequence[EvalRun], wanted: str) -> s
         names = {metric.name for metric in metrics_of_run(run)}
         shared = [name for name in shared if name in names]
     if not wanted:
-        return shared[0] if shared else ""
+        planned = planned_primary(baseline)
+        return planned if planned in shared else next(iter(shared), "")
     if wanted not in shared:
         text = f"Not all of these runs measure {wanted!r}; they share: {', '.join(shared) or 'none'}."
         raise NotComparable(text, fields={"primary_metric": [text]})

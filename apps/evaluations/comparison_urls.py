@@ -1,8 +1,8 @@
 """Addresses of comparisons, inside a project."""
 
-from django.urls import path
+from django.urls import include, path
 
-from apps.evaluations import comparison_views
+from apps.evaluations import blind_views, comparison_views, decision_views, report_views
 
 _COMPARISON = "<int:number>/"
 
@@ -12,9 +12,8 @@ urlpatterns = [
     path(_COMPARISON, comparison_views.comparison_detail_page, name="comparison-detail"),
     path(f"{_COMPARISON}summary/", comparison_views.comparison_summary_fragment, name="comparison-summary"),
     path(f"{_COMPARISON}panel/", comparison_views.comparison_panel_fragment, name="comparison-panel"),
-    path(
-        f"{_COMPARISON}examples/<uuid:example_id>/",
-        comparison_views.comparison_example_page,
-        name="comparison-example",
-    ),
+    path(_COMPARISON, include("apps.evaluations.comparison_row_urls")),
+    path(f"{_COMPARISON}blind/", blind_views.comparison_blind_page, name="comparison-blind"),
+    path(f"{_COMPARISON}decide/", decision_views.comparison_decide_page, name="comparison-decide"),
+    path(f"{_COMPARISON}report/", report_views.comparison_report_page, name="comparison-report"),
 ]

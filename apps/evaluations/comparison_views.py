@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.core.errors import NotFound, ProductError
-from apps.core.pages import Page, keyset
+from apps.core.errors import ProductError
+from apps.core.pages import keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.evaluations.comparison_figures import FiguresState, kept_of_list
-from apps.evaluations.comparison_forms import ComparisonForm, RowFilterForm
+from apps.evaluations.comparison_figures import kept_of_list
+from apps.evaluations.comparison_forms import ComparisonForm
 from apps.evaluations.comparison_pages import (
     candidate_views,
-    chosen_candidate,
-    primary_of,
-    row_view,
 )
 from apps.evaluations.comparison_panels import panel_context
-from apps.evaluations.comparison_rows import (
-    ComparedRow,
-    RowCounts,
-    RowQuery,
-    compared_rows,
-    items_of_example,
-)
+from apps.evaluations.comparison_row_pages import rows_context
 from apps.evaluations.comparison_selectors import (
     comparison_get,
     comparison_list,
@@ -38,11 +26,6 @@ from apps.evaluations.comparison_selectors import (
 from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.comparison_state import ComparisonState, comparison_state
 from apps.evaluations.comparison_summary import metric_figures, page_context
-from apps.evaluations.models import Comparison, EvalRun
-from apps.evaluations.run_views import cursor_url, without_cursor
-from apps.evaluations.selectors import metric_titles
-
-ROWS_A_PAGE = 50
 
 
 @project_view(Role.VIEWER)
@@ -106,13 +89,10 @@ def _comparison_form(request: ProjectRequest) -> ComparisonForm:
 @project_view(Role.VIEWER)
 @require_safe
 def comparison_detail_page(request: ProjectRequest, number: int) -> HttpResponse:
-    """A comparison. An htmx request asks for all of it below the head, else (a filter) for its rows alone."""
+    """A comparison. An htmx request asks for all of it below the head."""
     state = _state(request, number)
     figures = metric_figures(state)
-    rows = _rows(request, state.comparison, state.candidate, figures)
-    if request.htmx and not _asks_for_all(request):
-        return render(request, "evaluations/_comparison_rows.html", rows)
-    context = rows | page_context(state, figures) | panel_context(state, figures)
+    context = rows_context(request, state) | page_context(state, figures) | panel_context(state, figures)
     template = "evaluations/_comparison_answer.html" if request.htmx else "evaluations/comparison_detail.html"
     return render(request, template, context | _rights(request))
 
@@ -143,103 +123,5 @@ def _state(request: ProjectRequest, number: int) -> ComparisonState:
     return comparison_state(comparison_get(project=request.project, number=number), request.GET)
 
 
-def _asks_for_all(request: ProjectRequest) -> bool:
-    """htmx 4 names its target with the element: "div#comparison"."""
-    return (request.htmx.target or "").rpartition("#")[2] == "comparison"
-
-
-@project_view(Role.VIEWER)
-@require_safe
-def comparison_example_page(request: ProjectRequest, number: int, example_id: UUID) -> HttpResponse:
-    """One example in the baseline and the chosen candidate, whole, each repetition."""
-    comparison = comparison_get(project=request.project, number=number)
-    candidate = chosen_candidate(comparison, request.GET.get("candidate", ""))
-    columns = comparison.baseline.dataset_version.columns.get("inputs", [])
-    rows = _pairs(comparison.baseline, candidate, example_id)
-    if not rows:
-        raise NotFound("No run of this comparison has such an example.")
-    context = {
-        "comparison": comparison,
-        "candidate": candidate,
-        "titles": metric_titles(candidate) | metric_titles(comparison.baseline),
-        "rows": [row_view(row, columns, limit=None) for row in rows],
-    }
-    template = "evaluations/_compared_example.html" if request.htmx else "evaluations/comparison_example.html"
-    return render(request, template, context)
-
-
-def _pairs(baseline: EvalRun, candidate: EvalRun, example_id: UUID) -> list[ComparedRow]:
-    items = items_of_example([baseline, candidate], example_id)
-    by_place = {(item.run_id, item.repetition): item for item in items}
-    return [
-        ComparedRow(
-            example_id=example_id,
-            repetition=repetition,
-            outcome="",
-            differs=False,
-            baseline=by_place.get((baseline.pk, repetition)),
-            candidate=by_place.get((candidate.pk, repetition)),
-            baseline_value=None,
-            candidate_value=None,
-            cursor="",
-        )
-        for repetition in sorted({item.repetition for item in items})
-    ]
-
-
-def _rows(
-    request: ProjectRequest, comparison: Comparison, candidate: EvalRun, state: FiguresState
-) -> dict[str, Any]:
-    form = RowFilterForm(request.GET)
-    primary = primary_of(comparison, candidate, state.figures)
-    query = _row_query(comparison, candidate, form.chosen(), primary or {})
-    found = compared_rows(
-        query,
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-        size=ROWS_A_PAGE,
-    )
-    columns = comparison.baseline.dataset_version.columns.get("inputs", [])
-    base = without_cursor(request.GET)
-    base.pop("show", None)
-    return {
-        "comparison": comparison,
-        "candidate": candidate,
-        "page_url": reverse("evaluations:comparison-detail", args=[request.project.slug, comparison.number]),
-        "primary": primary,
-        "form": form,
-        "show": query.show,
-        "filtered": bool(query.q or query.show),
-        "shown_counts": _shown_counts(form, found.counts),
-        "query_without_show": base.urlencode(),
-        "rows": [row_view(row, columns) for row in found.rows],
-        "page": Page(
-            rows=found.rows,
-            next_url=cursor_url(request, "after", found.next),
-            previous_url=cursor_url(request, "before", found.previous),
-            size=ROWS_A_PAGE,
-        ),
-    }
-
-
-def _row_query(
-    comparison: Comparison, candidate: EvalRun, chosen: dict[str, str], metric: dict[str, Any]
-) -> RowQuery:
-    return RowQuery(
-        baseline=comparison.baseline_id,
-        candidate=candidate.pk,
-        metric=metric.get("name", ""),
-        source=metric.get("source", "evaluator"),
-        direction=metric.get("direction", ""),
-        show=chosen.get("show", ""),
-        q=chosen.get("q", ""),
-    )
-
-
-def _shown_counts(form: RowFilterForm, counts: RowCounts) -> list[tuple[str, str, int]]:
-    choices = form.fields["show"].choices  # type: ignore[attr-defined]
-    return [(name, label, getattr(counts, name or "total")) for name, label in choices]
-
-
 def _rights(request: ProjectRequest) -> dict[str, bool]:
-    return {"may_edit": request.actor.may(Role.EDITOR)}
+    return {"may_edit": request.actor.may(Role.EDITOR), "may_vote": request.actor.may(Role.ANNOTATOR)}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
-
 from apps.evaluations.comparison_cards import metrics_shown, primary_metric, verdict_on
 from apps.evaluations.comparison_figures import FiguresState, figures_state
+from apps.evaluations.comparison_links import comparison_url
 from apps.evaluations.comparison_selectors import runs_of
 from apps.evaluations.comparison_state import ComparisonState
 from apps.evaluations.comparison_words import difference
@@ -49,8 +48,6 @@ class Evidence:
     def kept(self, state: ComparisonState) -> dict[str, Any]:
         """As the audit log and the label's history keep it: plain JSON, with the addresses to look it up."""
         comparison, metric = state.comparison, self.metric or {}
-        place = [comparison.project.slug, comparison.number]
-        query = f"?{state.query()}" if state.query() else ""
         names = ("n", "difference", "ci_low", "ci_high", "p_value", "p_adjusted")
         figures = {name: _rounded(metric.get(name)) for name in names}
         return {
@@ -62,8 +59,8 @@ class Evidence:
             **figures,
             "sentence": self.sentence,
             "doubts": list(self.doubts) or None,
-            "page": reverse("evaluations:comparison-detail", args=place) + query,
-            "report": reverse("evaluations:comparison-report", args=place) + query,
+            "page": comparison_url(state),
+            "report": comparison_url(state, "comparison-report"),
         }
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.core.errors import ProductError
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
+from apps.evaluations.comparison_links import comparison_url
 from apps.evaluations.comparison_selectors import comparison_get, runs_of
 from apps.evaluations.comparison_state import ComparisonState, comparison_state
 from apps.evaluations.decision_evidence import Evidence, evidence_of
@@ -57,7 +57,7 @@ def _decide(request: ProjectRequest, state: ComparisonState, form: DecisionForm)
         f"“{decision.label.name}” of {prompt.name} points to version {decision.version.number} now{was}. "
         "This comparison is kept with it as evidence.",
     )
-    address = _detail_url(state)
+    address = comparison_url(state)
     return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
 
 
@@ -83,8 +83,8 @@ def _form_page(
         "labels": sorted({PRODUCTION, *protected, *(name for names in now.values() for name in names)}),
         "protected": sorted(protected),
         "may_move_protected": request.actor.may(Role.APPROVER),
-        "detail_url": _detail_url(state),
-        "decide_url": f"{request.path}?{state.query()}" if state.query() else request.path,
+        "detail_url": comparison_url(state),
+        "decide_url": comparison_url(state, "comparison-decide"),
     }
     template = "evaluations/_decision_form.html" if request.htmx else "evaluations/decision.html"
     return render(request, template, context, status=status)
@@ -96,9 +96,3 @@ def _labels_of(evidence: Evidence, now: Labels) -> list[str]:
     if version is None:
         return []
     return [name for name, number in now.get(version.prompt.slug, {}).items() if number == version.number]
-
-
-def _detail_url(state: ComparisonState) -> str:
-    comparison = state.comparison
-    address = reverse("evaluations:comparison-detail", args=[comparison.project.slug, comparison.number])
-    return f"{address}?{state.query()}" if state.query() else address

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore
-from apps.evaluations.selectors import MetricSummary
+from apps.evaluations.run_plan import planned_primary
+from apps.evaluations.selectors import MetricSummary, metric_titles
 
 _PARAMETER_NAMES = {
     "temperature": "Temperature",
@@ -70,14 +72,14 @@ def named(values: Mapping[str, Any], order: Sequence[str] = ()) -> list[Named]:
 
 def result_row(item: EvalItem, columns: Sequence[str], metrics: Sequence[MetricSummary]) -> ResultRow:
     """`columns` are the dataset's inputs in order, `metrics` the score columns of the table."""
-    found: dict[tuple[str, str], ItemScore] = {}
+    found: dict[tuple[str, str], list[ItemScore]] = {}
     for score in item.scores.all():
-        found.setdefault((score.metric, score.source), score)
+        found.setdefault((score.metric, score.source), []).append(score)
     return ResultRow(
         item=item,
         inputs=named(item.example.inputs, columns),
         reference=readable(item.example.reference),
-        scores=[_cell(metric, found.get((metric.name, metric.source))) for metric in metrics],
+        scores=[_cell(metric, found.get((metric.name, metric.source), [])) for metric in metrics],
     )
 
 
@@ -94,6 +96,10 @@ def plan_facts(run: EvalRun) -> list[Named]:
         for name, value in run.parameters.items()
         if name != "model" and value not in (None, "", [], {})
     ]
+    primary = planned_primary(run)
+    if primary:
+        title = metric_titles(run).get(primary, primary)
+        facts.insert(0, Named("Primary metric", f"{title}, chosen before the run"))
     chosen = run.plan.get("examples", {})
     if chosen.get("split"):
         facts.append(Named("Split", chosen["split"]))
@@ -120,13 +126,15 @@ def plan_facts(run: EvalRun) -> list[Named]:
     return facts
 
 
-def _cell(metric: MetricSummary, score: ItemScore | None) -> ScoreCell:
+def _cell(metric: MetricSummary, scores: Sequence[ItemScore]) -> ScoreCell:
+    """The mean over the raters, where there are several; their reasons one after the other."""
+    values = [score.value for score in scores if score.value is not None]
     return ScoreCell(
         name=metric.name,
         title=metric.title,
-        value=score.value if score else None,
-        detail=score.detail if score else "",
-        scored=score is not None,
+        value=fmean(values) if values else None,
+        detail="; ".join(score.detail for score in scores if score.detail),
+        scored=bool(scores),
     )
 
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from apps.evaluations.errors import ResultNotFound
 from apps.evaluations.models import EvalItem, EvalRun, ItemAttempt, ItemScore
+from apps.evaluations.raters import rater_names
 
 LONGEST_SEARCH = 200
 STATUSES = tuple(str(status) for status in EvalItem.Status)
@@ -97,6 +98,8 @@ class Result:
     scores: list[ItemScore]
     tries: list[ItemAttempt]
     repetitions: list[EvalItem]
+    #: Rater → the name that pages show.
+    raters: dict[str, str]
 
 
 def result_get(run: EvalRun, item_id: UUID) -> Result:
@@ -104,15 +107,16 @@ def result_get(run: EvalRun, item_id: UUID) -> Result:
     item = run.items.select_related("example").defer("example__search").filter(pk=item_id).first()
     if item is None:
         raise ResultNotFound(f"{run.name} has no such result.")
-    scores = item.scores.select_related("evaluator_version__evaluator").order_by("id")
     siblings = (
         run.items.filter(example=item.example_id).order_by("repetition").only("id", "repetition", "status")
     )
+    scores = list(item.scores.select_related("evaluator_version__evaluator").order_by("id"))
     return Result(
         item=item,
-        scores=list(scores),
+        scores=scores,
         tries=list(item.tries.order_by("id")),
         repetitions=list(siblings) if run.repetitions > 1 else [],
+        raters=rater_names(score.rater for score in scores if score.rater),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.evaluations.models import EvalItem, EvalRun, RunMetric
+from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.selectors import RunCounts, RunUsage, counts_of, usage_of
 from apps.evaluations.spending import RunBudget, budgets_of
 
@@ -38,6 +39,7 @@ def _run_json(
         "seed": run.seed,
         "max_concurrency": run.max_concurrency,
         "use_cache": run.use_cache,
+        "primary_metric": planned_primary(run) or None,
         "rerun_of": None if run.rerun_of_id is None else str(run.rerun_of_id),
         "budget": {
             "usd": _money(run.budget_usd),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import chain
+from statistics import fmean
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -52,7 +53,10 @@ def _csv(run: EvalRun, metrics: list[str], items: Iterator[EvalItem]) -> Iterato
 
 
 def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any]:
-    scores = {score.metric: score.value for score in item.scores.all()}
+    scores: dict[str, list[float]] = {}  # several raters of one item are averaged
+    for score in item.scores.all():
+        if score.value is not None:
+            scores.setdefault(score.metric, []).append(score.value)
     return [
         item.example_key,
         item.repetition,
@@ -61,7 +65,7 @@ def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any
         item.status,
         item.output,
         item.error,
-        *(scores.get(name) for name in metrics),
+        *(fmean(scores[name]) if name in scores else None for name in metrics),
         *(getattr(item, name) for name in _MEASURES),
     ]
 

@@ -22,9 +22,10 @@ from apps.evaluations.run_choices import (
     run_preview,
     typed_filter,
 )
-from apps.evaluations.run_plan import ExampleChoice
+from apps.evaluations.run_plan import ExampleChoice, frozen_metrics
 from apps.evaluations.run_requests import evaluator_versions, run_request
 from apps.evaluations.run_services import MOST_REPETITIONS, RunRequest
+from apps.evaluations.selectors import titles_of
 
 ORDERS = (
     ("position", "Dataset order"),
@@ -48,6 +49,11 @@ class RunForm(ProductForm):
     )
     evaluators = forms.MultipleChoiceField(
         label="Evaluators", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    primary_metric = forms.ChoiceField(
+        label="Primary metric",
+        required=False,
+        help_text="The one that decides. Chosen before the run, it cannot be picked to please afterwards.",
     )
     name = forms.CharField(
         label="Name",
@@ -120,6 +126,7 @@ class RunForm(ProductForm):
         "model",
         "repetitions",
         "evaluators",
+        "primary_metric",
     )
 
     def __init__(
@@ -161,11 +168,17 @@ class RunForm(ProductForm):
             "split": [("", "All splits"), *((split, split) for split in choices.splits)],
             "filter_name": [("", "No filter"), *((name, name) for name in choices.metadata)],
             "model": [("", self._own_model()), *choices.models],
+            "primary_metric": self._metrics(),
         }
         for name, options in offered.items():
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = options
+
+    def _metrics(self) -> list[Choice]:
+        """The metrics of the evaluators ticked so far."""
+        found = titles_of(frozen_metrics(self._evaluators()))
+        return [("", "Decide when runs are compared" if found else "Tick an evaluator first"), *found.items()]
 
     def _own_model(self) -> str:
         version = self.choices.prompt_version

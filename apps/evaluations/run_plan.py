@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from apps.datasets.models import DatasetVersion, Example
 from apps.datasets.selectors import examples_of
-from apps.evaluations.errors import NothingToRun, VariablesMissing
+from apps.evaluations.errors import InvalidInput, NothingToRun, VariablesMissing
 from apps.evaluations.evaluators import kind
 from apps.evaluations.models import EvalRun, EvaluatorVersion
 from apps.prompts.models import PromptVersion
@@ -78,6 +78,24 @@ def frozen_metrics(versions: Sequence[EvaluatorVersion]) -> list[dict[str, Any]]
         for version in versions
         for spec in kind(version.evaluator.kind).metrics_of(version.evaluator.slug)
     ]
+
+
+def check_primary(name: str, metrics: Sequence[dict[str, Any]], *, recorded: bool) -> None:
+    """Raises InvalidInput when the primary metric is none of the evaluators' (`frozen_metrics`).
+
+    A recorded run may name one whose scores are posted later.
+    """
+    names = [spec["name"] for spec in metrics]
+    if not name or name in names or recorded:
+        return
+    have = ", ".join(names) or "none: choose evaluators first"
+    text = f"The chosen evaluators do not measure {name!r}; their metrics: {have}."
+    raise InvalidInput(text, fields={"primary_metric": [text]})
+
+
+def planned_primary(run: EvalRun) -> str:
+    """The primary metric that was chosen before the run; "" where none was."""
+    return str(run.plan.get("primary_metric") or "")
 
 
 def insert_items(run: EvalRun, examples: QuerySet[Example]) -> int:

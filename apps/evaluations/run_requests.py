@@ -38,6 +38,7 @@ def run_request(
     seed: int | None = None,
     recorded: bool = False,
     output_column: str = "",
+    primary_metric: str = "",
 ) -> RunRequest:
     """Look everything up in the project. A name that is not there is InvalidInput at its field."""
     chosen_dataset = _at("dataset", lambda: dataset_get(project=project, slug=dataset))
@@ -69,6 +70,7 @@ def run_request(
         use_cache=use_cache,
         recorded=recorded or bool(output_column),
         output_column=output_column,
+        primary_metric=primary_metric,
     )
 
 

@@ -43,6 +43,14 @@ class RunCreateSerializer(serializers.Serializer[Any]):
         help_text="Take the outputs from this column of the dataset instead of asking a model.",
     )
 
+    primary_metric = SafeCharField(
+        max_length=120,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="The metric that decides, chosen before the run: one of the evaluators' metrics.",
+    )
+
     def validate_filter(self, value: dict[str, Any]) -> dict[str, Any]:
         if any("\x00" in name for name in value):
             raise serializers.ValidationError("NUL characters are not allowed.")
@@ -131,6 +139,9 @@ class RunSerializer(serializers.Serializer[Any]):
     )
     max_concurrency = serializers.IntegerField()
     use_cache = serializers.BooleanField()
+    primary_metric = serializers.CharField(
+        allow_null=True, help_text="The metric that decides, where one was chosen before the run."
+    )
     rerun_of = serializers.UUIDField(allow_null=True, help_text="The run whose plan this one has.")
     budget = BudgetSerializer()
     created_at = serializers.DateTimeField()

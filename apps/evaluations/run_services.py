@@ -25,10 +25,12 @@ from apps.evaluations.recorded import check_output_column, outputs_from_column, 
 from apps.evaluations.run_news import notify_run
 from apps.evaluations.run_plan import (
     ExampleChoice,
+    check_primary,
     check_variables,
     chosen_examples,
     frozen_metrics,
     insert_items,
+    planned_primary,
 )
 from apps.prompts.models import PromptVersion
 from apps.providers.connection import LOCAL
@@ -61,6 +63,8 @@ class RunRequest:
     #: With `recorded`: the column of the dataset (an input or metadata) whose values are the outputs.
     output_column: str = ""
     rerun_of: EvalRun | None = None
+    #: The metric that decides, chosen before anything is measured; "" leaves it for when runs are compared.
+    primary_metric: str = ""
 
 
 def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> EvalRun:
@@ -75,6 +79,8 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
         raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
     if request.output_column:
         check_output_column(version, request.output_column)
+    metrics = frozen_metrics(request.evaluators)
+    check_primary(request.primary_metric, metrics, recorded=request.recorded)
     model = _model(project, request)
     check_budgets(project, model, budget_usd=request.budget_usd)
     if prompt is not None and not request.recorded:
@@ -92,7 +98,8 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
             model_name=f"{model.provider.slug}/{model.name}" if model else "",
             parameters=_parameters(prompt, model),
             plan={
-                "metrics": frozen_metrics(request.evaluators),
+                "metrics": metrics,
+                "primary_metric": request.primary_metric,
                 "examples": asdict(request.choice),
                 **({"output_column": request.output_column} if request.output_column else {}),
                 "trace": str(_trace(project, request).pk),
@@ -145,6 +152,7 @@ def eval_run_again(*, run: EvalRun, by: Actor) -> EvalRun:
         budget_tokens=run.budget_tokens,
         use_cache=run.use_cache,
         rerun_of=run,
+        primary_metric=planned_primary(run),
     )
     return eval_run_create(project=run.project, by=by, request=request)
 

@@ -23,6 +23,7 @@ from apps.evaluations.presentation import named, plan_facts, readable, result_ro
 from apps.evaluations.result_selectors import result_get, result_page
 from apps.evaluations.run_figures import metric_figure
 from apps.evaluations.run_forms import ResultFilterForm, RunFilterForm, RunForm
+from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.run_services import (
     eval_run_again,
     eval_run_cancel,
@@ -225,6 +226,7 @@ def _live(request: ProjectRequest, run: EvalRun) -> dict[str, Any]:
         "progress": run_progress(run, counts),
         "metrics": run_metrics(run),
         "plan": plan_facts(run),
+        "planned_primary": planned_primary(run),
         "run_budget": _run_budget(run),
         "month": None if run.is_terminal or run.recorded else month_spending(project=request.project),
         "took": run.finished_at - run.started_at if run.finished_at and run.started_at else None,

@@ -199,7 +199,11 @@ def headline_metrics(runs: Sequence[EvalRun]) -> dict[UUID, MetricSummary]:
 
 def metric_titles(run: EvalRun) -> dict[str, str]:
     """Name → how a planned metric is called: by its evaluator, and by its own name where that has several."""
-    specs = run.plan.get("metrics", [])
+    return titles_of(run.plan.get("metrics", []))
+
+
+def titles_of(specs: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The same for metrics that are planned, or would be (`frozen_metrics`)."""
     several = Counter(spec["evaluator_version"] for spec in specs)
     return {
         spec["name"]: spec["evaluator"]

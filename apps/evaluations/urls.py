@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.evaluations import budget_views, column_run, run_exports, run_views
+from apps.evaluations import budget_views, column_run, run_exports, run_views, version_score_views
 
 app_name = "evaluations"
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{_RUN}retry-failed/", run_views.run_move, {"verb": "retry-failed"}, name="run-retry-failed"),
     path(f"{_RUN}again/", run_views.run_again, name="run-again"),
     path("budget/", budget_views.budget_page, name="budget"),
+    path("prompts/<slug:slug>/scores/", version_score_views.version_scores_page, name="version-scores"),
     path("comparisons/", include("apps.evaluations.comparison_urls")),
     path("evaluators/", include("apps.evaluations.evaluator_urls")),
 ]

@@ -34,6 +34,7 @@ NO_PAGE = {
     "datasets:export",
     "datasets:import-rejections-file",
     "evaluations:comparison-panel",
+    "evaluations:comparison-report",
     "evaluations:comparison-summary",
     "evaluations:evaluator-example",
     "evaluations:run-distribution",

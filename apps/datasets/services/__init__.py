@@ -1,5 +1,6 @@
 """Writing datasets. Other rooms call what is named here."""
 
+from apps.datasets.services.adding import Added, NewExample, examples_add
 from apps.datasets.services.datasets import dataset_archive, dataset_create, dataset_update
 from apps.datasets.services.drafts import (
     draft_change_discard,
@@ -20,6 +21,8 @@ from apps.datasets.services.imports import (
 )
 
 __all__ = [
+    "Added",
+    "NewExample",
     "dataset_archive",
     "dataset_create",
     "dataset_update",
@@ -29,6 +32,7 @@ __all__ = [
     "draft_example_delete",
     "draft_example_save",
     "draft_publish",
+    "examples_add",
     "import_cancel",
     "import_preview",
     "import_refuse",

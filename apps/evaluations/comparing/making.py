@@ -9,8 +9,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from apps.evaluations.comparing.distributions import distributions_part
 from apps.evaluations.comparing.made_of import made_of
 from apps.evaluations.comparing.metrics import metrics_part
+from apps.evaluations.comparing.preferences import preferences_part
+from apps.evaluations.comparing.slices import slices_part
 from apps.evaluations.comparison_selectors import runs_of
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 
@@ -19,7 +22,12 @@ log = logging.getLogger(__name__)
 Part = ComparisonFigures.Part
 #: Makes one part: of the comparison, the baseline, the other runs in their order, and the column.
 Maker = Callable[[Comparison, EvalRun, list[EvalRun], str], dict[str, Any]]
-MAKERS: dict[str, Maker] = {Part.METRICS: metrics_part}
+MAKERS: dict[str, Maker] = {
+    Part.METRICS: metrics_part,
+    Part.DISTRIBUTIONS: distributions_part,
+    Part.SLICES: slices_part,
+    Part.PREFERENCES: preferences_part,
+}
 
 
 def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str) -> None:

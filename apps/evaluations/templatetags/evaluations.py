@@ -69,6 +69,17 @@ def money_signed(value: Any) -> str:
 
 
 @register.filter
+def summary_mean(metric: Any) -> str:
+    """A run's metric with its interval, as comparisons write means: "56.4% [53.7%, 59.1%]"."""
+    described = {"scale": metric.scale, "unit": metric.unit}
+    text = comparison_words.mean(described, metric.mean)
+    if metric.ci_low is None or metric.ci_high is None:
+        return text
+    low, high = (comparison_words.mean(described, end) for end in (metric.ci_low, metric.ci_high))
+    return f"{text} [{low}, {high}]"
+
+
+@register.filter
 def titled(name: str, titles: dict[str, str]) -> str:
     """What a metric is called; one that was posted from outside has no other name than its own."""
     return titles.get(name, name)

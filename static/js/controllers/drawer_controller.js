@@ -9,8 +9,10 @@ export default class extends Controller {
     if (event.detail.ctx?.target !== this.bodyTarget) return;
     if (!this.element.open && this.bodyTarget.textContent.trim()) {
       this.element.showModal();
-      this.bodyTarget.scrollTop = 0;
     }
+    this.bodyTarget.scrollTop = 0;
+    // An opened dialogue minds autofocus by itself; what is swapped into an open one does not.
+    this.bodyTarget.querySelector("[autofocus]")?.focus();
   }
 
   close() {

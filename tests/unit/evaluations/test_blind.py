@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
 
 from apps.core.models import AuditEvent, Project, User
 from apps.core.roles import Role
@@ -18,6 +19,7 @@ from apps.evaluations.blind_votes import PREFERENCE, PairGone, pair_vote_cast
 from apps.evaluations.comparison_state import comparison_state
 from apps.evaluations.models import Comparison, EvalItem, ItemScore, PairVote
 from apps.evaluations.rater_scores import ratings_sum, ratings_sweep
+from apps.evaluations.raters import rater_names
 from tests.factories.core import actor_for, make_member
 from tests.factories.evaluations import make_comparison, make_dataset_version, make_run
 
@@ -235,9 +237,7 @@ def test_a_row_that_vanished_is_said_and_the_next_one_comes(project: Project, vo
     assert ROW.search(answer.content.decode())
     assert client.post(address(comparison), {"row": "nonsense\x00", "choice": "1"}).status_code == 409
     assert client.post(address(comparison), {"row": row[1], "choice": "7"}).status_code == 400
-    assert (
-        client.get(address(comparison), {"row": "x" * 300, "after": "?", "last": "é.1"}).status_code == 200
-    )
+    assert client.get(address(comparison), {"row": "x" * 300, "after": "?", "last": "é.1"}).status_code == 200
     assert PairVote.objects.count() == 0
 
 
@@ -339,3 +339,36 @@ def test_a_row_takes_as_many_queries_among_many_as_among_few(
         client.get(address(few))
     with django_assert_num_queries(len(taken.captured_queries)):
         client.get(address(many))
+
+
+def test_a_key_votes_under_its_own_name(project: Project, api_client: Callable[[Role], APIClient]) -> None:
+    comparison = make_blind(project)
+    url = reverse("api:comparison-votes", args=[comparison.pk])
+    asked = {
+        "example": "q1",
+        "winner": "candidate",
+        "reason": "Voted in a spreadsheet",
+        "shown_first": "baseline",
+    }
+    client = api_client(Role.ANNOTATOR)
+    answer = client.post(url, asked, format="json")
+    assert answer.status_code == 201, answer.json()
+    kept = PairVote.objects.select_related("item__run", "other_item__run").get()
+    assert kept.rater.startswith("key:")
+    assert answer.json()["rater"] == kept.rater
+    winner = kept.item if kept.winner == "item" else kept.other_item
+    assert winner is not None
+    assert winner.run.name == "Few-shot"
+    assert kept.shown_first != kept.winner
+    assert client.post(url, asked | {"winner": "tie"}, format="json").status_code == 201
+    assert PairVote.objects.get().winner == "tie"
+    for wrong, status in (
+        ({"example": "none such"}, 404),
+        ({"winner": "both"}, 400),
+        ({"repetition": 2}, 404),
+        ({"candidate": str(comparison.baseline_id)}, 400),
+        ({"baseline": str(comparison.pk)}, 400),
+    ):
+        assert client.post(url, asked | wrong, format="json").status_code == status
+    assert api_client(Role.VIEWER).post(url, asked, format="json").status_code == 403
+    assert rater_names([kept.rater]) == {kept.rater: "key “a script”"}

@@ -8,11 +8,17 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.evaluations.models import EvalRun
-from tests.factories.evaluations import make_dataset_version, make_model, make_prompt_version
+from tests.factories.evaluations import (
+    make_dataset_version,
+    make_evaluator_version,
+    make_model,
+    make_prompt_version,
+)
 
 pytestmark = pytest.mark.django_db
 ClientAs = Callable[[Role], Client]
@@ -70,3 +76,43 @@ def test_a_choice_draws_anew_only_what_follows_from_it(
     drawn = set(re.findall(r'name="(\w+)"', shown))
     assert drawn == {"prompt_version", "dataset_version", "split", "filter_name", "filter_value", "model"}
     assert shown.count('hx-sync="#run-fields:replace"') == len(drawn)
+
+
+def test_the_primary_metric_is_one_of_the_ticked_evaluators(
+    project: Project, client_as: ClientAs, url: str
+) -> None:
+    model = make_model(project)
+    prompt, dataset = make_prompt_version(project, model=model.full_name), make_dataset_version(project, 2)
+    slugs = [make_evaluator_version(project).evaluator.slug for _ in range(2)]
+    client = client_as(Role.EDITOR)
+    chosen = {"prompt": prompt.prompt.slug, "dataset": dataset.dataset.slug, "evaluators": [slugs[0]]}
+    shown = client.get(url, chosen, **HTMX).content.decode()
+    select = re.search(r'<select name="primary_metric".*?</select>', shown, re.DOTALL)
+    assert select
+    assert f'value="{slugs[0]}"' in select[0]
+    assert slugs[1] not in select[0]
+    refused = client.post(url, chosen | {"repetitions": 1, "primary_metric": slugs[1]})
+    assert "primary_metric" in refused.context["form"].errors
+    assert client.post(url, chosen | {"repetitions": 1, "primary_metric": slugs[0]}).status_code == 302
+    run = EvalRun.objects.get()
+    assert run.plan["primary_metric"] == slugs[0]
+    page = client.get(reverse("evaluations:run-detail", args=[project.slug, run.number])).content.decode()
+    assert f"{slugs[0].replace('_', ' ')}, chosen before the run" in page
+    assert "badge-primary" in page
+
+
+def test_rest_refuses_a_primary_metric_that_nothing_measures(
+    project: Project, api_client: Callable[[Role], APIClient]
+) -> None:
+    model = make_model(project)
+    prompt, dataset = make_prompt_version(project, model=model.full_name), make_dataset_version(project, 2)
+    slug = make_evaluator_version(project).evaluator.slug
+    client = api_client(Role.EDITOR)
+    asked = {"dataset": dataset.dataset.slug, "prompt": prompt.prompt.slug, "evaluators": [slug]}
+    address = reverse("api:eval-run-list")
+    refused = client.post(address, asked | {"primary_metric": "made up"}, format="json")
+    assert refused.status_code == 400
+    assert "primary_metric" in refused.json()["errors"]
+    made = client.post(address, asked | {"primary_metric": slug}, format="json")
+    assert made.json()["primary_metric"] == slug
+    assert client.post(address, asked, format="json").json()["primary_metric"] is None

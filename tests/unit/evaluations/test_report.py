@@ -1,0 +1,171 @@
+"""The report of a comparison: one file, whole, escaped, that asks no network for anything."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import sync_playwright
+from pytest_django import DjangoAssertNumQueries
+
+from apps.core.models import Project
+from apps.core.roles import Role
+from apps.evaluations.models import Comparison, RowComment
+from apps.evaluations.report_rows import MOST_ROWS
+from tests.browser import browser_on_path
+from tests.factories.evaluations import (
+    make_comparison,
+    make_dataset_version,
+    make_evaluator_version,
+    make_run,
+)
+
+pytestmark = pytest.mark.django_db
+ClientAs = Callable[[Role], Client]
+HTMX = {"HTTP_HX_REQUEST": "true"}
+EVIL = '<script>document.title = "run"</script><img src="https://example.com/x.png" onerror="alert(1)">'
+
+
+def make_reported(project: Project, size: int = 12, *, compute: bool = True, evil: str = "") -> Comparison:
+    """The second run is right where the first is wrong, but for the last example, where it is worse."""
+    version = make_dataset_version(project, size)
+    evaluator = make_evaluator_version(project, "exact_match", f"exact-{size}")
+    first = [0.0] * (size - 1) + [1.0]
+    second = [1.0] * (size - 1) + [0.0]
+    runs = [
+        make_run(
+            project,
+            version,
+            evaluators=[evaluator],
+            scores={evaluator.evaluator.slug: scores},
+            outputs=[f"{name} says {place} {evil}" for place in range(size)],
+            name=f"{name} run {evil}",
+        )
+        for name, scores in (("Zero-shot", first), ("Few-shot", second))
+    ]
+    return make_comparison(project, *runs, primary=evaluator.evaluator.slug, compute=compute)
+
+
+def address(comparison: Comparison) -> str:
+    return reverse("evaluations:comparison-report", args=[comparison.project.slug, comparison.number])
+
+
+def report_of(client: Client, comparison: Comparison, **query: str) -> str:
+    answer = client.get(address(comparison), query)
+    assert answer["Content-Disposition"].startswith("attachment")
+    return answer.content.decode()
+
+
+def test_the_report_tells_all_that_was_found(project: Project, client_as: ClientAs) -> None:
+    comparison = make_reported(project)
+    example = comparison.baseline.items.earliest("position").example
+    RowComment.objects.create(
+        comparison=comparison, example=example, text="Look at this one", author_label="ada@example.com"
+    )
+    page = report_of(client_as(Role.VIEWER), comparison)
+    for words in (
+        "Few-shot run",
+        "is better than Zero-shot run",
+        "McNemar",
+        "fake/tiny",
+        "version 1",
+        "Temperature: 0.2",
+        "<svg",
+        "Latency of a call",
+        "All 12 rows",
+        "Look at this one",
+        "ada@example.com",
+        "Nothing is missing",
+        "<del>Zero",
+        "<ins>Few",
+    ):
+        assert words in page, words
+    assert page.index(">worse<") < page.index("<article>", page.index("<article>") + 1)
+
+
+def test_model_output_is_text_and_never_markup(project: Project, client_as: ClientAs) -> None:
+    page = report_of(client_as(Role.VIEWER), make_reported(project, evil=EVIL))
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_report_opens_without_a_network(
+    project: Project, client_as: ClientAs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    file = tmp_path / "report.html"
+    file.write_text(report_of(client_as(Role.VIEWER), make_reported(project, evil=EVIL)))
+    asked: list[str] = []
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=browser_on_path(), args=arguments)
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda said: problems.append(said.text))
+        page.goto(file.as_uri())
+        assert page.title().endswith("report")
+        colour = page.locator("ins").first.evaluate("node => getComputedStyle(node).borderBottomStyle")
+        browser.close()
+    assert asked == [file.as_uri()]
+    assert problems == []
+    assert colour == "solid"  # the style sheet holds under the file's own policy
+
+
+def test_a_long_report_says_what_it_leaves_out(project: Project, client_as: ClientAs) -> None:
+    page = report_of(client_as(Role.VIEWER), make_reported(project, size=MOST_ROWS + 30))
+    assert f"The first {MOST_ROWS} of {MOST_ROWS + 30} rows; 30 are left out" in page
+    assert page.count("<article>") == MOST_ROWS
+
+
+def test_the_slice_of_the_address_narrows_the_examples(project: Project, client_as: ClientAs) -> None:
+    page = report_of(client_as(Role.VIEWER), make_reported(project), slice="level", value="1")
+    assert "All 4 rows" in page
+    assert "Only where level is 1" in page
+
+
+def test_before_the_figures_are_made_the_page_waits(project: Project, client_as: ClientAs) -> None:
+    comparison = make_reported(project, compute=False)
+    client = client_as(Role.VIEWER)
+    page = client.get(address(comparison))
+    assert "Content-Disposition" not in page
+    assert b"being computed" in page.content
+    assert b"every 1s" in page.content
+    assert "not computed when this report was made" in report_of(client, comparison, now="1")
+    running = make_run(project, comparison.baseline.dataset_version, status="running", name="Slow one")
+    unfinished = make_comparison(project, comparison.baseline, running, compute=False)
+    assert b"Slow one" in client.get(address(unfinished)).content
+    made = make_reported(project, size=5)
+    fragment = client.get(address(made), **HTMX).content.decode()
+    assert "Download the report" in fragment
+    assert "every 1s" not in fragment
+
+
+def test_the_policy_of_the_file_lets_nothing_in(project: Project, client_as: ClientAs) -> None:
+    page = report_of(client_as(Role.VIEWER), make_reported(project))
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert "default-src &#x27;none&#x27;" in policy[1]
+    assert "unsafe" not in policy[1]
+    assert "style=" not in page
+    assert "http://" not in page.replace("http://testserver/", "").replace("http://www.w3.org", "")
+
+
+def test_a_report_takes_as_many_queries_for_many_rows_as_for_few(
+    project: Project, client_as: ClientAs, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = client_as(Role.VIEWER)
+    few, many = make_reported(project, size=4), make_reported(project, size=60)
+    for comparison in (few, many):
+        client.get(address(comparison))  # asks for the preferences once
+    with django_assert_num_queries(22, exact=False) as taken:
+        client.get(address(few))
+    with django_assert_num_queries(len(taken.captured_queries)):
+        client.get(address(many))
