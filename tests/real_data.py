@@ -57,6 +57,7 @@ class RecordedSystems:
             )
         )
         self._post("evaluators/", {"name": "Right answer", "kind": "numeric_match", "config": {}})
+        self._post("prompts/", {"name": "Solve"})
         runs = {system: self._run(system, rows) for system in GSM8K_SYSTEMS}
         for run in runs.values():
             self._wait(f"eval-runs/{run}/", lambda found: found["status"] == "completed" and found["metrics"])
@@ -70,10 +71,14 @@ class RecordedSystems:
         )
 
     def _run(self, system: str, rows: list[dict[str, Any]]) -> str:
+        words = f"Solve this as {system} would: {{{{ question }}}}"
+        version = self._post("prompts/solve/versions/", {"messages": [{"role": "user", "content": words}]})
         made = self._post(
             "eval-runs/",
             {
                 "name": system,
+                "prompt": "solve",
+                "prompt_version": version["number"],
                 "dataset": "grade-school-maths",
                 "evaluators": ["right-answer"],
                 "recorded": True,

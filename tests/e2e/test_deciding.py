@@ -55,10 +55,14 @@ def address(comparison: Comparison, page: str) -> str:
 
 
 def press(page: Page, key: str, voted: int) -> None:
+    press_to_vote(page, key, f"{voted} of 6 voted by you")
+
+
+def press_to_vote(page: Page, key: str, counted: str) -> None:
     """Press a key of the vote once the row is ready for it, and wait until that vote is counted."""
     expect(page.locator("#vote-1")).to_be_enabled()
     page.keyboard.press(key)
-    expect(page.locator("#blind")).to_contain_text(f"{voted} of 6 voted by you")
+    expect(page.locator("#blind")).to_contain_text(counted)
 
 
 def test_votes_by_keyboard_hide_the_names_until_they_are_cast(
