@@ -71,10 +71,10 @@ class ComparisonVotes(ProjectAPIView):
 
         The votes join those of people: as scores of source "human", and in the preferences.
         """
+        comparison = comparison_get(project=self.project, id=comparison_id)
         serializer = VoteCreateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
-        comparison = comparison_get(project=self.project, id=comparison_id)
         runs = _pair_of_runs(comparison, asked["baseline"], asked["candidate"])
         items = _items(runs, asked["example"], asked["repetition"])
         vote = pair_vote_cast(

@@ -64,10 +64,10 @@ class ComparisonDecide(ProjectAPIView):
         A candidate is measured against the baseline, the baseline against the first candidate. A protected
         label needs a key of an approver.
         """
+        comparison = comparison_get(project=self.project, id=comparison_id)
         serializer = DecisionCreateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
-        comparison = comparison_get(project=self.project, id=comparison_id)
         run = next((run for run in runs_of(comparison) if run.pk == asked["run"]), None)
         if run is None:
             text = "This run is not part of the comparison."
