@@ -173,6 +173,7 @@ def run_metric(pair: Pair, metric: SharedMetric, corpora: Corpora) -> dict[str, 
         else "The figure is one of the whole run, and cannot be resampled.",
         **_not_of_items(),
         **_power(by.standard_error, n),
+        "other_tests": {} if by.sacrebleu_p is None else {"sacrebleu_paired_bootstrap": by.sacrebleu_p},
         "lacking": _lacking(pair, metric, *lacks),
     }
 

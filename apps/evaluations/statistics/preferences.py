@@ -146,6 +146,9 @@ class _Tally:
         import numpy as np
         from scipy import sparse
 
+        turned = first > second  # each pair one way round, whichever side a vote was stored from
+        votes = np.where(turned, 1 - votes, votes)
+        first, second = np.where(turned, second, first), np.where(turned, first, second)
         outcomes = np.where(votes > 0.5, 1, np.where(votes < 0.5, 2, 0))
         kinds, place = np.unique((first * systems + second) * 3 + outcomes, return_inverse=True)
         self.units = int(units.max()) + 1
@@ -166,7 +169,8 @@ class _Tally:
             self.second,
             winners,
             weights=[*(self.counts @ times).tolist(), *self.prior],
-            limit=1000,
+            tolerance=1e-10,
+            limit=10_000,
         ).scores.sort_index()
         logs = np.log(np.maximum(scores.to_numpy(dtype=float), 1e-9))
         return np.asarray(1 / (1 + np.exp(logs.mean() - logs)))
