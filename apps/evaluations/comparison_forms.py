@@ -9,22 +9,10 @@ from django import forms
 
 from apps.core.forms import ProductForm
 from apps.core.models import Project
-from apps.evaluations.comparison_rows import FILTERS
 from apps.evaluations.comparison_selectors import runs_numbered, runs_to_compare
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.selectors import metric_names, metric_titles
-
-_SHOWN = {
-    "": "All",
-    "worse": "Worse",
-    "better": "Better",
-    "tied": "Tied",
-    "differs": "Other text",
-    "missing": "Missing",
-    "error": "Error",
-    "unpaired": "Unpaired",
-}
 
 
 def run_label(run: EvalRun) -> str:
@@ -108,17 +96,3 @@ class ComparisonForm(ProductForm):
 
 def _marked(name: str, planned: str) -> str:
     return " (chosen before the run)" if name == planned else ""
-
-
-class RowFilterForm(ProductForm):
-    """The filter of the compared rows, from the address; what cannot be read is left out."""
-
-    show = forms.ChoiceField(required=False, choices=[(name, _SHOWN[name]) for name in ("", *FILTERS)])
-    q = forms.CharField(required=False, max_length=200)
-
-    def __init__(self, query: Mapping[str, Any]) -> None:
-        super().__init__({name: str(value).replace("\x00", "") for name, value in query.items()})
-
-    def chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
