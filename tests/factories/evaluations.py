@@ -31,9 +31,17 @@ BY = {"author_kind": "user", "author_label": "ada@example.com"}
 
 
 def make_dataset_version(
-    project: Project, size: int = 4, *, name: str | None = None, splits: Sequence[str] = ()
+    project: Project,
+    size: int = 4,
+    *,
+    name: str | None = None,
+    splits: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> DatasetVersion:
-    """A dataset with one version of `size` examples: a question, its topic, and the answer as reference."""
+    """A dataset with one version of `size` examples: a question, its topic, and the answer as reference.
+
+    `references` stand in place of the answers, which are numbers.
+    """
     number = next(_numbers)
     dataset = Dataset.objects.create(
         project=project, slug=f"questions-{number}", name=name or f"Questions {number}", **BY
@@ -55,7 +63,7 @@ def make_dataset_version(
                 valid_from=1,
                 position=place,
                 inputs={"topic": "sums", "question": f"What is {place} + 1?"},
-                reference=str(place + 1),
+                reference=references[place] if references else str(place + 1),
                 metadata={"level": str(place % 3)},
                 split=splits[place % len(splits)] if splits else "",
                 content_hash=f"{place:064x}",

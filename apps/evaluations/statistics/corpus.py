@@ -110,7 +110,7 @@ def _two_sided(differences: Floats, difference: float, error: float) -> float:
     beyond = (differences < 0).sum() + (differences == 0).sum() / 2
     beyond = float(min(beyond, differences.size - beyond))
     p_value = min(1.0, 2 * (beyond + 1) / (differences.size + 1))
-    if beyond or error == 0:
+    if beyond or error <= 1e-9 * abs(difference):
         return p_value
     return min(p_value, 2 * NormalDist().cdf(-abs(difference) / error))
 
