@@ -73,6 +73,7 @@ def _form_page(
     """The form with what was typed. After a refusal it carries the labels as they are now, so that a second
     look is a second decision."""
     protected = protected_labels(project=request.project)
+    decide_url = comparison_url(state, "comparison-decide")
     context: dict[str, Any] = {
         "comparison": state.comparison,
         "form": form,
@@ -84,9 +85,13 @@ def _form_page(
         "protected": sorted(protected),
         "may_move_protected": request.actor.may(Role.APPROVER),
         "detail_url": comparison_url(state),
-        "decide_url": comparison_url(state, "comparison-decide"),
+        "decide_url": decide_url,
+        "options_url": f"{decide_url}{'&' if '?' in decide_url else '?'}options=1",
+        "waiting": evidence[0].waiting,
     }
     template = "evaluations/_decision_form.html" if request.htmx else "evaluations/decision.html"
+    if request.htmx and "options" in request.GET:
+        template = "evaluations/_decision_options.html"  # polled while the figures are being made
     return render(request, template, context, status=status)
 
 

@@ -107,6 +107,8 @@ def decide(page: Page, here: str) -> None:
     """The figures support the choice, so no reason is asked for."""
     page.goto(f"{here}decide/")
     expect(page.locator("#decision")).to_contain_text("+21.5 points")
+    first = page.locator(".decision-option").first  # the votes have the figures made again
+    expect(first).to_contain_text("The figures support this choice")
     page.get_by_role("button", name="Move the label").click()
     page.wait_for_url(f"**{here}")
     label = PromptLabel.objects.get(prompt__slug="solve", name="production")

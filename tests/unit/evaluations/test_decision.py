@@ -220,6 +220,21 @@ def test_the_dialogue_says_what_the_figures_say_and_asks_for_a_reason(
         assert answer.status_code in (409, 422)
 
 
+def test_the_dialogue_waits_for_figures_that_are_being_made(project: Project, client_as: ClientAs) -> None:
+    comparison = better(project)
+    kept = ComparisonFigures.objects.filter(comparison=comparison)
+    made_of = kept.get().made_of
+    kept.update(made_of="older")
+    client, query = client_as(Role.EDITOR), {"options": "1", "run": str(comparison.baseline.number)}
+    assert "every 1s" in client.get(address(comparison)).content.decode()
+    kept.update(made_of=made_of)
+    options = client.get(address(comparison), query, **HTMX).content.decode()
+    assert "every 1s" not in options
+    assert "The figures support this choice" in options
+    assert 'name="label"' not in options
+    assert f'value="{comparison.baseline.number}" aria-describedby="decision-says-1" checked' in options
+
+
 def test_the_history_of_labels_and_the_audit_log_tell_the_evidence(
     project: Project, client_as: ClientAs
 ) -> None:
