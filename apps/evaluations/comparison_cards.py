@@ -16,6 +16,7 @@ Figures = Mapping[str, Any] | None
 """Part "metrics" of a comparison's figures; None before they are made."""
 Metric = dict[str, Any]
 
+LONGEST_NAME = 40
 _MEASURES = {"cost": "Cost of a call", "latency": "Latency of a call"}
 
 
@@ -149,8 +150,8 @@ def verdict_on(
     metrics = metrics_shown(state, figures, candidate) if metrics is None else metrics
     return verdict(
         primary_metric(metrics),
-        candidate=candidate.name,
-        baseline=state.baseline.name,
+        candidate=_shortened(candidate.name),
+        baseline=_shortened(state.baseline.name),
         others=[metric for metric in metrics if not metric["primary"]],
     )
 
@@ -174,6 +175,11 @@ def forest_of(metric: Mapping[str, Any], reach: float) -> Forest | None:
         return None
     left, right, middle = (round(50 + 46 * value / (reach or 1.0), 2) for value in (low, high, difference))
     return Forest(left=round(middle - 1, 2), low=left, high=max(right, round(left + 0.5, 2)))
+
+
+def _shortened(name: str) -> str:
+    """A run's name inside a sentence that says it twice."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"
 
 
 def _measure(name: str, title: str, measured: Mapping[str, Any]) -> Card:
