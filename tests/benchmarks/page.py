@@ -129,10 +129,30 @@ _SIZES = """Why batches of that size (`docs/adr/0009-batches-of-the-embedded-mod
 little, and a person who wants the model waits for the batch at work. The first 64 rows in other sizes:"""
 
 
+def _comparison(found: Figures) -> str:
+    lines = [
+        "## The page of a comparison",
+        "",
+        "From opening a comparison that nothing was computed of: the page's first answer, then the figures,",
+        "which a worker makes once and keeps; the page after that; and its rows. The median of five rounds,",
+        "for the last two of ten.",
+        "",
+        "| runs | rows each | metrics | first answer | figures by a worker | page after that | rows |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in found["comparisons"]:
+        lines.append(
+            f"| {one['runs']} | {one['rows']:,} | {one['metrics']} | {one['first_ms']:.0f} ms "
+            f"| {one['figures_s']:.2f} s | {one['later_ms']:.0f} ms | {one['rows_ms']:.0f} ms |"
+        )
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
     "stopping": _stopping,
     "fairness": _fairness,
+    "comparison": _comparison,
     "local": _local,
 }

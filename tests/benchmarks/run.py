@@ -36,6 +36,7 @@ def main() -> None:
         "long": lambda: _figures("long_run", str(options.rows)),
         "stopping": lambda: _figures("stopping"),
         "fairness": lambda: _figures("fairness"),
+        "comparison": lambda: _figures("comparison"),
         "local": _local,
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}

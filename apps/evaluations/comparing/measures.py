@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from apps.evaluations.comparing.corpus import Corpora
 from apps.evaluations.comparing.lacking import reasons
 from apps.evaluations.comparing.loading import Ints, Rows, RunRows
-from apps.evaluations.comparing.shared_metrics import SharedMetric
+from apps.evaluations.comparing.shared_metrics import PREFERENCE, SharedMetric
 from apps.evaluations.comparing.votes import Votes
 from apps.evaluations.models import EvalRun
 from apps.evaluations.statistics.intervals import MeanInterval
@@ -24,7 +24,6 @@ from apps.evaluations.statistics.worst_case import WorstCase, worst_case
 #: Of the bootstrap: the same comparison gives the same figures each time.
 SEED = 20260101
 NOTHING = Sample(np.empty(0, dtype=np.intp), np.empty(0))
-PREFERENCE = "preference"
 _WHOSE = {"human": "People's preference", "judge": "Judges' preference"}
 
 

@@ -13,15 +13,12 @@ from apps.evaluations.comparing.columns import telling_columns, texts_of
 from apps.evaluations.comparing.corpus import Corpora
 from apps.evaluations.comparing.lacking import Changes
 from apps.evaluations.comparing.loading import Ints, Rows, RunRows, load_rows
-from apps.evaluations.comparing.measures import PREFERENCE, Pair, item_metric, preference_metric, run_metric
+from apps.evaluations.comparing.measures import Pair, item_metric, preference_metric, run_metric
 from apps.evaluations.comparing.shared_metrics import SharedMetric, metrics_of, shared_metrics
 from apps.evaluations.comparing.votes import SOURCES, Votes, load_votes
 from apps.evaluations.models import Comparison, EvalRun, RunMetric
 from apps.evaluations.statistics import holm
 from apps.evaluations.statistics.samples import Sample
-
-#: Scores that follow from votes: of pairs with any other run too.
-VOTED = {(PREFERENCE, source) for source in SOURCES}
 
 
 def metrics_part(
@@ -59,7 +56,6 @@ def _compared(
     found: list[dict[str, Any] | None] = [
         item_metric(pair, metric) if metric.level == "item" else run_metric(pair, metric, corpora)
         for metric in shared
-        if metric.key not in VOTED  # the votes between these two runs say it, and no others
     ]
     found += [preference_metric(pair, votes[source], source) for source in SOURCES if source in votes]
     return [{"primary": False, "p_adjusted": None, **metric} for metric in found if metric is not None]

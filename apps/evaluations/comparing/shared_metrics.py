@@ -9,9 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from apps.evaluations.comparing.loading import Named, RunRows
+from apps.evaluations.comparing.votes import SOURCES
 from apps.evaluations.evaluators import Scale
 from apps.evaluations.models import EvalRun
 from apps.evaluations.selectors import metric_titles
+
+PREFERENCE = "preference"
+VOTED = {(PREFERENCE, source) for source in SOURCES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,14 @@ class SharedMetric:
 
 
 def metrics_of(run: EvalRun, rows: RunRows) -> list[SharedMetric]:
-    """The plan's metrics in its order, then those whose scores were made elsewhere, by name."""
+    """The plan's metrics in its order, then those whose scores were made elsewhere, by name.
+
+    Without scores that follow from votes: they are of pairs with any run, and a comparison counts the votes
+    between its own.
+    """
     titles = metric_titles(run)
     planned = [_planned(spec, titles) for spec in run.plan.get("metrics", [])]
-    others = sorted(key for key in rows.scores if key[1] != "evaluator")
+    others = sorted(key for key in rows.scores if key[1] != "evaluator" and key not in VOTED)
     return planned + [_posted(key, rows.scores[key].values) for key in others]
 
 
