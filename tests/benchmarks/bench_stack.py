@@ -106,12 +106,11 @@ class BenchStack:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
-    def open_page(self, path: str) -> bytes:
-        """A page as an admin sees it. Raises urllib.error.HTTPError."""
+    def open_page(self, path: str, *, htmx: bool = False) -> bytes:
+        """A page as an admin sees it, or a part of one. Raises urllib.error.HTTPError."""
         self.cookie = self.cookie or self.manage("shell", "-v0", "-c", _SIGN_IN)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/{path}", headers={"Cookie": f"llmops_session={self.cookie}"}
-        )
+        headers = {"Cookie": f"llmops_session={self.cookie}"} | ({"HX-Request": "true"} if htmx else {})
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             content: bytes = answer.read()
             return content

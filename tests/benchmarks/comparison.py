@@ -69,7 +69,7 @@ def measure(stack: BenchStack, runs: int, rows: int) -> Comparing:
         figures_s=statistics.median(figures),
         each_figures_s=[round(seconds, 2) for seconds in figures],
         later_ms=_median_ms(lambda: stack.open_page(page)),
-        rows_ms=_median_ms(lambda: stack.open_page(f"{page}rows/")),
+        rows_ms=_median_ms(lambda: stack.open_page(f"{page}rows/", htmx=True)),
     )
 
 
