@@ -17,7 +17,12 @@ from apps.core.errors import NotFound
 from apps.core.roles import Role
 from apps.evaluations.comparison_api import PROBLEM
 from apps.evaluations.comparison_row_exports import whole_json, whole_rows
-from apps.evaluations.comparison_row_pages import chosen_metric, row_query, shared_metrics
+from apps.evaluations.comparison_row_pages import (
+    chosen_metric,
+    row_query,
+    settled_state,
+    shared_metrics,
+)
 from apps.evaluations.comparison_row_sql import read_cursor
 from apps.evaluations.comparison_rows import FILTERS, PLACES, RowsPage, compared_rows
 from apps.evaluations.comparison_selectors import comparison_get, runs_of
@@ -140,7 +145,11 @@ class ComparisonRows(ProjectAPIView):
         metric = chosen_metric(state, shared_metrics(state))
         query = row_query(state, metric)
         found = compared_rows(
-            query, **_cursor(request.query_params), size=_size(request.query_params), count_texts=False
+            query,
+            **_cursor(request.query_params),
+            size=_size(request.query_params),
+            count_texts=False,
+            state=settled_state(state, query),
         )
         runs = [state.baseline, *state.candidates]
         return Response(

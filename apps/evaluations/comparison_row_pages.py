@@ -121,6 +121,22 @@ def row_query(state: ComparisonState, metric: MetricSummary | None) -> RowQuery:
     )
 
 
+def settled_state(state: ComparisonState, query: RowQuery) -> str:
+    """What the rows of two long runs are made of; "" where it may change, or where asking is quick.
+
+    The scores of a run that has ended change with a new end of it, but for those that people give.
+    """
+    runs = (state.baseline, state.candidate)
+    ends = [f"{run.pk}@{run.finalized_at.isoformat()}" for run in runs if run.finalized_at is not None]
+    if len(ends) < len(runs) or query.source == "human" or not _is_long(state):
+        return ""
+    return "|".join(ends)
+
+
+def _is_long(state: ComparisonState) -> bool:
+    return max(state.baseline.total, state.candidate.total) > COUNTED_AT_ONCE
+
+
 def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, Any]:
     """What `evaluations/_comparison_rows.html` needs, for the detail page and for the fragment alone.
 
@@ -129,9 +145,15 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
     metrics = shared_metrics(state)
     metric = chosen_metric(state, metrics)
     query = row_query(state, metric)
-    at_once = max(state.baseline.total, state.candidate.total) <= COUNTED_AT_ONCE
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    found = compared_rows(query, after=after, before=before, size=ROWS_A_PAGE, count_texts=at_once)
+    found = compared_rows(
+        query,
+        after=after,
+        before=before,
+        size=ROWS_A_PAGE,
+        count_texts=not _is_long(state),
+        state=settled_state(state, query),
+    )
     comments = comment_counts(state.comparison, {row.item.example_id for row in found.rows})
     columns = state.baseline.dataset_version.columns.get("inputs", [])
     slug, comparison = state.comparison.project.slug, state.comparison

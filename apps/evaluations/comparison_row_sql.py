@@ -94,8 +94,9 @@ _WITH_EXAMPLE = "JOIN datasets_example AS example ON example.id = item.example_i
 _FOUND_TEXT = """(item.example_key ILIKE %(like)s OR item.output ILIKE %(like)s OR EXISTS (
         SELECT 1 FROM jsonb_each_text(example.inputs) AS input WHERE input.value ILIKE %(like)s))"""
 _FOUND_SPLIT = "(example.split = %(value)s)"
-_FOUND_METADATA = """(example.metadata ->> %(slice)s = %(value)s
-        OR example.metadata -> %(slice)s @> jsonb_build_array(%(value)s::text))"""
+_FOUND_METADATA = """CASE WHEN jsonb_typeof(example.metadata -> %(slice)s) = 'array' THEN EXISTS (
+        SELECT 1 FROM jsonb_array_elements_text(example.metadata -> %(slice)s) AS tag WHERE tag = %(value)s
+        ) ELSE coalesce(example.metadata ->> %(slice)s = %(value)s, false) END"""
 # The ranks: worse 0, better 1, missing 2, the rest 3, unpaired 4; without a judging metric other texts come
 # first, with 1. Within worse and better the largest change comes first.
 _ROWS = """

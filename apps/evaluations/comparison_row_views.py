@@ -16,7 +16,13 @@ from apps.core.errors import NotFound, ProductError
 from apps.core.forms import ProductForm
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.evaluations.comparison_row_pages import chosen_metric, row_query, rows_context, shared_metrics
+from apps.evaluations.comparison_row_pages import (
+    chosen_metric,
+    row_query,
+    rows_context,
+    settled_state,
+    shared_metrics,
+)
 from apps.evaluations.comparison_row_words import example_texts, pair_view
 from apps.evaluations.comparison_rows import ComparedRow, other_texts, pairs_of_example, votes_of
 from apps.evaluations.comparison_selectors import comparison_get
@@ -58,7 +64,9 @@ def comparison_rows_fragment(request: ProjectRequest, number: int) -> HttpRespon
         return redirect(f"{page}?{request.GET.urlencode()}")
     context = rows_context(request, state)
     response = render(request, "evaluations/_comparison_rows.html", context)
-    response["HX-Push-Url"] = f"{page}?{context['compared'].reload}"
+    address = f"{page}?{context['compared'].reload}"
+    if request.htmx.current_url_abs_path != address.rstrip("?"):  # rows that only came anew are nowhere else
+        response["HX-Push-Url"] = address
     return response
 
 
@@ -68,7 +76,8 @@ def comparison_texts_fragment(request: ProjectRequest, number: int) -> HttpRespo
     """How many rows have another text: counted after a large page, because every output is read for it."""
     state = state_of(request, number)
     query = row_query(state, chosen_metric(state, shared_metrics(state)))
-    return render(request, "evaluations/_compared_count.html", {"count": other_texts(query)})
+    count = other_texts(query, state=settled_state(state, query))
+    return render(request, "evaluations/_compared_count.html", {"count": count})
 
 
 @project_view(Role.VIEWER)

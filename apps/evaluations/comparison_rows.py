@@ -25,6 +25,7 @@ from apps.evaluations.comparison_row_sql import (
     read_cursor,
     texts_statement,
 )
+from apps.evaluations.kept_answers import kept_answer
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore, PairVote
 
 __all__ = [
@@ -111,20 +112,23 @@ class RowsPage:
 
 
 def compared_rows(
-    query: RowQuery, *, after: str = "", before: str = "", size: int = 50, count_texts: bool = True
+    query: RowQuery,
+    *,
+    after: str = "",
+    before: str = "",
+    size: int = 50,
+    count_texts: bool = True,
+    state: str = "",
 ) -> RowsPage:
     """The page of rows after or before a cursor. A cursor that cannot be read is the beginning.
 
-    Three queries: the rows, their items with examples, and the scores of both.
+    Three queries: the rows, their items with examples, and the scores of both. `state` names what the rows
+    are made of, where that is known: the first page of long runs is then found once and kept.
     """
     backwards = bool(before)
     cursor = read_cursor(before or after)
-    statement, params = page_statement(
-        query, cursor=cursor, backwards=backwards, size=size + 1, count_texts=count_texts
-    )
-    with connection.cursor() as db:
-        db.execute(statement, params)
-        answer = db.fetchall()
+    asked = page_statement(query, cursor=cursor, backwards=backwards, size=size + 1, count_texts=count_texts)
+    answer = kept_answer(*asked, state="" if cursor else state)
     counts = RowCounts(*answer[0][: len(COUNTED)])
     found = [row[len(COUNTED) :] for row in answer if row[len(COUNTED)] is not None]
     more, found = len(found) > size, found[:size]
@@ -156,12 +160,9 @@ def first_rows(query: RowQuery, most: int) -> list[ComparedRow]:
     return list(islice(rows, most))
 
 
-def other_texts(query: RowQuery) -> int:
+def other_texts(query: RowQuery, *, state: str = "") -> int:
     """How many rows of the query's text, slice and range have another text in the candidate."""
-    statement, params = texts_statement(query)
-    with connection.cursor() as db:
-        db.execute(statement, params)
-        return int(db.fetchone()[0])
+    return int(kept_answer(*texts_statement(query), state=state)[0][0])
 
 
 def items_of_example(runs: Sequence[EvalRun], example_id: UUID) -> list[EvalItem]:

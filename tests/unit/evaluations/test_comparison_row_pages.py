@@ -12,6 +12,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import AuditEvent, Project
@@ -146,6 +147,33 @@ def test_large_runs_count_their_other_texts_later(
     texts = address("comparison-texts", comparison)
     assert texts in text_of(client.get(address("comparison-rows", comparison), **HTMX))
     assert "5" in text_of(client.get(texts, **HTMX))
+
+
+def test_the_first_page_of_long_runs_is_found_once_until_a_run_ends_anew(
+    monkeypatch: pytest.MonkeyPatch,
+    client_as: ClientAs,
+    comparison: Comparison,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client, url = client_as(Role.VIEWER), address("comparison-rows", comparison)
+
+    def queries() -> int:
+        with django_assert_num_queries(20, exact=False) as captured:
+            assert rows_of(client, comparison)[0] == ("q0", "worse")
+        return len(captured)
+
+    every = queries()
+    assert queries() == every
+    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 3)
+    assert queries() == every
+    assert queries() == every - 1
+    run = comparison.candidates.get()
+    run.finalized_at = timezone.now()
+    run.save(update_fields=["finalized_at"])
+    assert queries() == every
+    monkeypatch.setattr("apps.evaluations.kept_answers.cache", None)  # as good as away
+    assert queries() == every
+    assert client.get(url, **HTMX).status_code == 200
 
 
 def test_queries_depend_neither_on_rows_nor_on_runs(

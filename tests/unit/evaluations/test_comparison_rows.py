@@ -163,12 +163,13 @@ def test_a_value_in_a_list_is_a_slice_too(project: Project) -> None:
         valid_from=1,
         position=9,
         inputs={"question": "?"},
-        metadata={"tags": ["long", "hard"]},
+        metadata={"tags": ["long", "hard", 3], "solved": True},
         content_hash="tagged",
     )
     first, second = (make_run(project, version, scores={METRIC: [0.5] * 3}) for _ in range(2))
-    query = make_query(first, second, slice="tags", value="hard")
-    assert names(compared_rows(query).rows) == ["tagged"]
+    for column, value in (("tags", "hard"), ("tags", "3"), ("solved", "true")):
+        query = make_query(first, second, slice=column, value=value)
+        assert names(compared_rows(query).rows) == ["tagged"]
 
 
 @pytest.mark.parametrize("show", ["", "worse", "tied", "missing", "differs"])
