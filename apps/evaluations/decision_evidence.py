@@ -85,9 +85,10 @@ def _evidence(state: ComparisonState, found: FiguresState, run: EvalRun) -> Evid
     primary = primary_metric(metrics)
     rest = [metric for metric in metrics if not metric["primary"]]
     said = verdict_on(state, found.figures, candidate, metrics)
-    doubts = (
-        _unmade(found) if said is None else [*_old(found), *_doubts(said, rest, run, is_baseline=is_baseline)]
-    )
+    doubts = _unmade(found)
+    if said is not None:
+        doubts = [*_old(found), *_doubts(said, rest, run, is_baseline=is_baseline)]
+        doubts += _rivals(state, found, run, None if is_baseline else primary)
     return Evidence(
         run=run,
         against=other,
@@ -127,6 +128,32 @@ def _doubts(said: Verdict, others: list[dict[str, Any]], run: EvalRun, *, is_bas
         for metric in contrary
     ]
     return doubts
+
+
+def _rivals(
+    state: ComparisonState, found: FiguresState, run: EvalRun, own: dict[str, Any] | None
+) -> list[str]:
+    """The candidates, apart from the one it is measured with, that did clearly better than `run`.
+
+    Of two candidates that is said where their intervals do not overlap, which is stricter than a test of the
+    two. `own` is the primary metric of `run`, None for the baseline itself.
+    """
+    doubts = []
+    for rival in state.candidates:
+        theirs = primary_metric(metrics_shown(state, found.figures, rival))
+        if rival in (run, state.candidate if own is None else run) or theirs is None:
+            continue
+        if tone_of(theirs) == "better" and (own is None or _apart(own, theirs)):
+            doubts.append(f"{rival.name} did better on {theirs['title']}: {difference(theirs)}.")
+    return doubts
+
+
+def _apart(lower: dict[str, Any], upper: dict[str, Any]) -> bool:
+    """Whether all of the second interval lies on the better side of the first."""
+    ends = [metric[name] for metric in (lower, upper) for name in ("ci_low", "ci_high")]
+    if any(end is None for end in ends):
+        return False
+    return bool(ends[2] > ends[1] if upper["direction"] == "higher" else ends[3] < ends[0])
 
 
 def _rounded(value: Any) -> Any:

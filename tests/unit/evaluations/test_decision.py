@@ -145,6 +145,24 @@ def test_another_metric_that_is_clearly_worse_needs_a_reason(project: Project) -
         decide(comparison, candidate)
 
 
+def test_a_candidate_that_another_one_clearly_beats_needs_a_reason(project: Project) -> None:
+    two = make_decided(project, [0.0] * 60 + [1.0] * 20, [0.0] * 40 + [1.0] * 40)
+    best = make_run(
+        project,
+        two.baseline.dataset_version,
+        scores={"exact": [1.0] * 80},
+        evaluators=list(two.baseline.evaluator_versions.all()),
+        name="Chain of thought",
+    )
+    comparison = make_comparison(project, two.baseline, two.candidates.get(), best, primary="exact")
+    few, zero, chain = evidence_of(comparison_state(comparison, {}))
+    assert len(few.doubts) == 1
+    assert few.doubts[0].startswith("Chain of thought did better on exact: +75.0 points [")
+    assert few.sentence.startswith("Few-shot is better than Zero-shot")
+    assert zero.doubts[-1] == few.doubts[0]
+    assert chain.supports
+
+
 def test_without_figures_a_reason_is_needed(project: Project) -> None:
     comparison = make_decided(project, [0.0] * 4, [1.0] * 4, compute=False)
     *_, candidate, _ = runs_and_versions(comparison)
