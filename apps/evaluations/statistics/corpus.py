@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ RESAMPLES = 1_000
 SEED = 12_345
 CONFIDENCE = 0.95
 CHUNK_CELLS = 2_000_000  # draws held at once
+KEPT_CELLS = 20_000_000  # draws kept for the next run, in as many bytes
+DENSE_COLUMNS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,31 @@ def _resampled_sums(rows: Any, resamples: int, seed: int) -> Floats:
     """The sums of the columns in each resample, shape (resamples, columns)."""
     import numpy as np
 
-    n = rows.shape[0]
-    columns = rows.T
+    n, columns = rows.shape
+    if hasattr(rows, "toarray") and columns <= DENSE_COLUMNS:
+        rows = rows.toarray()
+    if n * resamples > KEPT_CELLS:
+        times = _times_drawn(n, seed, resamples)
+    else:
+        times = iter(_kept_times_drawn(n, seed, resamples))
+    return np.concatenate([np.asarray(chunk.astype(np.float64) @ rows) for chunk in times])
+
+
+def _times_drawn(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.uint8]]:
+    """How often each of `n` rows is in each resample, some resamples at a time; in one byte a cell, for no
+    row is drawn 256 times. The draws are those of sacrebleu under the same seed.
+    """
+    import numpy as np
+
     generator = np.random.default_rng(seed)
     size = max(1, CHUNK_CELLS // n)
-    chunks = []
     for start in range(0, resamples, size):
         drawn = generator.choice(n, size=(min(size, resamples - start), n), replace=True)
         places = drawn + np.arange(len(drawn))[:, None] * n
-        times = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        chunks.append(np.asarray(columns @ times.T.astype(np.float64)).T)
-    return np.concatenate(chunks)
+        yield np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _kept_times_drawn(n: int, seed: int, resamples: int) -> tuple[NDArray[np.uint8], ...]:
+    """The same, kept for the next run over as many rows."""
+    return tuple(_times_drawn(n, seed, resamples))
