@@ -54,9 +54,7 @@ def pair_vote_cast(
         raise InvalidInput(text, fields={"reason": [text]})
     with transaction.atomic():
         low, high = _locked(comparison, one, other)
-        vote = PairVote.objects.filter(
-            item=low, other_item=high, evaluator_version=None, rater=rater
-        ).first() or PairVote(item=low, other_item=high, rater=rater, source=PairVote.Source.HUMAN)
+        vote = _vote_of(low, high, rater)
         before = None if vote.pk is None else _told(vote, low, high)
         vote.winner = _side(winner, low)
         vote.shown_first = "" if shown_first is None else _side(shown_first, low)
@@ -70,6 +68,12 @@ def pair_vote_cast(
         audit(by, verb, comparison, project=comparison.project, before=before, after=after)
         ratings_changed([low.run_id, high.run_id])
     return vote
+
+
+def _vote_of(low: EvalItem, high: EvalItem, rater: str) -> PairVote:
+    """The voter's vote on the pair, or a new one, unsaved."""
+    kept = PairVote.objects.filter(item=low, other_item=high, evaluator_version=None, rater=rater).first()
+    return kept or PairVote(item=low, other_item=high, rater=rater, source=PairVote.Source.HUMAN)
 
 
 def _locked(comparison: Comparison, one: EvalItem, other: EvalItem) -> tuple[EvalItem, EvalItem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -22,6 +23,7 @@ from apps.evaluations.rater_scores import ratings_sum, ratings_sweep
 from apps.evaluations.raters import rater_names
 from tests.factories.core import actor_for, make_member
 from tests.factories.evaluations import make_comparison, make_dataset_version, make_run
+from worker.tasks.evaluations import sum_ratings
 
 pytestmark = pytest.mark.django_db
 ClientAs = Callable[[Role], Client]
@@ -305,6 +307,28 @@ def test_summaries_of_runs_follow_the_votes(project: Project, voter: User) -> No
     assert (summary.name, summary.n, summary.missing, summary.mean) == (PREFERENCE, 4, 2, 1.0)
     ratings_sum(run.pk)
     assert run.metrics.filter(source="human").count() == 1
+
+
+def test_many_votes_ask_for_one_summary_of_each_run(
+    project: Project,
+    voter: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    comparison = make_blind(project)
+    by, run = actor_for(voter, project), comparison.baseline
+    others = comparison.candidates.get().items.order_by("position")
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "apps.evaluations.rater_scores.enqueue", lambda task, **given: asked.append(given["run_id"])
+    )
+    for one, other in zip(run.items.order_by("position"), others, strict=True):
+        with django_capture_on_commit_callbacks(execute=True):
+            pair_vote_cast(comparison=comparison, by=by, one=one, other=other, winner=other)
+    assert sorted(asked) == sorted([str(run.pk), str(comparison.candidate_ids[0])])
+    for run_id in asked:
+        sum_ratings(run_id)
+    assert run.metrics.get(source="human").mean == 0
 
 
 def test_a_lost_task_of_a_summary_is_found_again(
