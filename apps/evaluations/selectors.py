@@ -15,7 +15,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from apps.core.models import Project
@@ -191,9 +192,10 @@ def run_metrics(run: EvalRun) -> list[MetricSummary]:
 
 
 def headline_metrics(runs: Sequence[EvalRun]) -> dict[UUID, MetricSummary]:
-    """Run id → the first metric of its summary, for those of `runs` that have one, in one query."""
+    """Run id → its primary metric, else the first of its summary, where it has one. One query."""
     plans = {run.pk: metric_titles(run) for run in runs}
-    rows = RunMetric.objects.filter(run__in=list(plans)).order_by("run_id", "id").distinct("run_id")
+    primary = Case(When(name=KeyTextTransform("primary_metric", "run__plan"), then=0), default=1)
+    rows = RunMetric.objects.filter(run__in=list(plans)).order_by("run_id", primary, "id").distinct("run_id")
     return {row.run_id: _final(row, plans[row.run_id]) for row in rows}
 
 

@@ -18,6 +18,7 @@ from tests.factories.evaluations import (
     make_evaluator_version,
     make_model,
     make_prompt_version,
+    make_run,
 )
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +117,16 @@ def test_rest_refuses_a_primary_metric_that_nothing_measures(
     made = client.post(address, asked | {"primary_metric": slug}, format="json")
     assert made.json()["primary_metric"] == slug
     assert client.post(address, asked, format="json").json()["primary_metric"] is None
+
+
+def test_the_list_of_runs_shows_the_primary_metric(project: Project, client_as: ClientAs) -> None:
+    evaluators = [make_evaluator_version(project) for _ in range(2)]
+    scores = {each.evaluator.slug: [float(place), 0.0] for place, each in enumerate(evaluators)}
+    dataset = make_dataset_version(project, 2)
+    for primary in ("", evaluators[1].evaluator.slug):
+        make_run(project, dataset, evaluators=evaluators, scores=scores, primary_metric=primary)
+    rows = client_as(Role.VIEWER).get(reverse("evaluations:run-list", args=[project.slug])).context["rows"]
+    assert [metric.name for _, _, _, metric in rows] == [
+        evaluators[1].evaluator.slug,
+        evaluators[0].evaluator.slug,
+    ]
