@@ -85,7 +85,8 @@ WITH pairs AS (
            md5(%(seed)s || b.example_id::text || '.' || b.repetition) AS place,
            EXISTS (SELECT FROM evaluations_pairvote AS vote
                    WHERE vote.item_id = least(b.id, c.id) AND vote.other_item_id = greatest(b.id, c.id)
-                     AND vote.evaluator_version_id IS NULL AND vote.rater = %(rater)s) AS voted
+                     AND vote.source = 'human' AND vote.evaluator_version_id IS NULL
+                     AND vote.rater = %(rater)s) AS voted
     FROM evaluations_evalitem AS b
     JOIN evaluations_evalitem AS c
       ON c.run_id = %(candidate)s AND c.example_id = b.example_id AND c.repetition = b.repetition
