@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
+from scipy import sparse
 
 from apps.evaluations.comparing.loading import Ints, Rows
 from apps.evaluations.comparing.shared_metrics import SharedMetric
@@ -55,10 +56,12 @@ class Corpus:
 
 
 class Corpora:
-    """The corpora of a comparison's runs; resamples are scored once for each set of examples."""
+    """The corpora of a comparison's runs; resamples are scored once for each set of examples. `groups` has a
+    number for each example, where they come in groups."""
 
-    def __init__(self, runs: Sequence[EvalRun], rows: Rows) -> None:
+    def __init__(self, runs: Sequence[EvalRun], rows: Rows, groups: Ints | None = None) -> None:
         self._corpora = _load(runs, rows)
+        self._groups = groups
         self._resampled: dict[tuple[UUID, UUID, bytes], ResampledRun] = {}
         self._size = rows.size
 
@@ -83,13 +86,21 @@ class Corpora:
             lacking[corpus.examples] = False
         return lacking
 
+    def _by_group(self, matrix: Any, examples: Ints) -> Any:
+        """The sums of each group of examples, so that groups are drawn whole."""
+        if self._groups is None:
+            return matrix
+        codes = np.unique(self._groups[examples], return_inverse=True)[1]
+        one = np.ones(codes.size)
+        return sparse.csr_matrix((one, (codes, np.arange(codes.size)))) @ matrix
+
     def _of(self, metric: SharedMetric, run: EvalRun) -> Corpus | None:
         return self._corpora.get((run.pk, metric.name))
 
     def _figures(self, run: EvalRun, corpus: Corpus, common: Ints) -> ResampledRun:
         key = (run.pk, corpus.version.pk, hashlib.sha256(common.tobytes()).digest())
         if key not in self._resampled:
-            matrix = corpus.matrix[np.searchsorted(corpus.examples, common)]
+            matrix = self._by_group(corpus.matrix[np.searchsorted(corpus.examples, common)], common)
             drawn = RESAMPLES if _has_spread(corpus) else 0
             self._resampled[key] = resampled_run(
                 matrix, corpus.score, corpus.score_again, resamples=drawn, seed=SEED

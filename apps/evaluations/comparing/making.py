@@ -16,6 +16,7 @@ from apps.evaluations.comparing.preferences import preferences_part
 from apps.evaluations.comparing.slices import slices_part
 from apps.evaluations.comparison_selectors import runs_of
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
+from apps.evaluations.statistics import continuous
 
 log = logging.getLogger(__name__)
 
@@ -71,3 +72,5 @@ def _made(
     except Exception as exc:
         log.exception("The %s of comparison %s could not be computed", part, comparison.pk)
         return None, f"The statistics could not be computed: {type(exc).__name__}: {exc}"
+    finally:
+        continuous.forget_draws()

@@ -181,7 +181,8 @@ def preference_metric(pair: Pair, votes: Votes, source: str) -> dict[str, Any] |
     """Votes as a metric: the difference of the win rates. None without any between these two runs."""
     if not votes.value.size:
         return None
-    found = preference(votes.value, votes.examples)
+    units = votes.examples if pair.groups is None else pair.groups[votes.examples]
+    found = preference(votes.value, units)
     rate = found.win_rate
     if rate.value is None or rate.low is None or rate.high is None:
         return None
@@ -209,7 +210,8 @@ def preference_metric(pair: Pair, votes: Votes, source: str) -> dict[str, Any] |
         "interval": "wilson_clustered",
         "p_value": found.p_value,
         "test": "sign_exact",
-        "reason": "Each example counts once, by the majority of its votes; a tie is half a win for both.",
+        "reason": f"Each {'example' if pair.groups is None else 'group of examples'} counts once, by the "
+        "majority of its votes; a tie is half a win for both.",
         **_not_of_items(),
         "wins": found.wins,
         "ties": found.ties,

@@ -27,8 +27,8 @@ def metrics_part(
     """The part as it is kept. `column` names what the examples come in groups of; "" where they do not."""
     runs = [baseline, *candidates]
     rows = load_rows(runs)
-    votes, corpora, changes = load_votes(runs, rows), Corpora(runs, rows), Changes(rows)
     groups = _groups(rows, column) if column else None
+    votes, corpora, changes = load_votes(runs, rows), Corpora(runs, rows, groups), Changes(rows)
     base_metrics = metrics_of(baseline, rows.runs[baseline.pk])
     answers: list[dict[str, Any]] = []
     for place, candidate in enumerate(candidates, start=1):

@@ -49,6 +49,10 @@ class PairVote(models.Model):
                 nulls_distinct=False,
             ),
         )
+        # A comparison asks whether people voted anew each time that it is looked at; judges give many more.
+        indexes = (
+            models.Index(fields=("item",), name="human_vote_by_item", condition=models.Q(source="human")),
+        )
 
     def __str__(self) -> str:
         return f"{self.winner} by {self.rater}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Differences = NDArray[np.float64]
 
 RESAMPLES = 4_999
+FEW_CELLS = 1_000_000
 CHUNK_CELLS = 1_000_000  # resampled values held at once: 8 MB
 
 
@@ -133,7 +134,8 @@ def rank_biserial(differences: Differences) -> float | None:
 def _resampled_means(differences: Differences, *, seed: int, resamples: int) -> Differences:
     import numpy as np
 
-    times = _times_drawn(differences.size, seed, resamples)
+    few = differences.size * resamples <= FEW_CELLS
+    times = (_few_times_drawn if few else _times_drawn)(differences.size, seed, resamples)
     rows = max(1, CHUNK_CELLS // differences.size)
     chunks = [times[at : at + rows].astype(np.float64) @ differences for at in range(0, resamples, rows)]
     return np.concatenate(chunks) / differences.size
@@ -156,6 +158,18 @@ def _times_drawn(n: int, seed: int, resamples: int) -> NDArray[np.uint8]:
         places = drawn + np.arange(len(drawn))[:, None] * n
         times[at : at + rows] = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
     return times
+
+
+@lru_cache(maxsize=64)
+def _few_times_drawn(n: int, seed: int, resamples: int) -> NDArray[np.uint8]:
+    """The same where they are few: of many slices, each of another size, all are kept."""
+    return _times_drawn.__wrapped__(n, seed, resamples)
+
+
+def forget_draws() -> None:
+    """Give back the memory of what was drawn for the comparison at hand."""
+    _times_drawn.cache_clear()
+    _few_times_drawn.cache_clear()
 
 
 def _share_below(means: NDArray[Any], value: float) -> float:

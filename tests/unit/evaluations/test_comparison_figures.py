@@ -253,6 +253,37 @@ class TestWholeRuns:
         assert corpus["wins"] is None
         assert make(make_comparison(project, first, second), first) == figures
 
+    def test_examples_in_groups_are_drawn_by_the_group(self, project: Project) -> None:
+        """All of one level are better or worse together, so that sixty answers say no more than three."""
+        references = [f"there are {place} red apples in all" for place in range(60)]
+        outputs = [
+            [text if place % 3 else "no idea of this" for place, text in enumerate(references)],
+            ["no idea of that" if place % 3 else text for place, text in enumerate(references)],
+        ]
+        dataset = make_dataset_version(project, 60, references=references)
+        version = evaluator(project, "bleu", "bleu")
+        runs = [
+            make_run(project, dataset, outputs=texts, evaluators=[version], finalize=False)
+            for texts in outputs
+        ]
+        for run in runs:
+            score_like_the_engine(run, version)
+            finalize_run(run.pk)
+        votes_for(runs[1], runs[0], [("item", "other", "other")[place % 3] for place in range(60)])
+        comparison = make_comparison(project, *runs)
+        alone, grouped = (
+            {
+                metric["name"]: metric
+                for metric in metrics_against(make(comparison, runs[0], column=column), runs[1])
+            }
+            for column in ("", "level")
+        )
+        for name in ("bleu.corpus", "preference"):
+            widths = [of[name]["ci_high"] - of[name]["ci_low"] for of in (alone, grouped)]
+            assert widths[1] > 2 * widths[0], name
+            assert grouped[name]["difference"] == pytest.approx(alone[name]["difference"]), name
+        assert (alone["preference"]["losses"], grouped["preference"]["losses"]) == (40, 2)
+
 
 def score_like_the_engine(run: EvalRun, version: Any) -> None:
     from apps.evaluations.engine.scoring import scores_of
