@@ -21,7 +21,8 @@ _TESTS = {
     "wilcoxon_signed_rank": "Wilcoxon signed-rank test",
     "bootstrap_bca": "Paired bootstrap (BCa)",
     "paired_bootstrap": "Paired bootstrap",
-    "corpus_bootstrap": "Paired resampling of the corpus",
+    "paired_bootstrap_corpus": "Paired resampling of the corpus",
+    "sacrebleu_paired_bootstrap": "sacrebleu's paired bootstrap",
 }
 _INTERVALS = {
     "bonett_price": "Bonett–Price interval",
@@ -31,6 +32,7 @@ _INTERVALS = {
     "percentile": "bootstrap interval (percentile)",
     "t": "t interval",
     "wilson": "Wilson interval",
+    "wilson_clustered": "Wilson interval, by example",
     "normal": "normal interval",
     "constant": "",
 }
