@@ -41,6 +41,7 @@ def page_context(state: ComparisonState, figures: FiguresState) -> dict[str, Any
         "query": state.query(),
         "kept_texts": state.texts,
         "page_url": reverse("evaluations:comparison-detail", args=address),
+        "panel_url": reverse("evaluations:comparison-panel", args=address),
         "verdict": verdict_on(state, figures.figures, state.candidate, metrics),
         "cards": metric_cards(state, metrics),
         "measures": measure_cards(figures.figures, state.candidate),
