@@ -15,6 +15,7 @@ from apps.core.roles import Role
 from apps.evaluations.models import EvalRun, ItemScore
 from apps.evaluations.recorded import RecordedResult, recorded_results_store, recorded_run_finish
 from apps.evaluations.run_answers import result_json, runs_json
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause, eval_run_resume, eval_run_retry_failed
 from apps.evaluations.run_requests import run_request
 from apps.evaluations.run_serializers import (
     STATUSES,
@@ -25,14 +26,7 @@ from apps.evaluations.run_serializers import (
     RunCreateSerializer,
     RunSerializer,
 )
-from apps.evaluations.run_services import (
-    eval_run_again,
-    eval_run_cancel,
-    eval_run_create,
-    eval_run_pause,
-    eval_run_resume,
-    eval_run_retry_failed,
-)
+from apps.evaluations.run_services import eval_run_again, eval_run_create
 from apps.evaluations.selectors import run_get
 
 PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")

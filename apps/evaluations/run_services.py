@@ -1,4 +1,4 @@
-"""Making runs and moving them between states. Driving them is `driving`'s business."""
+"""Making runs. Moving them between states is the business of `run_moves`, driving them of `driving`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -16,13 +16,11 @@ from apps.core.audit import audit
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.budget_services import check_budgets
-from apps.evaluations.engine.dispatch import enqueue_drive, enqueue_finalize, enqueue_scoring
-from apps.evaluations.engine.leases import PATIENCE, items_lock
-from apps.evaluations.engine.stages import earliest_stage
+from apps.evaluations.engine.dispatch import enqueue_drive
+from apps.evaluations.engine.leases import PATIENCE
 from apps.evaluations.errors import InvalidInput, RunStateConflict
-from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion
+from apps.evaluations.models import EvalRun, EvaluatorVersion
 from apps.evaluations.recorded import check_output_column, outputs_from_column, recorded_run_finish
-from apps.evaluations.run_news import notify_run
 from apps.evaluations.run_plan import (
     ExampleChoice,
     check_primary,
@@ -39,7 +37,6 @@ from apps.providers.selectors import model_resolve
 from apps.traces.models import Trace
 
 MOST_REPETITIONS = 20
-_MOVED = ("status", "status_reason", "finished_at", "finalized_at", "driver_token", "driver_lease_until")
 
 
 @dataclass(frozen=True)
@@ -72,50 +69,10 @@ def eval_run_create(*, project: Project, by: Actor, request: RunRequest) -> Eval
 
     Raises NothingToRun, VariablesMissing, UnknownModel, InvalidInput.
     """
-    version, prompt = request.dataset_version, request.prompt_version
-    if not request.recorded and prompt is None:
-        raise InvalidInput("Choose a prompt to run.", fields={"prompt": ["Choose a prompt to run."]})
-    if not 1 <= request.repetitions <= MOST_REPETITIONS:
-        raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
-    if request.output_column:
-        check_output_column(version, request.output_column)
-    metrics = frozen_metrics(request.evaluators)
-    check_primary(request.primary_metric, metrics, recorded=request.recorded)
-    model = _model(project, request)
-    check_budgets(project, model, budget_usd=request.budget_usd)
-    if prompt is not None and not request.recorded:
-        check_variables(prompt, version)
-    examples = chosen_examples(version, request.choice)
+    model = _checked_model(project, request)
+    examples = chosen_examples(request.dataset_version, request.choice)
     with transaction.atomic():
-        number = _next_number(project)
-        run = EvalRun.objects.create(
-            project=project,
-            number=number,
-            name=request.name.strip() or f"Run {number}",
-            dataset_version=version,
-            prompt_version=prompt,
-            model=model,
-            model_name=f"{model.provider.slug}/{model.name}" if model else "",
-            parameters=_parameters(prompt, model),
-            plan={
-                "metrics": metrics,
-                "primary_metric": request.primary_metric,
-                "examples": asdict(request.choice),
-                **({"output_column": request.output_column} if request.output_column else {}),
-                "trace": str(_trace(project, request).pk),
-            },
-            recorded=request.recorded,
-            queue="local" if model and model.provider.kind == LOCAL else "llm",
-            repetitions=request.repetitions,
-            max_concurrency=_concurrency(request, model),
-            seed=request.seed,
-            budget_usd=request.budget_usd,
-            budget_tokens=request.budget_tokens,
-            use_cache=request.use_cache,
-            rerun_of=request.rerun_of,
-            driver_lease_until=None if request.recorded else timezone.now() + PATIENCE,
-            **EvalRun.author_fields(by),
-        )
+        run = _run(project, by, request, model)
         run.evaluator_versions.set(request.evaluators)
         run.total = insert_items(run, examples)
         run.save(update_fields=["total"])
@@ -157,130 +114,58 @@ def eval_run_again(*, run: EvalRun, by: Actor) -> EvalRun:
     return eval_run_create(project=run.project, by=by, request=request)
 
 
-def eval_run_pause(*, run: EvalRun, by: Actor, reason: str = "") -> EvalRun:
-    """Stop claiming items; calls that are under way are dropped and made again on resume."""
-    return _move(
-        run, by, "pause", ("pending", "running"), EvalRun.Status.PAUSED, reason or f"Paused by {by.label}."
+def _checked_model(project: Project, request: RunRequest) -> Model | None:
+    """Check what is asked for. The model that answers; None for outputs made elsewhere."""
+    version, prompt = request.dataset_version, request.prompt_version
+    if not request.recorded and prompt is None:
+        raise InvalidInput("Choose a prompt to run.", fields={"prompt": ["Choose a prompt to run."]})
+    if not 1 <= request.repetitions <= MOST_REPETITIONS:
+        raise InvalidInput("Repetitions go from 1 to 20.", fields={"repetitions": ["Choose 1 to 20."]})
+    if request.output_column:
+        check_output_column(version, request.output_column)
+    metrics = frozen_metrics(request.evaluators)
+    check_primary(request.primary_metric, metrics, recorded=request.recorded)
+    model = _model(project, request)
+    check_budgets(project, model, budget_usd=request.budget_usd)
+    if prompt is not None and not request.recorded:
+        check_variables(prompt, version)
+    return model
+
+
+def _run(project: Project, by: Actor, request: RunRequest, model: Model | None) -> EvalRun:
+    number = _next_number(project)
+    return EvalRun.objects.create(
+        project=project,
+        number=number,
+        name=request.name.strip() or f"Run {number}",
+        dataset_version=request.dataset_version,
+        prompt_version=request.prompt_version,
+        model=model,
+        model_name=f"{model.provider.slug}/{model.name}" if model else "",
+        parameters=_parameters(request.prompt_version, model),
+        plan=_plan(project, request),
+        recorded=request.recorded,
+        queue="local" if model and model.provider.kind == LOCAL else "llm",
+        repetitions=request.repetitions,
+        max_concurrency=_concurrency(request, model),
+        seed=request.seed,
+        budget_usd=request.budget_usd,
+        budget_tokens=request.budget_tokens,
+        use_cache=request.use_cache,
+        rerun_of=request.rerun_of,
+        driver_lease_until=None if request.recorded else timezone.now() + PATIENCE,
+        **EvalRun.author_fields(by),
     )
 
 
-def eval_run_resume(
-    *, run: EvalRun, by: Actor, budget_usd: Decimal | None = None, budget_tokens: int | None = None
-) -> EvalRun:
-    """Go on with a paused run, or with what a cancelled one had left; budgets given are the new ones."""
-    check_budgets(run.project, run.model, budget_usd=budget_usd)
-    budgets = {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
-    changed = {name: value for name, value in budgets.items() if value is not None}
-    with transaction.atomic():
-        if changed:
-            before = {name: _told(getattr(run, name)) for name in changed}
-            EvalRun.objects.filter(pk=run.pk).update(**changed)
-            after = {name: _told(value) for name, value in changed.items()}
-            audit(by, "eval_run.budget", run, project=run.project, before=before, after=after)
-        # A recorded run goes back to where it was: taking results, or scoring them.
-        scoring = run.recorded and run.started_at is not None
-        to = EvalRun.Status.RUNNING if scoring else EvalRun.Status.PENDING
-        run = _move(run, by, "resume", ("paused", "cancelled"), to, "")
-        _judge_on(run)
-        if not scoring:
-            _open_items(run, ("cancelled",))
-        _enqueue_next(run)
-    return run
-
-
-def eval_run_cancel(*, run: EvalRun, by: Actor) -> EvalRun:
-    """End the run now. What was answered stays; what was not is marked cancelled."""
-    with transaction.atomic():
-        run = _move(
-            run,
-            by,
-            "cancel",
-            ("pending", "running", "paused"),
-            EvalRun.Status.CANCELLED,
-            f"Cancelled by {by.label}.",
-        )
-        open_items = run.items.filter(status__in=("pending", "answered"))
-        items_lock(open_items)
-        open_items.update(status=EvalItem.Status.CANCELLED, lease_token=None, lease_until=None)
-        enqueue_finalize(run)
-    return run
-
-
-def eval_run_retry_failed(*, run: EvalRun, by: Actor) -> EvalRun:
-    """Answer again what failed, and nothing else."""
-    with transaction.atomic():
-        failed = run.items.filter(status="failed")
-        if not failed.exists():
-            raise RunStateConflict(f"No item of {run.name} has failed, so there is nothing to retry.")
-        run = _move(run, by, "retry_failed", ("completed", "failed", "cancelled"), EvalRun.Status.PENDING, "")
-        _open_items(run, ("failed",))
-        _enqueue_next(run)
-    return run
-
-
-def _move(run: EvalRun, by: Actor, verb: str, allowed: tuple[str, ...], to: str, reason: str) -> EvalRun:
-    with transaction.atomic():
-        run = (
-            EvalRun.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("project")
-            .get(pk=run.pk)
-        )
-        if run.status not in allowed:
-            raise RunStateConflict(
-                f"{run.name} is {run.status}; this takes a run that is {' or '.join(allowed)}.",
-                status_now=run.status,
-            )
-        if run.recorded and verb == "retry_failed":
-            raise RunStateConflict(f"{run.name} records outputs made elsewhere: post them again instead.")
-        before = run.status
-        run.status, run.status_reason = to, reason
-        run.finished_at = timezone.now() if to in EvalRun.TERMINAL else None
-        run.finalized_at = None
-        run.driver_token += 1  # whoever drives it now has lost it
-        run.driver_lease_until = timezone.now() + PATIENCE
-        # Only these: naming a key's columns would lock the row against all that refers to it.
-        run.save(update_fields=_MOVED)
-        audit(
-            by, f"eval_run.{verb}", run, project=run.project, before={"status": before}, after={"status": to}
-        )
-        if to in (EvalRun.Status.PAUSED, *EvalRun.TERMINAL):
-            notify_run(run, by=by)
-    return run
-
-
-def _open_items(run: EvalRun, states: tuple[str, ...]) -> None:
-    run.items.filter(status__in=states).update(
-        status=EvalItem.Status.PENDING,
-        attempts=0,
-        error="",
-        error_kind="",
-        lease_token=None,
-        lease_until=None,
-        next_attempt_at=None,
-    )
-
-
-def _judge_on(run: EvalRun) -> None:
-    """What has its answer is not answered again: it goes on with the scores that it lacks."""
-    waiting = Q(status="answered") | Q(status="cancelled", answered_at__isnull=False, error_kind="")
-    items_lock(run.items.filter(waiting))
-    run.items.filter(waiting).update(
-        status=EvalItem.Status.ANSWERED,
-        scoring_attempts=0,
-        next_attempt_at=None,
-        lease_token=None,
-        lease_until=None,
-    )
-
-
-def _enqueue_next(run: EvalRun) -> None:
-    """Answering first; scoring where nothing is left to answer. A recorded run waits for its results."""
-    if run.recorded and run.status == EvalRun.Status.PENDING:
-        EvalRun.objects.filter(pk=run.pk).update(driver_lease_until=None)
-    elif run.recorded or not run.items.filter(status="pending").exists():
-        enqueue_scoring(run, earliest_stage(run))
-    else:
-        enqueue_drive(run)
+def _plan(project: Project, request: RunRequest) -> dict[str, Any]:
+    return {
+        "metrics": frozen_metrics(request.evaluators),
+        "primary_metric": request.primary_metric,
+        "examples": asdict(request.choice),
+        **({"output_column": request.output_column} if request.output_column else {}),
+        "trace": str(_trace(project, request).pk),
+    }
 
 
 def _model(project: Project, request: RunRequest) -> Model | None:
@@ -293,10 +178,6 @@ def _model(project: Project, request: RunRequest) -> Model | None:
             fields={"model": ["Choose a model."]},
         )
     return model_resolve(project=project, name=name)
-
-
-def _told(budget: Decimal | int | None) -> str | None:
-    return None if budget is None else f"{Decimal(budget).normalize():f}"
 
 
 def _parameters(prompt: PromptVersion | None, model: Model | None) -> dict[str, Any]:

@@ -23,15 +23,9 @@ from apps.evaluations.presentation import named, plan_facts, readable, result_ro
 from apps.evaluations.result_selectors import result_get, result_page
 from apps.evaluations.run_figures import metric_figure
 from apps.evaluations.run_forms import ResultFilterForm, RunFilterForm, RunForm
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause, eval_run_resume, eval_run_retry_failed
 from apps.evaluations.run_plan import planned_primary
-from apps.evaluations.run_services import (
-    eval_run_again,
-    eval_run_cancel,
-    eval_run_create,
-    eval_run_pause,
-    eval_run_resume,
-    eval_run_retry_failed,
-)
+from apps.evaluations.run_services import eval_run_again, eval_run_create
 from apps.evaluations.selectors import (
     counts_of,
     headline_metrics,

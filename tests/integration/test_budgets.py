@@ -17,7 +17,7 @@ from apps.evaluations.budget_services import project_budget_set
 from apps.evaluations.engine import driving
 from apps.evaluations.engine.budget import MOST_HELD, calls_left, keeps_a_budget, spent_words
 from apps.evaluations.models import BudgetHold, EvalItem, EvalRun, RunSpend
-from apps.evaluations.run_services import eval_run_cancel, eval_run_resume, eval_run_retry_failed
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_resume, eval_run_retry_failed
 from apps.evaluations.spending import budgets_of, month_runs, month_spending
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model, Provider

@@ -15,7 +15,8 @@ from apps.datasets.selectors import latest_version
 from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import EvalItem, EvalRun, ItemAttempt
-from apps.evaluations.run_services import RunRequest, eval_run_cancel, eval_run_create, eval_run_resume
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_resume
+from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.providers.services import ProviderSettings, provider_create
 from llmops_web.stack.waiting import wait_until
 from tests.benchmarks.bench_stack import Paced, paced_provider

@@ -21,12 +21,8 @@ from apps.evaluations.evaluator_services import evaluator_change
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion, ItemAttempt, ItemScore
 from apps.evaluations.recorded import RecordedResult, recorded_results_store, recorded_run_finish
 from apps.evaluations.run_answers import runs_json
-from apps.evaluations.run_services import (
-    eval_run_again,
-    eval_run_cancel,
-    eval_run_pause,
-    eval_run_resume,
-)
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause, eval_run_resume
+from apps.evaluations.run_services import eval_run_again
 from apps.prompts.models import Prompt
 from apps.prompts.services import prompt_version_create
 from apps.providers.models import Provider

@@ -31,8 +31,8 @@ from apps.core.webhooks import (
     webhook_test,
 )
 from apps.evaluations.models import EvalRun, RunNews
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause
 from apps.evaluations.run_news import notify_run, run_news_sweep, run_news_tell
-from apps.evaluations.run_services import eval_run_cancel, eval_run_pause
 from tests.factories.core import SYSTEM, actor_for, make_api_key, make_member, make_user
 from tests.factories.evaluations import make_run
 from tests.loopback_server import LoopbackServer

@@ -24,15 +24,9 @@ from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.engine.work import MOST_ATTEMPTS
 from apps.evaluations.errors import NothingToRun, RunStateConflict, VariablesMissing
 from apps.evaluations.models import EvalItem, EvalRun, EvaluatorVersion, ItemAttempt, ItemScore
+from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause, eval_run_resume, eval_run_retry_failed
 from apps.evaluations.run_plan import ExampleChoice
-from apps.evaluations.run_services import (
-    RunRequest,
-    eval_run_cancel,
-    eval_run_create,
-    eval_run_pause,
-    eval_run_resume,
-    eval_run_retry_failed,
-)
+from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model, Provider
 from apps.providers.services import ProviderSettings, provider_connection, provider_create

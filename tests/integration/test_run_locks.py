@@ -16,7 +16,8 @@ from apps.evaluations.engine.leases import items_claim, items_release, run_claim
 from apps.evaluations.engine.work import Answer
 from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import EvalItem, EvalRun
-from apps.evaluations.run_services import RunRequest, eval_run_cancel, eval_run_create
+from apps.evaluations.run_moves import eval_run_cancel
+from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.providers.protocol import CompletionRequest, CompletionResponse
 from apps.providers.services import ProviderSettings, provider_create
 from llmops_web.stack.waiting import wait_until

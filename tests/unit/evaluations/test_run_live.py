@@ -12,7 +12,7 @@ from django.urls import reverse
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.evaluations.models import EvalRun
-from apps.evaluations.run_services import eval_run_cancel
+from apps.evaluations.run_moves import eval_run_cancel
 from apps.evaluations.selectors import counts_of
 from apps.evaluations.templatetags.evaluations import ms_signed, plain_decimal, time_left
 from tests.factories.core import SYSTEM
