@@ -52,7 +52,7 @@ def ratings_sum(run_id: UUID) -> None:
         for metric in metrics_of_run(run):
             if metric.source == HUMAN:
                 summary = metric_summary(run, metric, values_of_metric(run, metric))
-                summary.detail = {"made_of": tallies.get(metric.name)}
+                summary.detail = {RunMetric.MADE_OF: tallies.get(metric.name)}
                 summaries.append(summary)
         run.metrics.filter(source=HUMAN).delete()
         RunMetric.objects.bulk_create(summaries)
@@ -62,7 +62,8 @@ def ratings_sweep() -> None:
     """Ask again for summaries that are not of the ratings as they are now: a task was lost."""
     tallies = RunTally.objects.filter(source=HUMAN, run__finalized_at__isnull=False)
     made = {
-        (row.run_id, row.name): row.detail.get("made_of") for row in RunMetric.objects.filter(source=HUMAN)
+        (row.run_id, row.name): row.detail.get(RunMetric.MADE_OF)
+        for row in RunMetric.objects.filter(source=HUMAN)
     }
     late = {tally.run_id for tally in tallies if made.get((tally.run_id, tally.metric)) != _made_of(tally)}
     for run_id in sorted(late)[:MOST_AT_ONCE]:

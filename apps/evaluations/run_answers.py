@@ -71,7 +71,7 @@ def _run_json(
                 "ci_low": metric.ci_low,
                 "ci_high": metric.ci_high,
                 "spread": metric.spread,
-                "detail": metric.detail,
+                "detail": metric.shown,
             }
             for metric in metrics
         ],

@@ -266,7 +266,7 @@ def _final(row: RunMetric, titles: dict[str, str], of_run: Collection[str] = ())
         ci_high=row.ci_high,
         of_run=row.name in of_run,
         spread=row.spread,
-        detail=row.detail,
+        detail=row.shown,
     )
 
 

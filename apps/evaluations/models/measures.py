@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from apps.evaluations.models.evaluators import EvaluatorVersion
@@ -60,8 +62,11 @@ class RunMetric(models.Model):
     ci_high = models.FloatField(null=True)
     #: Standard deviation between the repetitions of an example, averaged over the examples.
     spread = models.FloatField(null=True)
-    #: What a metric of the whole run shows beside its number, e.g. a confusion matrix.
+    #: What a metric of the whole run shows beside its number, e.g. a confusion matrix; of people's ratings,
+    #: under MADE_OF and shown nowhere, which ratings it sums up.
     detail = models.JSONField(default=dict)
+
+    MADE_OF = "made_of"
 
     class Meta:
         constraints = (
@@ -70,6 +75,11 @@ class RunMetric(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.mean}"
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """`detail` as pages and REST show it."""
+        return {name: value for name, value in self.detail.items() if name != self.MADE_OF}
 
 
 class RunProgress(models.Model):

@@ -21,6 +21,7 @@ from apps.evaluations.comparison_state import comparison_state
 from apps.evaluations.models import Comparison, EvalItem, ItemScore, PairVote
 from apps.evaluations.rater_scores import ratings_sum, ratings_sweep
 from apps.evaluations.raters import rater_names
+from apps.evaluations.selectors import run_metrics
 from tests.factories.core import actor_for, make_member
 from tests.factories.evaluations import make_comparison, make_dataset_version, make_run
 from worker.tasks.evaluations import sum_ratings
@@ -305,6 +306,8 @@ def test_summaries_of_runs_follow_the_votes(project: Project, voter: User) -> No
     ratings_sum(run.pk)
     summary = run.metrics.get(source="human")
     assert (summary.name, summary.n, summary.missing, summary.mean) == (PREFERENCE, 4, 2, 1.0)
+    run.refresh_from_db()
+    assert [(one.source, one.detail) for one in run_metrics(run)] == [("human", {})]
     ratings_sum(run.pk)
     assert run.metrics.filter(source="human").count() == 1
 
