@@ -357,6 +357,22 @@ class TestKeeping:
         state_of(comparison)
         assert len(sent) == 2
 
+    def test_the_worker_takes_what_it_is_sent_and_the_page_finds_what_it_made(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from worker.tasks.evaluations import compute_comparison
+
+        first, second = runs_with(project, [1.0, 0.0] * 4, [0.0] * 8)
+        comparison = make_comparison(project, first, second, compute=False)
+        monkeypatch.setattr(
+            "apps.evaluations.engine.dispatch.enqueue",
+            lambda name, *, queue, **sent: compute_comparison(**sent),
+        )
+        state_of(comparison, column="level", baseline=second)
+        state = state_of(comparison, column="level", baseline=second)
+        assert not state.waiting
+        assert metrics_against(state.figures, first)[0]["difference"] == 0.5
+
     def test_what_is_made_is_kept_until_a_run_or_a_vote_changes(
         self, project: Project, sent: list[Any]
     ) -> None:

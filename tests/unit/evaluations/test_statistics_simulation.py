@@ -10,6 +10,7 @@ import pytest
 from apps.evaluations.statistics.binary import PairedCounts, bonett_price_interval, mcnemar_midp
 from apps.evaluations.statistics.continuous import bootstrap_bca, clustered_t, paired_t
 from apps.evaluations.statistics.intervals import mean_interval
+from apps.evaluations.statistics.preferences import preference
 
 DRAWS = 2_000
 
@@ -82,3 +83,18 @@ def test_intervals_of_a_mean_cover_it():
     ]
     assert 0.93 <= sum(m.low <= 0.3 <= m.high for m in proportions) / DRAWS <= 0.97
     assert 0.93 <= sum(m.low <= 1 / 3 <= m.high for m in repeated) / DRAWS <= 0.97
+
+
+def test_win_rates_hold_their_level_where_three_people_vote_on_an_example():
+    """Half of the examples are better in one system, half in the other; people see it four times of five."""
+    rng = np.random.default_rng(7)
+    examples = np.repeat(np.arange(200), 3)
+    outcomes = []
+    for _ in range(DRAWS):
+        better = np.repeat(rng.integers(0, 2, 200), 3)
+        votes = np.where(rng.random(600) < 0.8, better, 1 - better).astype(float)
+        found = preference(votes, examples)
+        outcomes.append((found.p_value < 0.05, found.win_rate.low <= 0.5 <= found.win_rate.high))
+    rejected, covered = shares(outcomes)
+    assert 0.03 <= rejected <= 0.07
+    assert 0.93 <= covered <= 0.97
