@@ -14,12 +14,15 @@ from apps.evaluations.comparison_words import amount, interval, is_share, mean, 
 
 Figure = dict[str, Any]
 _FOLLOWED = {"follow": True}
+#: Up to so many runs with names no longer than this, the plot names them.
+FEW_RUNS, LONGEST_LABEL = 4, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A run in the plot of quality against cost: means with the quality's interval, and where it leads."""
 
+    number: int
     name: str
     cost: float
     quality: float
@@ -58,13 +61,14 @@ def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: M
         "mode": "markers+text",
         "x": [spot.cost for spot in spots],
         "y": y,
-        "text": [spot.name if len(spot.name) <= 24 else f"{spot.name[:23]}…" for spot in spots],
+        "text": _labels(spots),
         "textposition": _beside([spot.cost for spot in spots]),
         "cliponaxis": False,
         "error_y": {"type": "data", "array": spread[0], "arrayminus": spread[1], "thickness": 1.2},
         "marker": {"size": 9},
         "customdata": [
-            [spot.name, mean(metric, spot.quality), mean(measure, spot.cost), spot.query] for spot in spots
+            [f"#{spot.number} {spot.name}", mean(metric, spot.quality), mean(measure, spot.cost), spot.query]
+            for spot in spots
         ],
         "hovertemplate": "%{customdata[0]}: %{customdata[1]}, %{customdata[2]} a call<extra></extra>",
     }
@@ -74,7 +78,7 @@ def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: M
             "margin": {"l": 48, "r": 24, "t": 20, "b": 40},
             "showlegend": False,
             "xaxis": {"title": {"text": measure["title"]}, **_ticks(measure)},
-            "yaxis": {"title": {"text": f"{metric['title']}{f' ({unit})' if unit else ''}"}},
+            "yaxis": {"title": {"text": f"{_cut(metric['title'], 14)}{f' ({unit})' if unit else ''}"}},
             "meta": _FOLLOWED,
         },
     }
@@ -128,7 +132,7 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
         traces.append(
             {
                 "type": "bar",
-                "name": name if len(name) <= 40 else f"{name[:39]}…",
+                "name": _cut(name, 40),
                 "x": [bar.centre if binned else bar.label for bar in bars],
                 "y": [bar.count / total for bar in bars],
                 "customdata": [[bar.label, bar.count, bar.query] for bar in bars],
@@ -149,6 +153,17 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
             "meta": _FOLLOWED,
         },
     }
+
+
+def _labels(spots: Sequence[Spot]) -> list[str]:
+    """Names where there is room for them, else the runs' numbers, as the table beside has them."""
+    if len(spots) <= FEW_RUNS and all(len(spot.name) <= LONGEST_LABEL for spot in spots):
+        return [spot.name for spot in spots]
+    return [f"#{spot.number}" for spot in spots]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _beside(costs: Sequence[float]) -> list[str]:

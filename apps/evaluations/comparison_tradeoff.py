@@ -61,6 +61,7 @@ def _spot(
     if quality is None or quality["mean"] is None:
         return None
     return Spot(
+        number=run.number,
         name=run.name,
         cost=summary[column]["mean"],
         quality=quality["mean"],
