@@ -71,6 +71,7 @@ class ComparedPage:
     baseline: EvalRun
     candidate: EvalRun
     metric: MetricSummary | None
+    several: bool
     q: str
     filters: list[FilterLink]
     narrowings: list[Narrowing]
@@ -168,6 +169,7 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
         baseline=state.baseline,
         candidate=state.candidate,
         metric=metric,
+        several=len(metrics) > 1,
         q=query.q,
         filters=_filters(state, query, found.counts),
         narrowings=_narrowings(state, query, metric),

@@ -26,7 +26,7 @@ from apps.evaluations.comparison_row_sql import (
     texts_statement,
 )
 from apps.evaluations.kept_answers import kept_answer
-from apps.evaluations.models import EvalItem, EvalRun, ItemScore, PairVote
+from apps.evaluations.models import EvalItem, ItemScore, PairVote
 
 __all__ = [
     "FILTERS",
@@ -39,7 +39,6 @@ __all__ = [
     "RowsPage",
     "compared_rows",
     "every_row",
-    "items_of_example",
     "other_texts",
     "pairs_of_example",
     "votes_of",
@@ -163,12 +162,6 @@ def first_rows(query: RowQuery, most: int) -> list[ComparedRow]:
 def other_texts(query: RowQuery, *, state: str = "") -> int:
     """How many rows of the query's text, slice and range have another text in the candidate."""
     return int(kept_answer(*texts_statement(query), state=state)[0][0])
-
-
-def items_of_example(runs: Sequence[EvalRun], example_id: UUID) -> list[EvalItem]:
-    """Every item of one example in `runs`, by repetition, with example and scores."""
-    items = EvalItem.objects.filter(run__in=[run.pk for run in runs], example=example_id)
-    return list(_whole(items).order_by("repetition"))
 
 
 def pairs_of_example(query: RowQuery, example_id: UUID) -> list[ComparedRow]:
