@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,54 +61,25 @@ def _posted_metrics(run: EvalRun) -> list[Metric]:
         ]
 
 
-def values_by_example(run: EvalRun) -> dict[tuple[str, str], Values]:
-    """(metric, source) → the values of each example; several raters of one item are averaged first."""
-    found: dict[tuple[str, str], Values] = defaultdict(dict)
-    for name, source, example_id, values in _rows(run, "true", []):
-        found[name, source][example_id] = values
-    return found
-
-
 def values_of_metric(run: EvalRun, metric: Metric) -> Values:
-    """The values of one metric by example, so that a large run is not held with all its metrics at once."""
-    rows = _rows(run, "score.metric = %s AND score.source = %s", [metric.name, metric.source])
-    return {example_id: values for _, _, example_id, values in rows}
+    """The values of one metric by example, so that a large run is not held with all its metrics at once.
 
-
-def _rows(run: EvalRun, condition: str, params: list[str]) -> Iterator[tuple[str, str, str, list[float]]]:
+    Several raters of one item are averaged first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT metric, source, example_id::text, array_agg(value ORDER BY repetition)
+            """
+            SELECT example_id::text, array_agg(value ORDER BY repetition)
             FROM (
-                SELECT score.metric, score.source, item.example_id, item.repetition, avg(score.value) AS value
+                SELECT item.example_id, item.repetition, avg(score.value) AS value
                 FROM evaluations_itemscore AS score
                 JOIN evaluations_evalitem AS item ON item.id = score.item_id
                 WHERE item.run_id = %s AND score.value IS NOT NULL AND item.status = 'completed'
-                  AND {condition}
-                GROUP BY score.metric, score.source, item.example_id, item.repetition
+                  AND score.metric = %s AND score.source = %s
+                GROUP BY item.example_id, item.repetition
             ) AS by_item
-            GROUP BY metric, source, example_id
-            """,  # noqa: S608  # the condition is one of the two above
-            [run.pk, *params],
-        )
-        yield from cursor
-
-
-def measured_by_example(run: EvalRun, column: str) -> Values:
-    """The `latency_ms` or `cost_usd` of each example's completed items that have one."""
-    if column not in ("latency_ms", "cost_usd"):
-        raise ValueError(f"{column} is not measured for each item.")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT example_id::text, array_agg({column}::float8 ORDER BY repetition) "  # noqa: S608  # a name from above
-            f"FROM evaluations_evalitem WHERE run_id = %s AND {column} IS NOT NULL AND status = 'completed' "
-            "GROUP BY example_id",
-            [run.pk],
+            GROUP BY example_id
+            """,
+            [run.pk, metric.name, metric.source],
         )
         return dict(cursor.fetchall())
-
-
-def example_ids(run: EvalRun) -> set[str]:
-    """Every example of the run's plan, as text."""
-    return {str(pk) for pk in run.items.values_list("example_id", flat=True).distinct()}
