@@ -156,10 +156,10 @@ def compare(page: Page, baseline: int, candidate: int) -> None:
     page.get_by_role("checkbox", name=re.compile(f"#{candidate}|echo")).check()
     page.get_by_role("button", name="Compare").click()
     expect(page.locator(".verdict")).to_contain_text("echo is better than upper")
-    expect(page.locator(".verdict")).to_contain_text("+0.700, 95% interval")
-    row = page.get_by_role("table", name="metric by metric").get_by_role("row").nth(1)
-    expect(row).to_contain_text("16 won · 2 tied · 2 lost")
-    expect(row).to_contain_text(re.compile(r"0\.200.*0\.900.*\+0\.700", re.DOTALL))
+    expect(page.locator(".verdict")).to_contain_text("+70.0 points, 95% interval")
+    card = page.locator(".metric-card").first
+    expect(card).to_contain_text("16 won · 2 tied · 2 lost")
+    expect(card).to_contain_text(re.compile(r"\+70\.0 points.*20\.0%.*90\.0%", re.DOTALL))
     rows = page.get_by_role("table", name="Examples side by side").get_by_role("row")
     expect(rows).to_have_count(21)
     expect(rows.nth(1)).to_contain_text(re.compile("Better|Worse"))  # what differs comes first
