@@ -12,6 +12,7 @@ from apps.core.pages import keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.evaluations.comparison_forms import ComparisonForm
+from apps.evaluations.comparison_links import comparison_url
 from apps.evaluations.comparison_lists import list_rows
 from apps.evaluations.comparison_panels import panel_context
 from apps.evaluations.comparison_row_pages import rows_context
@@ -90,6 +91,8 @@ def comparison_detail_page(request: ProjectRequest, number: int) -> HttpResponse
 def comparison_summary_fragment(request: ProjectRequest, number: int) -> HttpResponse:
     """Verdict and cards; polled while the figures are made. Then the rows are told to come anew."""
     state = _state(request, number)
+    if not request.htmx:
+        return redirect(comparison_url(state))
     figures = metric_figures(state)
     response = render(request, "evaluations/_comparison_summary.html", page_context(state, figures))
     if not figures.waiting:
@@ -100,8 +103,10 @@ def comparison_summary_fragment(request: ProjectRequest, number: int) -> HttpRes
 @project_view(Role.VIEWER)
 @require_safe
 def comparison_panel_fragment(request: ProjectRequest, number: int) -> HttpResponse:
-    """The panel that the address opens; polled while a part of it is made."""
+    """The panel that the address opens; polled while a part of it is made. Without htmx, the page."""
     state = _state(request, number)
+    if not request.htmx:
+        return redirect(comparison_url(state))
     figures = metric_figures(state)
     context = page_context(state, figures) | panel_context(state, figures)
     return render(request, "evaluations/_comparison_panels.html", context)

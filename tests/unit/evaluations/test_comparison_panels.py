@@ -137,6 +137,8 @@ def test_each_panel_opens_from_the_address_and_as_a_fragment(
         address("comparison-panel", project, comparison.number), {"panel": panel}, **HTMX
     ).content.decode()
     assert "<html" not in fragment
+    plain = client.get(address("comparison-panel", project, comparison.number), {"panel": panel})
+    assert plain.headers["Location"].endswith(f"/comparisons/{comparison.number}/?panel={panel}")
     assert f'aria-label="{panel.capitalize()}"' in fragment
 
 
