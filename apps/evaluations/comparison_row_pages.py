@@ -184,7 +184,11 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
         reload=_with_cursor(state.query(), after, before),
         filtered=bool(query.q or query.show or query.slice or query.on),
     )
-    return {"compared": compared, "may_collect": request.actor.may(Role.EDITOR)}
+    return {
+        "compared": compared,
+        "may_comment": request.actor.may(Role.ANNOTATOR),
+        "may_collect": request.actor.may(Role.EDITOR),
+    }
 
 
 def _with_cursor(query: str, after: str, before: str) -> str:

@@ -91,8 +91,10 @@ _SIDE = """
     WHERE item.run_id = %({side})s
 """
 _WITH_EXAMPLE = "JOIN datasets_example AS example ON example.id = item.example_id"
-_FOUND_TEXT = """(item.example_key ILIKE %(like)s OR item.output ILIKE %(like)s OR EXISTS (
-        SELECT 1 FROM jsonb_each_text(example.inputs) AS input WHERE input.value ILIKE %(like)s))"""
+_FOUND_TEXT = """(item.example_key{c} ILIKE %(like)s OR item.output{c} ILIKE %(like)s OR EXISTS (
+        SELECT 1 FROM jsonb_each_text(example.inputs) AS input WHERE input.value{c} ILIKE %(like)s))"""
+#: Twice as quick, and as good for words without accents: only the case of A to Z is left aside.
+_PLAIN = ' COLLATE "C"'
 _FOUND_SPLIT = "(example.split = %(value)s)"
 _FOUND_METADATA = """CASE WHEN jsonb_typeof(example.metadata -> %(slice)s) = 'array' THEN EXISTS (
         SELECT 1 FROM jsonb_array_elements_text(example.metadata -> %(slice)s) AS tag WHERE tag = %(value)s
@@ -219,7 +221,7 @@ def _rows(query: RowQuery, *, texts: bool) -> str:
 def _side(query: RowQuery, side: str, *, texts: bool) -> str:
     found = []
     if query.q.strip():
-        found.append(_FOUND_TEXT)
+        found.append(_FOUND_TEXT.format(c=_PLAIN if query.q.isascii() else ""))
     if query.slice and query.value:
         found.append(_FOUND_SPLIT if query.slice == SPLIT else _FOUND_METADATA)
     return _SIDE.format(

@@ -125,7 +125,8 @@ def test_without_a_metric_other_texts_come_first(runs: tuple[EvalRun, EvalRun]) 
         ({"slice": "level", "value": "none"}, set()),
         ({"slice": "@split", "value": "hard"}, {"q1", "q3", "q5"}),
         ({"slice": "level", "value": "0", "show": "worse"}, {"q3"}),
-        ({"q": "not"}, {"q6"}),
+        ({"q": "NOT"}, {"q6"}),
+        ({"q": "étude"}, {"q6"}),
         ({"q": "q2"}, {"q2"}),
         ({"q": "WHAT IS 4"}, {"q4"}),
         ({"q": "question"}, set()),
@@ -145,7 +146,7 @@ def test_rows_and_counts_are_narrowed_together(
         project,
         [0.5, 0.5, 0.2, 0.9, 0.5, 0.5, 0.5],
         [0.5, 0.4, 0.3, 0.1, None, None, 0.5],
-        outputs=(["a"] * 7, ["a", "b", "c", "d", "e", None, "not a"]),
+        outputs=(["a"] * 7, ["a", "b", "c", "d", "e", None, "not a ÉTUDE"]),
         splits=("easy", "hard"),
     )
     query = make_query(first, second, **narrowing)
