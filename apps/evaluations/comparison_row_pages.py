@@ -19,8 +19,10 @@ from apps.evaluations.comparison_rows import (
     FILTERS,
     PLACES,
     SPLIT,
+    ComparedRow,
     RowCounts,
     RowQuery,
+    RowsPage,
     compared_rows,
 )
 from apps.evaluations.comparison_state import ComparisonState
@@ -141,7 +143,7 @@ def _is_long(state: ComparisonState) -> bool:
 def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, Any]:
     """What `evaluations/_comparison_rows.html` needs, for the detail page and for the fragment alone.
 
-    Eight queries, however many rows and runs there are.
+    A fixed number of queries, however many rows and runs there are.
     """
     metrics = shared_metrics(state)
     metric = chosen_metric(state, metrics)
@@ -155,17 +157,8 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
         count_texts=not _is_long(state),
         state=settled_state(state, query),
     )
-    comments = comment_counts(state.comparison, {row.item.example_id for row in found.rows})
-    columns = state.baseline.dataset_version.columns.get("inputs", [])
-    slug, comparison = state.comparison.project.slug, state.comparison
-    page = Page(
-        rows=found.rows,
-        next_url=f"{state.query()}&after={found.next}" if found.next else None,
-        previous_url=f"{state.query()}&before={found.previous}" if found.previous else None,
-        size=ROWS_A_PAGE,
-    )
     compared = ComparedPage(
-        comparison=comparison,
+        comparison=state.comparison,
         baseline=state.baseline,
         candidate=state.candidate,
         metric=metric,
@@ -174,14 +167,12 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
         filters=_filters(state, query, found.counts),
         narrowings=_narrowings(state, query, metric),
         hidden=[(name, str(text)) for name, text in QueryDict(state.query(q="")).items()],
-        rows=[
-            row_view(row, query, metrics, columns, comments.get(row.item.example_id, 0)) for row in found.rows
-        ],
+        rows=_row_views(state, query, metrics, found.rows),
         shown=getattr(found.counts, query.show or "total"),
-        page=page,
+        page=_page(state, found),
         query=state.query(),
-        address=reverse("evaluations:comparison-detail", args=[slug, comparison.number]),
-        reload=_with_cursor(state.query(), after, before),
+        address=_address(state),
+        reload=_with_cursor(state, after=after, before=before),
         filtered=bool(query.q or query.show or query.slice or query.on),
     )
     return {
@@ -191,9 +182,31 @@ def rows_context(request: ProjectRequest, state: ComparisonState) -> dict[str, A
     }
 
 
-def _with_cursor(query: str, after: str, before: str) -> str:
-    address = QueryDict(query, mutable=True)
-    for name, cursor in (("after", after), ("before", before)):
+def _row_views(
+    state: ComparisonState, query: RowQuery, metrics: Sequence[MetricSummary], rows: Sequence[ComparedRow]
+) -> list[RowView]:
+    comments = comment_counts(state.comparison, {row.item.example_id for row in rows})
+    columns = state.baseline.dataset_version.columns.get("inputs", [])
+    return [row_view(row, query, metrics, columns, comments.get(row.item.example_id, 0)) for row in rows]
+
+
+def _page(state: ComparisonState, found: RowsPage) -> Page:
+    return Page(
+        rows=found.rows,
+        next_url=_with_cursor(state, after=found.next) if found.next else None,
+        previous_url=_with_cursor(state, before=found.previous) if found.previous else None,
+        size=ROWS_A_PAGE,
+    )
+
+
+def _address(state: ComparisonState) -> str:
+    comparison = state.comparison
+    return reverse("evaluations:comparison-detail", args=[comparison.project.slug, comparison.number])
+
+
+def _with_cursor(state: ComparisonState, **cursors: str) -> str:
+    address = QueryDict(state.query(), mutable=True)
+    for name, cursor in cursors.items():
         if cursor:
             address[name] = cursor
     return address.urlencode()
