@@ -12,7 +12,7 @@ from apps.core.models import Project
 from apps.evaluations.comparison_selectors import runs_numbered, runs_to_compare
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_plan import planned_primary
-from apps.evaluations.selectors import metric_names, metric_titles
+from apps.evaluations.selectors import deciding_metrics, metric_titles
 
 
 def run_label(run: EvalRun) -> str:
@@ -68,7 +68,7 @@ class ComparisonForm(ProductForm):
         )
         if self.baseline_run and self.baseline_run not in runs:
             runs = [self.baseline_run, *runs]
-        metrics = metric_names(self.baseline_run) if self.baseline_run else []
+        metrics = deciding_metrics(self.baseline_run) if self.baseline_run else []
         titles = metric_titles(self.baseline_run) if self.baseline_run else {}
         planned = planned_primary(self.baseline_run) if self.baseline_run else ""
         if planned in metrics:

@@ -14,7 +14,7 @@ from apps.evaluations.comparison_figures import figures_ask
 from apps.evaluations.errors import NotComparable
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_plan import planned_primary
-from apps.evaluations.score_values import metrics_of_run
+from apps.evaluations.selectors import deciding_metrics
 
 MOST_CANDIDATES = 9
 
@@ -84,9 +84,9 @@ def _check(baseline: EvalRun, candidates: Sequence[EvalRun]) -> None:
 
 
 def _primary(baseline: EvalRun, candidates: Sequence[EvalRun], wanted: str) -> str:
-    shared = [metric.name for metric in metrics_of_run(baseline)]
+    shared = deciding_metrics(baseline)
     for run in candidates:
-        names = {metric.name for metric in metrics_of_run(run)}
+        names = set(deciding_metrics(run))
         shared = [name for name in shared if name in names]
     if not wanted:
         planned = planned_primary(baseline)

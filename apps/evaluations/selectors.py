@@ -221,9 +221,14 @@ def metric_names(run: EvalRun) -> list[str]:
     return [name for name in dict.fromkeys(found) if name not in of_run]
 
 
-def _of_run(run: EvalRun) -> set[str]:
+def deciding_metrics(run: EvalRun) -> list[str]:
+    """The names of the metrics that a comparison can be decided by: those of items first, then of the run."""
+    return [*metric_names(run), *_of_run(run)]
+
+
+def _of_run(run: EvalRun) -> list[str]:
     """The names of the metrics that only the whole run has."""
-    return {spec["name"] for spec in run.plan.get("metrics", []) if spec.get("level") == "run"}
+    return [spec["name"] for spec in run.plan.get("metrics", []) if spec.get("level") == "run"]
 
 
 def _runs_of(project: Project) -> QuerySet[EvalRun]:

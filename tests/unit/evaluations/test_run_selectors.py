@@ -136,7 +136,7 @@ def test_rows_are_paired_by_example_and_judged_by_the_direction(project: Project
     assert compared_rows(query).counts.differs == 3
     other = make_run(project, make_dataset_version(project, 2), outputs=["x", "y"])
     apart = compared_rows(RowQuery(first.pk, other.pk)).rows
-    assert [row.outcome for row in apart] == ["missing"] * 5
+    assert [row.outcome for row in apart] == ["unpaired"] * 5
     assert sum(row.baseline is None for row in apart) == 2
 
 
