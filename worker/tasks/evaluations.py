@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import rater_scores, run_news
+from apps.evaluations import comparison_row_warming, rater_scores, run_news
 from apps.evaluations.comparing import making
 from apps.evaluations.engine import driving, finalizing, scoring_slices, sweeping
+from apps.evaluations.models import ComparisonFigures
 from worker.registry import sweeper, task
 
 
@@ -58,6 +59,8 @@ def finalize_local_run(run_id: str) -> None:
 @task("worker.evaluations.compute_comparison", queue="default")
 def compute_comparison(comparison_id: str, baseline_id: str, part: str, column: str) -> None:
     making.figures_make(UUID(comparison_id), UUID(baseline_id), part, column)
+    if part == ComparisonFigures.Part.METRICS and not column:
+        comparison_row_warming.first_pages_keep(UUID(comparison_id), UUID(baseline_id))
 
 
 @task(rater_scores.SUM_TASK, queue="default")

@@ -19,6 +19,7 @@ from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import examples_of
+from apps.evaluations.comparison_row_warming import first_pages_keep
 from apps.evaluations.models import Comparison, ItemScore, PairVote, RowComment
 from apps.prompts.diff import diff_text
 from tests.factories.core import make_api_key, make_project
@@ -174,6 +175,24 @@ def test_the_first_page_of_long_runs_is_found_once_until_a_run_ends_anew(
     monkeypatch.setattr("apps.evaluations.kept_answers.cache", None)  # as good as away
     assert queries() == every
     assert client.get(url, **HTMX).status_code == 200
+
+
+def test_a_worker_finds_the_first_page_of_long_runs_beforehand(
+    monkeypatch: pytest.MonkeyPatch,
+    client_as: ClientAs,
+    project: Project,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    comparison, shorter = make_one(project, candidates=2), make_one(project)
+    assert first_pages_keep(shorter.pk, shorter.baseline_id) == 0
+    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 3)
+    assert first_pages_keep(comparison.pk, comparison.baseline_id) == 2
+    assert first_pages_keep(comparison.pk, uuid4()) == first_pages_keep(uuid4(), uuid4()) == 0
+    client = client_as(Role.VIEWER)
+    with django_assert_num_queries(20, exact=False) as unprepared:
+        rows_of(client, shorter)
+    with django_assert_num_queries(len(unprepared) - 1):
+        rows_of(client, comparison)
 
 
 def test_queries_depend_neither_on_rows_nor_on_runs(
