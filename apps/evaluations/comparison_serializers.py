@@ -154,7 +154,9 @@ class PartSerializer(serializers.Serializer[Any]):
 
 
 class SliceGroupSerializer(serializers.Serializer[Any]):
-    value = serializers.CharField(allow_blank=True)
+    """`value` null: the rarest values together; "": the examples that have none."""
+
+    value = serializers.CharField(allow_blank=True, allow_null=True)
     n = serializers.IntegerField()
 
 

@@ -53,6 +53,10 @@ class BenchStack:
         self.key = ""
         self.cookie = ""
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def start(self) -> None:
         with self.console.open("wb") as console:
             self.process = subprocess.Popen(
@@ -102,7 +106,7 @@ class BenchStack:
         """GET, or POST with a body. Raises urllib.error.HTTPError."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": kind or "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v1/{path}", data, headers)
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
@@ -110,7 +114,7 @@ class BenchStack:
         """A page as an admin sees it, or a part of one. Raises urllib.error.HTTPError."""
         self.cookie = self.cookie or self.manage("shell", "-v0", "-c", _SIGN_IN)
         headers = {"Cookie": f"llmops_session={self.cookie}"} | ({"HX-Request": "true"} if htmx else {})
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", headers=headers)
+        request = urllib.request.Request(f"{self.url}/{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             content: bytes = answer.read()
             return content

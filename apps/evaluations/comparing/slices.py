@@ -19,7 +19,8 @@ from apps.evaluations.statistics import holm
 from apps.evaluations.statistics.paired import PairedResult, paired_samples
 
 MOST_GROUPS = 50
-REST = "(all others)"
+#: What the rarest values go by together, and the examples that have none.
+REST = None
 NONE = ""
 LEVEL = 0.05
 #: Fewer than for a whole metric: there are many slices, and their p-values are corrected upwards.
@@ -54,12 +55,12 @@ def slices_part(
     }
 
 
-def _groups(texts: Sequence[tuple[str, ...]], size: int) -> dict[str, Mask]:
+def _groups(texts: Sequence[tuple[str, ...]], size: int) -> dict[str | None, Mask]:
     """Value → its examples, largest first; the rarest as one, then those without a value."""
     counts = Counter(text for several in texts for text in several)
     frequent = [value for value, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
     named = frequent[:MOST_GROUPS]
-    groups = {value: np.zeros(size, dtype=bool) for value in [*named, REST, NONE]}
+    groups: dict[str | None, Mask] = {value: np.zeros(size, dtype=bool) for value in [*named, REST, NONE]}
     for number, several in enumerate(texts):
         for text in several or (NONE,):
             groups[text if text in groups else REST][number] = True
@@ -71,7 +72,7 @@ def _sliced(
     baseline: EvalRun,
     candidate: EvalRun,
     metric: SharedMetric,
-    groups: dict[str, Mask],
+    groups: dict[str | None, Mask],
     counted: Mask,
 ) -> dict[str, Any]:
     found = []
@@ -101,7 +102,9 @@ def _compared(pair: Pair, metric: SharedMetric) -> PairedResult:
     )
 
 
-def _group(value: str, found: PairedResult, adjusted: float | None, metric: SharedMetric) -> dict[str, Any]:
+def _group(
+    value: str | None, found: PairedResult, adjusted: float | None, metric: SharedMetric
+) -> dict[str, Any]:
     return {
         "value": value,
         "n": found.n,
