@@ -43,8 +43,8 @@ class Evidence:
         if self.run.prompt_version_id is not None:
             return ""
         return (
-            f"The outputs of {self.run.name} were made elsewhere, so there is no prompt version to point a "
-            "label to. Save that prompt as a version here, run it over the dataset, and compare that run."
+            f"The outputs of {self.run.name} were made elsewhere, and it names no prompt version to point a "
+            "label to. Save that prompt as a version here; run it, or record its outputs again with its name."
         )
 
     def kept(self, state: ComparisonState) -> dict[str, Any]:
