@@ -25,6 +25,7 @@ from apps.evaluations.comparison_selectors import comparison_get
 from apps.evaluations.comparison_services import comparison_create
 from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
+from apps.evaluations.run_plan import frozen_metrics
 from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
@@ -118,6 +119,7 @@ def _run(
         dataset_version=data,
         prompt_version=version,
         evaluators=evaluators,
+        primary_metric=frozen_metrics(evaluators)[0]["name"],
     )
     return eval_run_create(project=project, by=BY, request=request)
 
