@@ -43,10 +43,13 @@ class CorpusDifference:
 
 @dataclass(frozen=True, slots=True)
 class ResampledRun:
-    """A run's figures by name: over all its examples, and over each resample (NaN where not defined)."""
+    """A run's figures by name: over all its examples (or groups of them, as many as `units`), and over each
+    resample (NaN where not defined).
+    """
 
     figures: Mapping[str, float | None]
     resampled: Mapping[str, Floats]
+    units: int
 
 
 def resampled_run(
@@ -65,7 +68,8 @@ def resampled_run(
         for sums in _resampled_sums(rows, resamples, seed):
             for name, value in (again or score)(sums).items():
                 drawn[name].append(np.nan if value is None else float(value))
-    return ResampledRun(whole, {name: np.asarray(values, dtype=float) for name, values in drawn.items()})
+    resampled = {name: np.asarray(values, dtype=float) for name, values in drawn.items()}
+    return ResampledRun(whole, resampled, int(rows.shape[0]))
 
 
 def corpus_difference(
@@ -76,7 +80,8 @@ def corpus_difference(
     The interval holds the middle of the resampled differences (percentiles; Efron & Tibshirani 1993, ch. 13),
     and the p-value is that of the test which it inverts to: twice the share of resamples on the other side
     of zero, (c + 1) / (B + 1). Where none is, the normal tail by the bootstrap's standard error goes below
-    what so many resamples can tell.
+    what so many resamples can tell. It never falls below 2 / 2ⁿ for n examples, which is what the test
+    can reach that swaps equal runs on any of them (Riezler & Maxwell 2005).
 
     `sacrebleu_p` is the p-value that sacrebleu's paired bootstrap prints (Koehn 2004; Post 2018): the share
     of resamples whose absolute difference lies further above the average of these than the difference found.
@@ -101,7 +106,7 @@ def corpus_difference(
         difference=difference,
         low=found[0],
         high=found[1],
-        p_value=_two_sided(differences, difference, error),
+        p_value=max(_two_sided(differences, difference, error), 2.0 ** (1 - min(baseline.units, 1000))),
         sacrebleu_p=_sacrebleu_p(differences, difference),
         standard_error=error,
         baseline_interval=intervals[0],

@@ -48,8 +48,8 @@ def worst_case(
 
     The bounds of the worst-case analysis of missing outcomes (Manski 1990, American Economic Review 80:319).
     `within` says which examples count (those that both runs were to answer). `low` and `high` are the ends of
-    the metric's scale; where one is None, the most extreme value that was seen stands for it. None when
-    nothing is missing, or nothing was seen at all.
+    the metric's scale; where one is None, or a score lies beyond it, the most extreme value that was seen
+    stands for it. None when nothing is missing, or nothing was seen at all.
     """
     import numpy as np
 
@@ -60,8 +60,9 @@ def worst_case(
     lacks_cand = within & np.isnan(cand.means(count))
     if not seen.size or not (lacks_base.any() or lacks_cand.any()):
         return None
-    bottom = float(seen.min()) if low is None else low
-    top = float(seen.max()) if high is None else high
+    bottom, top = float(seen.min()), float(seen.max())
+    observed = low is None or high is None or bottom < low or top > high
+    bottom, top = bottom if low is None else min(low, bottom), top if high is None else max(high, top)
     worst, best = (top, bottom) if direction == "lower" else (bottom, top)
     result = paired_samples(
         _filled(base, lacks_base, best),
@@ -73,7 +74,7 @@ def worst_case(
         seed=seed,
     )
     filled = int((lacks_base | lacks_cand).sum())
-    return WorstCase(result, filled, worst, best, observed=low is None or high is None)
+    return WorstCase(result, filled, worst, best, observed=observed)
 
 
 def _filled(sample: Sample, lacking: NDArray[np.bool_], value: float) -> Sample:
