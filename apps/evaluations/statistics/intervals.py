@@ -126,10 +126,15 @@ def _unit_means(values: NDArray[np.floating[Any]], codes: NDArray[np.intp]) -> N
 
 
 def effective_size(units: NDArray[np.floating[Any]], n: int) -> float:
-    """How many independent binary values would say as much; from the number of units to that of values."""
+    """How many independent binary values would say as much; from the number of units to that of values.
+
+    p(1 - p) over the variance between units, times the square of the ratio of t quantiles at n - 1 and
+    units - 1 degrees of freedom: between few units the variance itself is uncertain (Korn & Graubard 1998).
+    """
     if units.size < 2:
         return float(units.size)
     mean, variance = float(units.mean()), standard_error(units) ** 2
     if variance == 0:
         return float(units.size)
-    return min(float(n), max(float(units.size), mean * (1 - mean) / variance))
+    uncertain = t_quantile(n - 1, CONFIDENCE) / t_quantile(units.size - 1, CONFIDENCE)
+    return min(float(n), max(float(units.size), mean * (1 - mean) / variance * uncertain**2))

@@ -238,3 +238,17 @@ def test_a_p_value_reads_on_the_side_of_the_level_that_it_is_on(value: float, te
 @pytest.mark.parametrize("text", ["1e-300", "nan", "inf", "-inf", "0", "1e13"])
 def test_a_size_that_cannot_be_reckoned_with_is_not_taken(text: str) -> None:
     assert typed({"scale": "continuous", "unit": ""}, text) is None
+
+
+@pytest.mark.parametrize(("examples", "repetitions"), [(4, 20), (5, 20), (8, 10)])
+def test_few_examples_repeated_often_do_not_look_like_many(examples: int, repetitions: int) -> None:
+    rng = np.random.default_rng(6)
+    units, covered = np.repeat(np.arange(examples), repetitions), 0
+    for _ in range(500):
+        rates = rng.beta(2, 2, examples)
+        values = (rng.random(units.size) < rates[units]).astype(float)
+        found = mean_interval(values, binary=True, clusters=units)
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 0.5 <= found.high
+    assert covered / 500 >= 0.93
