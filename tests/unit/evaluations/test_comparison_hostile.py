@@ -17,7 +17,10 @@ from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.evaluations.comparing import making
 from apps.evaluations.comparing.making import figures_make
+from apps.evaluations.comparison_charts import Bar, Spot, bars_figure, slices_figure, tradeoff_figure
 from apps.evaluations.comparison_figures import MOST_WAITING, TRY_AGAIN, figures_again, figures_state
+from apps.evaluations.comparison_row_pages import chosen_metric, row_query, settled_state, shared_metrics
+from apps.evaluations.comparison_state import comparison_state
 from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.models import Comparison, ComparisonFigures
 from apps.evaluations.row_comments import comment_add, comment_delete, comment_edit
@@ -199,3 +202,36 @@ def test_recorded_numbers_that_nothing_can_be_computed_of_are_refused(
     body = json.dumps([{"key": f"q{place}", "output": "x", **given} for place in range(2)])
     answer = client.post(f"/api/v1/eval-runs/{run}/results/", body, content_type="application/json")
     assert answer.status_code == 400, answer.content
+
+
+def test_names_in_figures_are_text_and_no_markup() -> None:
+    evil = "<a href='https://example.com'>&amp;</a>"
+    metric = {"name": "quality", "title": evil, "scale": "continuous", "direction": "higher", "unit": ""}
+    group = {"label": evil, "n": 3, "worse": False, "query": f"value={evil}", "difference": 0.1}
+    ends = {"ci_low": 0.0, "ci_high": 0.2}
+    spot = Spot(1, evil, 0.1, 0.5, 0.4, 0.6, evil)
+    figures = [
+        slices_figure([group | ends], metric),
+        tradeoff_figure([spot, spot], metric, {"unit": "usd", "title": "Cost"}),
+        bars_figure([(evil, [Bar(evil, 2, evil)])], evil),
+    ]
+    for figure in figures:
+        followed = [point.pop() for trace in figure["data"] for point in trace["customdata"]]
+        assert all(evil in query for query in followed), "addresses stay what they are"
+        assert "<a" not in json.dumps(figure)
+        assert "&amp;amp;" in json.dumps(figure)
+
+
+def test_what_people_type_is_not_kept_in_the_cache(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 2)
+    comparison = make_one(project)
+
+    def kept(**texts: str) -> str:
+        state = comparison_state(comparison, texts)
+        return settled_state(state, row_query(state, chosen_metric(state, shared_metrics(state))))
+
+    assert kept()
+    assert kept(show="worse")
+    assert not kept(q="anything")
+    assert not kept(slice="level", value="anything")
+    assert not kept(on="change", low="0.123")
