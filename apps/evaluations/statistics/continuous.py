@@ -52,10 +52,11 @@ def clustered_t(differences: Differences, clusters: Labels, *, confidence: float
     """The mean difference with cluster-robust standard error, against t with (clusters - 1) degrees of
     freedom.
 
-    Variance: the sum over clusters of squared sums of residuals, over n², times G / (G - 1)
-    (Liang & Zeger 1986; Cameron & Miller 2015, Journal of Human Resources 50:317, eq. 11 and sec. VI;
-    for evaluations Miller 2024, arXiv:2411.00640, eq. 4). Unknown with fewer than two clusters, or without
-    spread between them.
+    Variance: the jackknife over clusters, CV3 (Bell & McCaffrey 2002, Survey Methodology 28:169; MacKinnon,
+    Nielsen & Webb 2023, Journal of Econometrics 232:272, who recommend it). Of clusters of one size it is the
+    sum of squared sums of residuals, over n², times G / (G - 1) (Liang & Zeger 1986; Cameron & Miller 2015;
+    for evaluations Miller 2024, arXiv:2411.00640, eq. 4), which is far too small where one cluster holds most
+    of the examples. Unknown with fewer than two clusters, or without spread between them.
     """
     import numpy as np
     from scipy import stats
@@ -66,7 +67,8 @@ def clustered_t(differences: Differences, clusters: Labels, *, confidence: float
         return TestResult(None, None, None)
     mean = float(differences.mean())
     sums = np.bincount(index, weights=differences - mean)
-    error = math.sqrt(float((sums**2).sum()) * count / (count - 1)) / differences.size
+    others = differences.size - np.bincount(index)
+    error = math.sqrt(float(((sums / others) ** 2).sum()) * (count - 1) / count)
     half = t_quantile(count - 1, confidence) * error
     if error <= ROUNDING * float(np.abs(differences).max()):
         return TestResult(None, None, None, 0.0)

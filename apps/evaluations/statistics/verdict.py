@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Scale = Literal["binary", "continuous", "ordinal"]
 
 BOOTSTRAP_LIMIT = 2_000
-BOOTSTRAP_MINIMUM = 10
+#: Of fewer pairs the bootstrap calls 7% to 13% of equal runs different at 5%, Student's t about 5%.
+BOOTSTRAP_MINIMUM = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from apps.evaluations.comparing.shared_metrics import _posted, shared_of
 from apps.evaluations.comparison_words import p_value, typed
 from apps.evaluations.statistics import mean_interval, paired_comparison
-from apps.evaluations.statistics.continuous import bootstrap_bca
+from apps.evaluations.statistics.continuous import bootstrap_bca, clustered_t
 from apps.evaluations.statistics.corpus import corpus_difference, resampled_run
 from apps.evaluations.statistics.paired import PairedResult
 from apps.evaluations.statistics.power import examples_needed
@@ -252,3 +252,32 @@ def test_few_examples_repeated_often_do_not_look_like_many(examples: int, repeti
         assert found.high is not None
         covered += found.low <= 0.5 <= found.high
     assert covered / 500 >= 0.93
+
+
+def test_the_clustered_error_is_that_of_leaving_each_group_out() -> None:
+    rng = np.random.default_rng(8)
+    groups = np.repeat(np.arange(6), [30, 1, 4, 9, 2, 2])
+    changes = rng.normal(size=groups.size)
+    left_out = np.array([changes[groups != group].mean() for group in range(6)])
+    expected = np.sqrt(5 / 6 * ((left_out - changes.mean()) ** 2).sum())
+    assert clustered_t(changes, groups).standard_error == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sizes", [[90, *[1] * 10], [200, *[1] * 100], [10] * 4])
+def test_one_large_group_does_not_make_equal_runs_look_different(sizes: list[int]) -> None:
+    """As where most examples lack a value of the column, or share one."""
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    found = [clustered_t(rng.normal(size=groups.size), groups).p_value for _ in range(500)]
+    assert sum(p is not None and p < 0.05 for p in found) / 500 <= 0.08
+
+
+@pytest.mark.parametrize("n", [10, 20, 40, 60])
+def test_few_pairs_of_equal_runs_are_not_called_different_too_often(n: int) -> None:
+    rng = np.random.default_rng(10)
+    found = []
+    for _ in range(300):
+        base, cand = rng.exponential(1.0, (2, n))
+        result = paired_comparison(scores(base), scores(cand), scale="continuous", resamples=999)
+        found.append(result.p_value is not None and result.p_value < 0.05)
+    assert np.mean(found) <= 0.08
