@@ -281,3 +281,17 @@ def test_few_pairs_of_equal_runs_are_not_called_different_too_often(n: int) -> N
         result = paired_comparison(scores(base), scores(cand), scale="continuous", resamples=999)
         found.append(result.p_value is not None and result.p_value < 0.05)
     assert np.mean(found) <= 0.08
+
+
+@pytest.mark.parametrize("n", [8, 10, 20])
+def test_figures_of_few_examples_do_not_make_equal_runs_look_different(n: int) -> None:
+    rng = np.random.default_rng(12)
+    found = []
+    for _ in range(300):
+        lengths = rng.integers(1, 20, n)
+        runs = [
+            resampled_run(np.c_[rng.binomial(lengths, 0.5), lengths].astype(float), _rate) for _ in range(2)
+        ]
+        result = corpus_difference(runs[0], runs[1], "rate")
+        found.append(result.p_value is not None and result.p_value < 0.05)
+    assert np.mean(found) <= 0.08
