@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from apps.core.errors import NotFound
@@ -20,6 +21,7 @@ from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.comparison_charts import Bar, Spot, bars_figure, slices_figure, tradeoff_figure
 from apps.evaluations.comparison_figures import MOST_WAITING, TRY_AGAIN, figures_again, figures_state
 from apps.evaluations.comparison_row_pages import chosen_metric, row_query, settled_state, shared_metrics
+from apps.evaluations.comparison_rows import every_row, first_rows
 from apps.evaluations.comparison_state import comparison_state
 from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.models import Comparison, ComparisonFigures
@@ -235,3 +237,16 @@ def test_what_people_type_is_not_kept_in_the_cache(project: Project, monkeypatch
     assert not kept(q="anything")
     assert not kept(slice="level", value="anything")
     assert not kept(on="change", low="0.123")
+
+
+def test_rows_that_are_added_to_a_dataset_do_not_hold_their_outputs(
+    project: Project, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    comparison = make_one(project)
+    state = comparison_state(comparison, {})
+    query = row_query(state, chosen_metric(state, shared_metrics(state)))
+    with django_assert_num_queries(2):  # the rows; their items with examples
+        rows = first_rows(query, 4)
+        keys = [row.item.example.key for row in rows]
+    assert keys == [row.item.example.key for row in every_row(query)][:4]
+    assert all("output" in row.item.get_deferred_fields() for row in rows)
