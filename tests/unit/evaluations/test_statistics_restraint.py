@@ -295,3 +295,20 @@ def test_figures_of_few_examples_do_not_make_equal_runs_look_different(n: int) -
         result = corpus_difference(runs[0], runs[1], "rate")
         found.append(result.p_value is not None and result.p_value < 0.05)
     assert np.mean(found) <= 0.08
+
+
+def test_the_worst_case_fills_the_repetitions_that_lack_a_score() -> None:
+    """The candidate lacks one of three scores of the first example, the baseline two of the second."""
+    found = worst_case(
+        Sample(np.array([0, 0, 0, 1]), np.array([1.0, 1.0, 0.0, 0.0])),
+        Sample(np.array([0, 0, 1, 1, 1]), np.array([1.0, 1.0, 1.0, 1.0, 0.0])),
+        within=np.ones(2, dtype=bool),
+        scale="binary",
+        direction="higher",
+        low=0.0,
+        high=1.0,
+        expected=(np.array([3, 3]), np.array([3, 3])),
+    )
+    assert found is not None
+    assert found.filled == 2
+    assert (found.result.baseline_mean, found.result.candidate_mean) == pytest.approx((2 / 3, 2 / 3))
