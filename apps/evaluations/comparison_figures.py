@@ -25,6 +25,7 @@ TRY_AGAIN = timedelta(minutes=10)
 #: Parts of one comparison that workers are asked for at a time, so that nobody fills their queue by asking
 #: for column after column; who waits for a further one asks again.
 MOST_WAITING = 12
+LONGEST_COLUMN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,13 @@ def figures_ask(
 
 
 def columns_of(comparison: Comparison) -> list[str]:
-    """The metadata columns that examples can be told apart by, and "@split" where there are splits."""
+    """The metadata columns that examples can be told apart by, and "@split" where there are splits.
+
+    Without names that are too long to be kept with the figures.
+    """
     columns = comparison.baseline.dataset_version.columns
-    return [*columns.get("metadata", []), *([SPLIT] if columns.get("splits") else [])]
+    named = [name for name in columns.get("metadata", []) if len(name) <= LONGEST_COLUMN]
+    return [*named, *([SPLIT] if columns.get("splits") else [])]
 
 
 def metrics_against(figures: dict[str, Any] | None, candidate: EvalRun) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from rest_framework.test import APIClient
 from apps.core.errors import NotFound
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
+from apps.datasets.models import Example
+from apps.datasets.services.adding import ORIGIN, NewExample, examples_add
 from apps.evaluations.comparing import making
 from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.comparison_charts import Bar, Spot, bars_figure, slices_figure, tradeoff_figure
@@ -27,8 +29,8 @@ from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.models import Comparison, ComparisonFigures
 from apps.evaluations.row_comments import comment_add, comment_delete, comment_edit
 from tests.factories.core import SYSTEM
-from tests.factories.evaluations import make_dataset_version
-from tests.unit.evaluations.test_comparison_row_pages import HTMX, address, make_one
+from tests.factories.evaluations import make_comparison, make_dataset_version, make_run
+from tests.unit.evaluations.test_comparison_row_pages import HTMX, METRIC, address, make_one
 
 pytestmark = pytest.mark.django_db
 ClientAs = Callable[[Role], Client]
@@ -250,3 +252,39 @@ def test_rows_that_are_added_to_a_dataset_do_not_hold_their_outputs(
         keys = [row.item.example.key for row in rows]
     assert keys == [row.item.example.key for row in every_row(query)][:4]
     assert all("output" in row.item.get_deferred_fields() for row in rows)
+
+
+def test_columns_and_values_with_odd_names_have_slices_or_are_left_out(
+    project: Project, client_as: ClientAs, api_client: Callable[[Role], APIClient]
+) -> None:
+    odd = {"c" * 300: "x", ' 100% "it\'s" ': " a value ", "long": "v" * 300}
+    new = [NewExample(f"k{place}", {"question": f"{place}?"}, metadata=odd) for place in range(4)]
+    dataset = make_dataset_version(project, 0).dataset
+    version = examples_add(dataset=dataset, by=SYSTEM, examples=new, note="Added").version
+    runs = [make_run(project, version, scores={METRIC: [0.5, 1.0] * 2}) for _ in range(2)]
+    comparison, name = make_comparison(project, *runs, primary=METRIC), list(odd)[1]
+    viewer, panel = client_as(Role.VIEWER), address("comparison-panel", comparison)
+    assert viewer.get(panel, {"panel": "slices", "slice": name}, **HTMX).context["column"] == name
+    figures_make(comparison.pk, comparison.baseline_id, "slices", name)
+    (line,) = viewer.get(panel, {"panel": "slices", "slice": name}, **HTMX).context["lines"]
+    rows = viewer.get(f"{address('comparison-rows', comparison)}?{line.query}", **HTMX).context["compared"]
+    assert len(rows.rows) == 4
+    figures_make(comparison.pk, comparison.baseline_id, "slices", "long")
+    (line,) = viewer.get(panel, {"panel": "slices", "slice": "long"}, **HTMX).context["lines"]
+    assert not line.query, "a value too long for an address leads nowhere"
+    too_long = {"column": "c" * 300}
+    answer = api_client(Role.VIEWER).get(f"/api/v1/comparisons/{comparison.pk}/slices/", too_long)
+    assert answer.status_code == 400
+
+
+def test_long_keys_of_several_origins_stay_apart(project: Project) -> None:
+    dataset = make_dataset_version(project, 1).dataset
+    for ending in ("x", "y"):
+        for origin in ("one", "two", "three"):
+            new = NewExample(
+                "k" * 199 + ending, {"question": f"{origin} {ending}"}, metadata={ORIGIN: origin}
+            )
+            examples_add(dataset=dataset, by=SYSTEM, examples=[new], note="Added")
+    kept = Example.objects.filter(dataset=dataset, valid_to=None, key__startswith="kkk")
+    assert kept.count() == 6
+    assert all(len(key) <= 200 for key in kept.values_list("key", flat=True))
