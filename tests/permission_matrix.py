@@ -152,6 +152,7 @@ PAGES: dict[str, Entry] = {
     "evaluations:comparison-detail": READ,
     "evaluations:comparison-summary": READ,
     "evaluations:comparison-panel": READ,
+    "evaluations:comparison-again": {"POST": V},
     "evaluations:comparison-example": READ,
     "evaluations:comparison-rows": READ,
     "evaluations:comparison-texts": READ,

@@ -42,11 +42,23 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> Response | None:
 def _problem(
     status: int, title: str, detail: str, code: Any, errors: dict[str, list[str]], extra: dict[str, Any]
 ) -> Response:
-    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": _sayable(detail),
+    }
     body |= {"code": code if isinstance(code, str) else "error"} | extra
     if errors:
-        body["errors"] = errors
+        body["errors"] = {
+            _sayable(where): [_sayable(what) for what in texts] for where, texts in errors.items()
+        }
     return Response(body, status=status, content_type=PROBLEM_TYPE)
+
+
+def _sayable(text: str) -> str:
+    """Messages repeat what was sent, and half of a surrogate pair cannot be sent back."""
+    return text.encode(errors="replace").decode()
 
 
 def _flat_errors(detail: Any, path: str = "") -> dict[str, list[str]]:

@@ -125,7 +125,8 @@ def _scores_follow(items: list[EvalItem], rater: str) -> None:
             if item_id in worth:
                 worth[item_id].append(value)
                 reasons[item_id] = vote.reason or reasons.get(item_id, "")
-    for item in items:
+    # Each score counts in its run's tally: all take the tallies in one order, so that none waits in a ring.
+    for item in sorted(items, key=lambda item: item.run_id):
         found = worth[item.pk]
         ItemScore.objects.update_or_create(
             item=item,

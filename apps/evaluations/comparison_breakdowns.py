@@ -12,7 +12,7 @@ from apps.evaluations.comparison_cards import Card, Metric, card_of
 from apps.evaluations.comparison_charts import Bar, bars_figure, slices_figure
 from apps.evaluations.comparison_figures import SPLIT, FiguresState, columns_of, entry_for, figures_state
 from apps.evaluations.comparison_selectors import runs_of
-from apps.evaluations.comparison_state import ComparisonState
+from apps.evaluations.comparison_state import LONGEST, ComparisonState
 from apps.evaluations.comparison_words import is_share, unit_word
 from apps.evaluations.models import EvalRun
 
@@ -114,7 +114,9 @@ def _slice_line(
         n=group["n"],
         card=replace(card, tone="worse" if group.get("worse") else card.tone),
         worse=bool(group.get("worse")),
-        query=state.query(slice=column, value=text, panel="slices") if known and text else "",
+        query=state.query(slice=column, value=text, panel="slices")
+        if known and 0 < len(text) <= LONGEST
+        else "",
         chosen=bool(text) and state["slice"] == column and state["value"] == text,
     )
 

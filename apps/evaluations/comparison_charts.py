@@ -6,6 +6,7 @@ string, and `meta.follow` says so to the page (see `plot_controller.js`). They n
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,12 @@ def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: M
         "error_y": {"type": "data", "array": spread[0], "arrayminus": spread[1], "thickness": 1.2},
         "marker": {"size": 9},
         "customdata": [
-            [f"#{spot.number} {spot.name}", mean(metric, spot.quality), mean(measure, spot.cost), spot.query]
+            [
+                _plain(f"#{spot.number} {spot.name}"),
+                mean(metric, spot.quality),
+                mean(measure, spot.cost),
+                spot.query,
+            ]
             for spot in spots
         ],
         "hovertemplate": "%{customdata[0]}: %{customdata[1]}, %{customdata[2]} a call<extra></extra>",
@@ -78,7 +84,9 @@ def tradeoff_figure(spots: Sequence[Spot], metric: Mapping[str, Any], measure: M
             "margin": {"l": 48, "r": 24, "t": 20, "b": 40},
             "showlegend": False,
             "xaxis": {"title": {"text": measure["title"]}, **_ticks(measure)},
-            "yaxis": {"title": {"text": f"{_cut(metric['title'], 14)}{f' ({unit})' if unit else ''}"}},
+            "yaxis": {
+                "title": {"text": _plain(f"{_cut(metric['title'], 14)}{f' ({unit})' if unit else ''}")}
+            },
             "meta": _FOLLOWED,
         },
     }
@@ -93,7 +101,7 @@ def slices_figure(groups: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]
         "type": "scatter",
         "mode": "markers",
         "x": [group["difference"] * factor for group in shown],
-        "y": [group["label"] for group in shown],
+        "y": [_plain(group["label"]) for group in shown],
         "error_x": {
             "type": "data",
             "array": [_length(group, "ci_high") * factor for group in shown],
@@ -110,7 +118,7 @@ def slices_figure(groups: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]
         ],
         "hovertemplate": "%{y}: %{customdata[0]} %{customdata[1]}, n %{customdata[2]:,}<extra></extra>",
     }
-    title = f"Change of {metric['title']}{f' ({unit})' if unit else ''}"
+    title = _plain(f"Change of {metric['title']}{f' ({unit})' if unit else ''}")
     return {
         "data": [trace],
         "layout": {
@@ -132,10 +140,10 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
         traces.append(
             {
                 "type": "bar",
-                "name": _cut(name, 40),
-                "x": [bar.centre if binned else bar.label for bar in bars],
+                "name": _plain(_cut(name, 40)),
+                "x": [bar.centre if binned else _plain(bar.label) for bar in bars],
                 "y": [bar.count / total for bar in bars],
-                "customdata": [[bar.label, bar.count, bar.query] for bar in bars],
+                "customdata": [[_plain(bar.label), bar.count, bar.query] for bar in bars],
                 "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]:,}} {unit} (%{{y:.1%}})",
             }
         )
@@ -148,7 +156,7 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
             "margin": {"l": 48, "r": 8, "t": 28 if several else 8, "b": 40},
             "showlegend": several,
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-            "xaxis": {"title": {"text": title}, "type": "linear" if binned else "category"},
+            "xaxis": {"title": {"text": _plain(title)}, "type": "linear" if binned else "category"},
             "yaxis": {"title": {"text": "Share"}, "tickformat": ".0%", "rangemode": "tozero"},
             "meta": _FOLLOWED,
         },
@@ -158,8 +166,13 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
 def _labels(spots: Sequence[Spot]) -> list[str]:
     """Names where there is room for them, else the runs' numbers, as the table beside has them."""
     if len(spots) <= FEW_RUNS and all(len(spot.name) <= LONGEST_LABEL for spot in spots):
-        return [spot.name for spot in spots]
+        return [_plain(spot.name) for spot in spots]
     return [f"#{spot.number}" for spot in spots]
+
+
+def _plain(text: str) -> str:
+    """Text that plotly draws as it is: it takes tags in labels for markup, links among them."""
+    return html.escape(text, quote=False)
 
 
 def _cut(text: str, length: int) -> str:

@@ -20,6 +20,12 @@ from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 Part = ComparisonFigures.Part
 #: A worker is asked again when none has come for this long.
 ASK_AGAIN = timedelta(seconds=60)
+#: What could not be made is tried again by who looks after this long: its cause may be gone by then.
+TRY_AGAIN = timedelta(minutes=10)
+#: Parts of one comparison that workers are asked for at a time, so that nobody fills their queue by asking
+#: for column after column; who waits for a further one asks again.
+MOST_WAITING = 12
+LONGEST_COLUMN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class FiguresState:
     """One part of a comparison's figures as it stands.
 
     `waiting`: it is being made, or runs are unfinished, so that asking again soon makes sense. `stale`: what
-    is there was made of an older state of the runs. `unfinished` are the runs it waits for.
+    is there was made of an older state of the runs. `unfinished` are the runs it waits for. `failed`: a
+    worker could not make it, for the reason in `error`; it can be tried again.
     """
 
     figures: dict[str, Any] | None
@@ -35,6 +42,7 @@ class FiguresState:
     waiting: bool
     stale: bool
     unfinished: list[EvalRun]
+    failed: bool = False
 
 
 def figures_state(comparison: Comparison, baseline: EvalRun, part: str, column: str = "") -> FiguresState:
@@ -51,10 +59,22 @@ def figures_state(comparison: Comparison, baseline: EvalRun, part: str, column: 
     figures, error = (kept.figures, kept.error) if kept else (None, "")
     if unfinished:
         return FiguresState(figures, "", waiting=True, stale=figures is not None, unfinished=unfinished)
-    if kept is not None and kept.made_of == made_of(comparison, runs):
-        return FiguresState(figures, error, waiting=False, stale=False, unfinished=[])
+    if kept is not None and kept.made_of == made_of(comparison, runs) and not _to_try_again(kept):
+        return FiguresState(figures, error, waiting=False, stale=False, unfinished=[], failed=bool(error))
     figures_ask(comparison, baseline.pk, part=part, column=column)
     return FiguresState(figures, "", waiting=True, stale=figures is not None, unfinished=[])
+
+
+def figures_again(comparison: Comparison) -> None:
+    """Have workers try again whatever of the comparison they could not make. Safe to ask twice."""
+    for kept in comparison.figures.filter(asked_at=None).exclude(error="").order_by("id"):
+        figures_ask(comparison, kept.baseline_id, part=kept.part, column=kept.column)
+
+
+def _to_try_again(kept: ComparisonFigures) -> bool:
+    """Whether it could not be made, and somebody asked for it once more or some time has passed."""
+    late = kept.made_at is None or kept.made_at < timezone.now() - TRY_AGAIN
+    return bool(kept.error) and (kept.asked_at is not None or late)
 
 
 def figures_ask(
@@ -65,9 +85,16 @@ def figures_ask(
     column: str = "",
     anew: bool = False,
 ) -> None:
-    """Have a worker make a part; once, and again only when nobody has come for a minute, or `anew`."""
+    """Have a worker make a part; once, and again only when nobody has come for a minute, or `anew`.
+
+    Nobody is asked for a further one while MOST_WAITING parts of the comparison wait.
+    """
     now = timezone.now()
     of_it = {"comparison": comparison, "baseline_id": baseline_id, "part": part, "column": column}
+    if column and not anew:
+        waiting = ComparisonFigures.objects.filter(comparison=comparison, asked_at__isnull=False)
+        if waiting.count() >= MOST_WAITING and not waiting.filter(**of_it).exists():
+            return
     kept, new = ComparisonFigures.objects.get_or_create(**of_it, defaults={"asked_at": now})
     if not new:
         unasked = Q() if anew else Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN)
@@ -77,9 +104,13 @@ def figures_ask(
 
 
 def columns_of(comparison: Comparison) -> list[str]:
-    """The metadata columns that examples can be told apart by, and "@split" where there are splits."""
+    """The metadata columns that examples can be told apart by, and "@split" where there are splits.
+
+    Without names that are too long to be kept with the figures.
+    """
     columns = comparison.baseline.dataset_version.columns
-    return [*columns.get("metadata", []), *([SPLIT] if columns.get("splits") else [])]
+    named = [name for name in columns.get("metadata", []) if len(name) <= LONGEST_COLUMN]
+    return [*named, *([SPLIT] if columns.get("splits") else [])]
 
 
 def metrics_against(figures: dict[str, Any] | None, candidate: EvalRun) -> list[dict[str, Any]]:

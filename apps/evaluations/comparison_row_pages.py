@@ -127,11 +127,13 @@ def row_query(state: ComparisonState, metric: MetricSummary | None) -> RowQuery:
 def settled_state(state: ComparisonState, query: RowQuery) -> str:
     """What the rows of two long runs are made of; "" where it may change, or where asking is quick.
 
-    The scores of a run that has ended change with a new end of it, but for those that people give.
+    The scores of a run that has ended change with a new end of it, but for those that people give. What
+    people narrow to by texts and numbers of their own is not kept.
     """
     runs = (state.baseline, state.candidate)
     ends = [f"{run.pk}@{run.finalized_at.isoformat()}" for run in runs if run.finalized_at is not None]
-    if len(ends) < len(runs) or query.source == "human" or not _is_long(state):
+    free = query.q or query.value or query.on  # without end: they would fill the cache
+    if len(ends) < len(runs) or query.source == "human" or free or not _is_long(state):
         return ""
     return "|".join(ends)
 

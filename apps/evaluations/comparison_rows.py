@@ -144,19 +144,21 @@ def compared_rows(
     )
 
 
-def every_row(query: RowQuery) -> Iterator[ComparedRow]:
-    """Every row of the query in its order; the items come some hundreds at a time, in two queries."""
+def every_row(query: RowQuery, *, texts: bool = True) -> Iterator[ComparedRow]:
+    """Every row of the query in its order; the items come some hundreds at a time, in two queries.
+
+    Without `texts` they come without outputs and scores, and `differs` is not told.
+    """
     statement, params = all_statement(query)
     with connection.chunked_cursor() as db:
         db.execute(statement, params)
         while found := db.fetchmany(_AT_A_TIME):
-            yield from _with_items(found)
+            yield from _with_items(found, texts=texts)
 
 
 def first_rows(query: RowQuery, most: int) -> list[ComparedRow]:
-    """Up to `most` rows of the query, in its order."""
-    rows = every_row(query)
-    return list(islice(rows, most))
+    """Up to `most` rows of the query, in its order: without the outputs, which many rows are too long for."""
+    return list(islice(every_row(query, texts=False), most))
 
 
 def other_texts(query: RowQuery, *, state: str = "") -> int:
@@ -213,15 +215,9 @@ def _pair(query: RowQuery, baseline: EvalItem | None, candidate: EvalItem | None
     assert item is not None
     old, new = _value(query, baseline), _value(query, candidate)
     sign = {"higher": 1, "lower": -1}.get(query.direction, 0)
-    kind = (
-        "baseline"
-        if candidate is None
-        else "candidate"
-        if baseline is None
-        else "changed"
-        if baseline.example_id != candidate.example_id
-        else ""
-    )
+    kind = "" if baseline and candidate else "baseline" if baseline else "candidate"
+    if baseline and candidate and baseline.example_id != candidate.example_id:
+        kind = "changed"
     answered = _answered(baseline) and _answered(candidate)
     if kind:
         outcome = "unpaired"
@@ -258,17 +254,20 @@ def _value(query: RowQuery, item: EvalItem | None) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _with_items(found: Sequence[tuple[Any, ...]]) -> list[ComparedRow]:
+def _with_items(found: Sequence[tuple[Any, ...]], *, texts: bool = True) -> list[ComparedRow]:
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in found]
     ids = [row[side] for row in rows for side in ("b_id", "c_id") if row[side] is not None]
-    items = {
-        item.pk: item
-        for item in _whole(EvalItem.objects.filter(pk__in=ids)).defer("rendered", "example__search")
-    }
-    return [_row(row, items.get(row["b_id"]), items.get(row["c_id"])) for row in rows]
+    asked = EvalItem.objects.filter(pk__in=ids)
+    chosen = (
+        _whole(asked) if texts else asked.select_related("example").defer("output", "tool_calls", "error")
+    )
+    items = {item.pk: item for item in chosen.defer("rendered", "example__search")}
+    return [_row(row, items.get(row["b_id"]), items.get(row["c_id"]), texts=texts) for row in rows]
 
 
-def _row(row: dict[str, Any], baseline: EvalItem | None, candidate: EvalItem | None) -> ComparedRow:
+def _row(
+    row: dict[str, Any], baseline: EvalItem | None, candidate: EvalItem | None, *, texts: bool
+) -> ComparedRow:
     cursor = Cursor(row["rank"], row["size"], row["position"], row["repetition"], row["item_id"])
     return ComparedRow(
         example_id=row["example_id"],
@@ -280,7 +279,7 @@ def _row(row: dict[str, Any], baseline: EvalItem | None, candidate: EvalItem | N
         candidate_value=row["c_value"],
         cursor=str(cursor),
         kind=row["kind"],
-        differs=_differs(baseline, candidate),
+        differs=texts and _differs(baseline, candidate),
     )
 
 

@@ -14,6 +14,8 @@ from apps.evaluations.models import Comparison, EvalRun
 LONGEST = 200
 #: Names in the address. Runs go by their number in the project.
 _TEXTS = ("metric", "source", "cluster", "slice", "value", "panel", "show", "q", "on", "low", "high", "size")
+#: Names and values of the dataset's own, blanks around them included.
+_AS_THEY_ARE = ("cluster", "slice", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,18 @@ def comparison_state(comparison: Comparison, query: Mapping[str, Any]) -> Compar
     runs = runs_of(comparison)
     baseline = _named(runs, query.get("baseline")) or runs[0]
     others = [run for run in runs if run.pk != baseline.pk]
-    texts = {name: str(query.get(name, "")).replace("\x00", "")[:LONGEST].strip() for name in _TEXTS}
+    texts = {name: _text(name, query.get(name, "")) for name in _TEXTS}
     return ComparisonState(
         comparison=comparison,
         baseline=baseline,
         candidate=_named(others, query.get("candidate")) or others[0],
         texts={name: text for name, text in texts.items() if text},
     )
+
+
+def _text(name: str, given: Any) -> str:
+    text = str(given).replace("\x00", "")[:LONGEST]
+    return text if name in _AS_THEY_ARE else text.strip()
 
 
 def _named(runs: list[EvalRun], number: Any) -> EvalRun | None:

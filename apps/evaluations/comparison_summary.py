@@ -50,6 +50,7 @@ def page_context(state: ComparisonState, figures: FiguresState) -> dict[str, Any
         "planned": primary_planned(state),
         "computed": figures.figures is not None,
         "error": figures.error,
+        "failed": figures.failed,
         "unfinished": figures.unfinished,
         "stale": figures.stale,
         "waiting": figures.waiting,

@@ -12,6 +12,7 @@ urlpatterns = [
     path(_COMPARISON, comparison_views.comparison_detail_page, name="comparison-detail"),
     path(f"{_COMPARISON}summary/", comparison_views.comparison_summary_fragment, name="comparison-summary"),
     path(f"{_COMPARISON}panel/", comparison_views.comparison_panel_fragment, name="comparison-panel"),
+    path(f"{_COMPARISON}again/", comparison_views.comparison_again, name="comparison-again"),
     path(_COMPARISON, include("apps.evaluations.comparison_row_urls")),
     path(f"{_COMPARISON}blind/", blind_views.comparison_blind_page, name="comparison-blind"),
     path(f"{_COMPARISON}decide/", decision_views.comparison_decide_page, name="comparison-decide"),

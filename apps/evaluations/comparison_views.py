@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.core.errors import ProductError
 from apps.core.pages import keyset
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
+from apps.evaluations.comparison_figures import figures_again
 from apps.evaluations.comparison_forms import ComparisonForm
 from apps.evaluations.comparison_links import comparison_url
 from apps.evaluations.comparison_lists import list_rows
@@ -110,6 +111,15 @@ def comparison_panel_fragment(request: ProjectRequest, number: int) -> HttpRespo
     figures = metric_figures(state)
     context = page_context(state, figures) | panel_context(state, figures)
     return render(request, "evaluations/_comparison_panels.html", context)
+
+
+@project_view(Role.VIEWER)
+@require_POST
+def comparison_again(request: ProjectRequest, number: int) -> HttpResponse:
+    """Have the figures that could not be made tried again."""
+    state = _state(request, number)
+    figures_again(state.comparison)
+    return redirect(comparison_url(state))
 
 
 def _state(request: ProjectRequest, number: int) -> ComparisonState:

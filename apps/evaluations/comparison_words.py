@@ -7,7 +7,6 @@ Latency is in milliseconds and cost in US dollars (`unit` "ms" and "usd").
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ Metric = Mapping[str, Any]
 
 #: What a sum of floats may be off zero by.
 ROUNDING = 1e-9
+_LEVEL = 0.05
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -88,12 +88,18 @@ def difference(metric: Metric) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A probability with two figures: "0.031", "0.003", "0.42"; under one in a thousand "< 0.001"."""
+    """A probability with two figures: "0.031", "0.003", "0.42"; under one in a thousand "< 0.001".
+
+    What is not 0.05 never reads as 0.05: on which side it lies decides ("0.0496").
+    """
     if value is None:
         return figures.MISSING
     if value < 0.001:
         return "< 0.001"
-    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    if value >= 0.1:
+        return f"{value:.2f}"
+    texts = (f"{value:.{places}f}" for places in range(3, 9))
+    return next((text for text in texts if value == _LEVEL or float(text) != _LEVEL), f"{value:.3f}")
 
 
 def p_equals(value: float) -> str:
@@ -120,7 +126,7 @@ def typed(metric: Metric, text: str) -> float | None:
         value = abs(float(text.replace(_MINUS, "-").replace(",", ".").strip().rstrip("%")))
     except ValueError:
         return None
-    if not math.isfinite(value) or not 0 < value < 1e12:
+    if not 1e-9 <= value < 1e12:
         return None
     return value / 100 if is_share(metric) else value
 

@@ -52,7 +52,7 @@ class DecisionForm(ProductForm):
         """What `seen` carries; what cannot be read is as if no label had been there."""
         try:
             seen = json.loads(self.cleaned_data["seen"])
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         if not isinstance(seen, dict):
             return {}

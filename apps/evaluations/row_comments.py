@@ -68,10 +68,11 @@ def comment_add(*, comparison: Comparison, by: Actor, example_id: UUID, text: st
 
 
 def comment_edit(*, comparison: Comparison, by: Actor, comment: RowComment, text: str) -> RowComment:
-    """Change one's own comment. Raises InvalidInput, Refused."""
+    """Change one's own comment. Raises InvalidInput, Refused, NotFound where it is gone."""
     text = _clean(text)
-    _refuse_others(comment, by)
     with transaction.atomic():
+        comment = _locked(comment)
+        _refuse_others(comment, by)
         before, comment.text = comment.text, text
         comment.save(update_fields=["text"])
         audit(
@@ -86,11 +87,20 @@ def comment_edit(*, comparison: Comparison, by: Actor, comment: RowComment, text
 
 
 def comment_delete(*, comparison: Comparison, by: Actor, comment: RowComment) -> None:
-    """Take one's own comment back. Raises Refused."""
-    _refuse_others(comment, by)
+    """Take one's own comment back. Raises Refused, and NotFound where it is gone already."""
     with transaction.atomic():
+        comment = _locked(comment)
+        _refuse_others(comment, by)
         audit(by, "row_comment.delete", comment, project=comparison.project, before={"text": comment.text})
         comment.delete()
+
+
+def _locked(comment: RowComment) -> RowComment:
+    """The comment as it is now: two windows of its author may change it at once."""
+    found = RowComment.objects.select_for_update().filter(pk=comment.pk).first()
+    if found is None:
+        raise NotFound("This comment is gone: it was deleted meanwhile.")
+    return found
 
 
 def _refuse_others(comment: RowComment, by: Actor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rest_framework import serializers
@@ -192,6 +193,16 @@ class ResultSerializer(serializers.Serializer[Any]):
     usage = ResultUsageSerializer()
 
 
+#: A sum of squares of so large scores, and of so long times, is still a number, however many there are.
+LARGEST_SCORE = 1e30
+LONGEST_MS = 1e12
+
+
+def _has_half_characters(text: str) -> bool:
+    """Whether it holds half of a surrogate pair, which the database keeps in no text."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class RecordedResultSerializer(serializers.Serializer[Any]):
     """An output made elsewhere, or the error that came instead."""
 
@@ -207,7 +218,9 @@ class RecordedResultSerializer(serializers.Serializer[Any]):
     )
     scores = serializers.DictField(child=serializers.FloatField(), required=False)
     error = SafeCharField(required=False, default="", allow_blank=True, max_length=10_000)
-    latency_ms = serializers.FloatField(required=False, allow_null=True, min_value=0, default=None)
+    latency_ms = serializers.FloatField(
+        required=False, allow_null=True, min_value=0, max_value=LONGEST_MS, default=None
+    )
     cost_usd = serializers.DecimalField(
         max_digits=16, decimal_places=9, required=False, allow_null=True, min_value=0, default=None
     )
@@ -216,8 +229,14 @@ class RecordedResultSerializer(serializers.Serializer[Any]):
         for name, number in value.items():
             if "\x00" in name or not 0 < len(name) <= 120:
                 raise serializers.ValidationError("A metric's name has 1 to 120 characters, and no NUL.")
-            if number != number or number in (float("inf"), float("-inf")):
+            if _has_half_characters(name):
+                raise serializers.ValidationError("Half of a surrogate pair is not a character.")
+            if not math.isfinite(number):
                 raise serializers.ValidationError(f"The score {name} is not a finite number.")
+            if abs(number) > LARGEST_SCORE:
+                raise serializers.ValidationError(
+                    f"The score {name} is too large: at most {LARGEST_SCORE:g} either way."
+                )
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -57,12 +57,25 @@ def verdict(
 
 def tone_of(metric: Stored) -> Tone:
     """Better or worse where the interval excludes no difference and the corrected test agrees."""
-    low, high, p = metric["ci_low"], metric["ci_high"], metric.get("p_adjusted")
+    low, high, p = metric["ci_low"], metric["ci_high"], _tested(metric)
     if low is None or high is None or low <= 0 <= high or (p is not None and p >= LEVEL):
+        return "open"
+    if _astray(metric):
         return "open"
     if metric["direction"] not in ("higher", "lower"):
         return "open"
     return "better" if (low > 0) == (metric["direction"] == "higher") else "worse"
+
+
+def _tested(metric: Stored) -> float | None:
+    """The p-value that decides: corrected, where there was a correction; None of what is not tested."""
+    adjusted = metric.get("p_adjusted")
+    return adjusted if adjusted is not None else metric.get("p_value")
+
+
+def _astray(metric: Stored) -> bool:
+    """Whether the interval lies on the other side of zero than the difference: resampling may do so."""
+    return bool(metric["difference"] * metric["ci_low"] <= 0)
 
 
 def _on(metric: Stored | None, candidate: str, baseline: str) -> Verdict:
@@ -130,8 +143,10 @@ def _apart(metric: Stored, candidate: str, baseline: str) -> Verdict:
     """The interval excludes no difference: by the direction that is better or worse, if the test agrees."""
     measured = f"Difference {amount(metric)}, 95% interval {ends(metric, ' to ')}, over "
     measured += f"{examples(metric['n'])}."
-    adjusted = metric.get("p_adjusted")
-    p = adjusted if adjusted is not None else metric.get("p_value")
+    adjusted, p = metric.get("p_adjusted"), _tested(metric)
+    if _astray(metric):
+        said = f"Not sure yet: {_looks(metric, candidate, baseline)}, but the interval does not agree."
+        return Verdict("open", "unsure", said, f"{measured}{missing(metric)}")
     if p is not None and p >= LEVEL:
         said = f"Not sure yet: {_looks(metric, candidate, baseline)}, but the test does not agree."
         corrected = ", corrected for all the metrics shown," if adjusted is not None else ""

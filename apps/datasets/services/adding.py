@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,8 +112,12 @@ def _same(example: NewExample, current: Example) -> bool:
 
 
 def _told_apart(example: NewExample) -> str:
-    origin = str(example.metadata.get(ORIGIN, "elsewhere"))
-    return f"{example.key} ({origin})"[:MAX_KEY]
+    """The key with its origin's name; one too long for that gives way to a digest, never to another's key."""
+    origin = f" ({example.metadata.get(ORIGIN, 'elsewhere')})"[: MAX_KEY // 2]
+    if len(example.key) + len(origin) <= MAX_KEY:
+        return f"{example.key}{origin}"
+    digest = f"~{hashlib.sha256(example.key.encode()).hexdigest()[:12]}"
+    return f"{example.key[: MAX_KEY - len(origin) - len(digest)]}{digest}{origin}"
 
 
 def _mapped(line: int, key: str, example: NewExample) -> MappedRow:

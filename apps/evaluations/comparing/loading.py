@@ -36,6 +36,13 @@ class RunRows:
     #: The number of the example at each position of the run.
     at_position: Ints = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
+    def planned_items(self) -> Ints:
+        """How many items each example has: its repetitions."""
+        found = np.zeros(self.planned.size, dtype=np.intp)
+        for examples in self.ended.values():
+            found += np.bincount(examples, minlength=found.size)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

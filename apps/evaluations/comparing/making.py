@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from apps.evaluations.statistics import continuous
 log = logging.getLogger(__name__)
 
 Part = ComparisonFigures.Part
+LONGEST_ERROR = 2_000
 #: Makes one part: of the comparison, the baseline, the other runs in their order, and the column.
 Maker = Callable[[Comparison, EvalRun, list[EvalRun], str], dict[str, Any]]
 MAKERS: dict[str, Maker] = {
@@ -32,7 +34,10 @@ MAKERS: dict[str, Maker] = {
 
 
 def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str) -> None:
-    """Make and keep one part, unless a run is unfinished or it was made of this very state."""
+    """Make and keep one part, unless a run is unfinished or it was made of this very state.
+
+    What could not be made of this state is tried again: who asks has a reason to.
+    """
     comparison = (
         Comparison.objects.select_related("baseline__dataset_version")
         .prefetch_related("candidates__dataset_version")
@@ -45,7 +50,7 @@ def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str)
         return
     kept = comparison.figures.filter(baseline=baseline, part=part, column=column)
     state = made_of(comparison, runs)
-    if any(run.finalized_at is None for run in runs) or kept.filter(made_of=state).exists():
+    if any(run.finalized_at is None for run in runs) or kept.filter(made_of=state, error="").exists():
         kept.update(asked_at=None)
         return
     figures, error = _made(comparison, baseline, [run for run in runs if run != baseline], part, column)
@@ -68,9 +73,12 @@ def _made(
     comparison: Comparison, baseline: EvalRun, candidates: list[EvalRun], part: str, column: str
 ) -> tuple[dict[str, Any] | None, str]:
     try:
-        return MAKERS[part](comparison, baseline, candidates, column), ""
+        figures = MAKERS[part](comparison, baseline, candidates, column)
+        json.dumps(figures, allow_nan=False)  # the database keeps no infinities, and would refuse for ever
+        return figures, ""
     except Exception as exc:
         log.exception("The %s of comparison %s could not be computed", part, comparison.pk)
-        return None, f"The statistics could not be computed: {type(exc).__name__}: {exc}"
+        reason = f"{type(exc).__name__}: {exc}".replace("\x00", "")[:LONGEST_ERROR]
+        return None, f"The statistics could not be computed: {reason}"
     finally:
         continuous.forget_draws()

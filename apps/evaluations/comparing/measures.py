@@ -106,6 +106,7 @@ def _sensitivity(
         high=metric.high,
         groups=pair.labels,
         seed=SEED,
+        expected=(pair.base.planned_items()[pair.counted], pair.cand.planned_items()[pair.counted]),
     )
     if found is None:
         return None
@@ -120,9 +121,9 @@ def _sensitivity(
 
 def _worst_text(found: WorstCase) -> str:
     rows = (
-        "The one row without a score counts"
+        "The one example that lacks a score counts"
         if found.filled == 1
-        else (f"The {found.filled:,} rows without a score count")
+        else (f"The {found.filled:,} examples that lack a score count")
     )
     seen = "; these are the most extreme values seen" if found.observed else ""
     return (

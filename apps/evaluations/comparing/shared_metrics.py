@@ -66,8 +66,17 @@ def shared_metrics(
     baseline: list[SharedMetric], candidate: EvalRun, candidate_rows: RunRows
 ) -> list[SharedMetric]:
     """Those of the baseline's that the candidate measures too."""
-    theirs = {metric.key for metric in metrics_of(candidate, candidate_rows)}
-    return [metric for metric in baseline if metric.key in theirs]
+    return shared_of(baseline, metrics_of(candidate, candidate_rows))
+
+
+def shared_of(baseline: list[SharedMetric], candidate: list[SharedMetric]) -> list[SharedMetric]:
+    """Scores made elsewhere are shares only where both runs have nothing but 0 and 1."""
+    theirs = {metric.key: metric for metric in candidate}
+    return [
+        theirs[metric.key] if metric.source != "evaluator" and metric.scale == "binary" else metric
+        for metric in baseline
+        if metric.key in theirs
+    ]
 
 
 def _planned(spec: Mapping[str, Any], titles: Mapping[str, str]) -> SharedMetric:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RESAMPLES = 4_999
 FEW_CELLS = 1_000_000
 CHUNK_CELLS = 1_000_000  # resampled values held at once: 8 MB
+ROUNDING = 1e-12  # what a sum of floats may be off by, as a share of their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,11 @@ def clustered_t(differences: Differences, clusters: Labels, *, confidence: float
     """The mean difference with cluster-robust standard error, against t with (clusters - 1) degrees of
     freedom.
 
-    Variance: the sum over clusters of squared sums of residuals, over n², times G / (G - 1)
-    (Liang & Zeger 1986; Cameron & Miller 2015, Journal of Human Resources 50:317, eq. 11 and sec. VI;
-    for evaluations Miller 2024, arXiv:2411.00640, eq. 4). Unknown with fewer than two clusters.
+    Variance: the jackknife over clusters, CV3 (Bell & McCaffrey 2002, Survey Methodology 28:169; MacKinnon,
+    Nielsen & Webb 2023, Journal of Econometrics 232:272, who recommend it). Of clusters of one size it is the
+    sum of squared sums of residuals, over n², times G / (G - 1) (Liang & Zeger 1986; Cameron & Miller 2015;
+    for evaluations Miller 2024, arXiv:2411.00640, eq. 4), which is far too small where one cluster holds most
+    of the examples. Unknown with fewer than two clusters, or without spread between them.
     """
     import numpy as np
     from scipy import stats
@@ -64,9 +67,12 @@ def clustered_t(differences: Differences, clusters: Labels, *, confidence: float
         return TestResult(None, None, None)
     mean = float(differences.mean())
     sums = np.bincount(index, weights=differences - mean)
-    error = math.sqrt(float((sums**2).sum()) * count / (count - 1)) / differences.size
+    others = differences.size - np.bincount(index)
+    error = math.sqrt(float(((sums / others) ** 2).sum()) * (count - 1) / count)
     half = t_quantile(count - 1, confidence) * error
-    p_value = 2 * float(stats.t.sf(abs(mean / error), count - 1)) if error > 0 else float(mean == 0)
+    if error <= ROUNDING * float(np.abs(differences).max()):
+        return TestResult(None, None, None, 0.0)
+    p_value = 2 * float(stats.t.sf(abs(mean / error), count - 1))
     return TestResult(mean - half, mean + half, p_value, error)
 
 
@@ -77,14 +83,17 @@ def bootstrap_bca(
 
     Efron 1987, JASA 82:171; Efron & Tibshirani 1993, eq. 14.9 to 14.15. For a mean the jackknife acceleration
     has the closed form sum(e³) / (6 sum(e²)^1.5) of the residuals e. The p-value is that of the test which
-    the interval inverts to: twice the smallest tail at which an end of the interval touches zero; it cannot
-    fall below about 1 / resamples. Needs two differences that are not all equal.
+    the interval inverts to: twice the smallest tail at which an end of the interval touches zero (resamples
+    tied at zero count for it); it cannot fall below about 1 / resamples. Needs two differences that are not
+    all equal.
     """
     import numpy as np
     from scipy import stats
 
-    means = _resampled_means(differences, seed=seed, resamples=resamples)
     mean = float(differences.mean())
+    means = _resampled_means(differences, seed=seed, resamples=resamples)
+    for value in (mean, 0.0):
+        means[np.abs(means - value) <= ROUNDING * float(np.abs(differences).max())] = value
     residuals = differences - mean
     acceleration = float((residuals**3).sum()) / (6 * float((residuals**2).sum()) ** 1.5)
     bias = float(stats.norm.ppf(_share_below(means, mean)))
@@ -95,10 +104,15 @@ def bootstrap_bca(
 
     z = float(stats.norm.ppf((1 + confidence) / 2))
     low, high = np.quantile(means, [level(-z), level(z)])
-    u = float(stats.norm.ppf(_share_below(means, 0.0))) - bias
-    stretch = 1 + acceleration * u
-    tail = float(stats.norm.cdf((u / stretch if stretch > 0 else u) - bias))
-    return TestResult(float(low), float(high), min(1.0, 2 * min(tail, 1 - tail)))
+
+    def tail(share: float) -> float:
+        """The tail whose end of the interval is the quantile at `share`: the inverse of `level`."""
+        u = float(stats.norm.ppf(share)) - bias
+        stretch = 1 + acceleration * u
+        return float(stats.norm.cdf((u / stretch if stretch > 0 else u) - bias))
+
+    below, above = (tail(share) for share in _shares_at_zero(means))
+    return TestResult(float(low), float(high), min(1.0, 2 * below, 2 * (1 - above)))
 
 
 def wilcoxon_p(differences: Differences) -> float:
@@ -170,6 +184,25 @@ def forget_draws() -> None:
     """Give back the memory of what was drawn for the comparison at hand."""
     _times_drawn.cache_clear()
     _few_times_drawn.cache_clear()
+
+
+def _shares_at_zero(means: NDArray[Any]) -> tuple[float, float]:
+    """Above which level quantiles of `means` are positive, and below which they are negative.
+
+    The two differ where means are zero. As numpy takes quantiles, straight between neighbours.
+    """
+    import numpy as np
+
+    ordered = np.sort(means)
+    negative, not_positive = (int(np.searchsorted(ordered, 0.0, side=side)) for side in ("left", "right"))
+    if negative == not_positive and 0 < negative < ordered.size:
+        low, high = float(ordered[negative - 1]), float(ordered[negative])
+        places = [negative - 1 + low / (low - high)] * 2
+    else:
+        places = [not_positive - 1, negative]
+    least = 0.5 / (ordered.size + 1)
+    first, second = (min(1 - least, max(least, place / (ordered.size - 1))) for place in places)
+    return first, second
 
 
 def _share_below(means: NDArray[Any], value: float) -> float:

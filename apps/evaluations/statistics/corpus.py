@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from .bootstrap import Score
+from .intervals import t_quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,10 +44,13 @@ class CorpusDifference:
 
 @dataclass(frozen=True, slots=True)
 class ResampledRun:
-    """A run's figures by name: over all its examples, and over each resample (NaN where not defined)."""
+    """A run's figures by name: over all its examples (or groups of them, as many as `units`), and over each
+    resample (NaN where not defined).
+    """
 
     figures: Mapping[str, float | None]
     resampled: Mapping[str, Floats]
+    units: int
 
 
 def resampled_run(
@@ -65,7 +69,8 @@ def resampled_run(
         for sums in _resampled_sums(rows, resamples, seed):
             for name, value in (again or score)(sums).items():
                 drawn[name].append(np.nan if value is None else float(value))
-    return ResampledRun(whole, {name: np.asarray(values, dtype=float) for name, values in drawn.items()})
+    resampled = {name: np.asarray(values, dtype=float) for name, values in drawn.items()}
+    return ResampledRun(whole, resampled, int(rows.shape[0]))
 
 
 def corpus_difference(
@@ -74,9 +79,12 @@ def corpus_difference(
     """The paired bootstrap of two runs over the same examples.
 
     The interval holds the middle of the resampled differences (percentiles; Efron & Tibshirani 1993, ch. 13),
-    and the p-value is that of the test which it inverts to: twice the share of resamples on the other side
-    of zero, (c + 1) / (B + 1). Where none is, the normal tail by the bootstrap's standard error goes below
-    what so many resamples can tell.
+    expanded for few examples from z to sqrt(n / (n - 1)) t (Hesterberg 2015, American Statistician 69:371).
+    The p-value is that of the test which it inverts to, from twice the share of resamples on the other side
+    of zero, (c + 1) / (B + 1). Where none is, the tail by the bootstrap's standard error goes below what so
+    many resamples can tell. It never falls below 2 / 2ⁿ for n examples, which is what the test can reach
+    that swaps equal runs on any of them (Riezler & Maxwell 2005). The interval of each run is that of plain
+    percentiles, as sacrebleu prints it.
 
     `sacrebleu_p` is the p-value that sacrebleu's paired bootstrap prints (Koehn 2004; Post 2018): the share
     of resamples whose absolute difference lies further above the average of these than the difference found.
@@ -87,11 +95,12 @@ def corpus_difference(
     x, y = baseline.figures.get(name), candidate.figures.get(name)
     difference = None if x is None or y is None else y - x
     first, second = (run.resampled.get(name, np.empty(0)) for run in (baseline, candidate))
+    n = baseline.units
     intervals = _interval(first, confidence), _interval(second, confidence)
     if difference is None or not first.size or first.size != second.size:
         return CorpusDifference(x, y, difference, None, None, None, None, None, *intervals)
     differences = second - first
-    found = _interval(differences, confidence)
+    found = _interval(differences, confidence, n)
     if found is None:
         return CorpusDifference(x, y, difference, None, None, None, None, None, *intervals)
     error = float(differences.std(ddof=1))
@@ -101,7 +110,7 @@ def corpus_difference(
         difference=difference,
         low=found[0],
         high=found[1],
-        p_value=_two_sided(differences, difference, error),
+        p_value=max(_two_sided(differences, difference, error, n), 2.0 ** (1 - min(n, 1000))),
         sacrebleu_p=_sacrebleu_p(differences, difference),
         standard_error=error,
         baseline_interval=intervals[0],
@@ -109,13 +118,15 @@ def corpus_difference(
     )
 
 
-def _two_sided(differences: Floats, difference: float, error: float) -> float:
+def _two_sided(differences: Floats, difference: float, error: float, n: int) -> float:
+    from scipy import stats
+
     beyond = (differences < 0).sum() + (differences == 0).sum() / 2
     beyond = float(min(beyond, differences.size - beyond))
-    p_value = min(1.0, 2 * (beyond + 1) / (differences.size + 1))
-    if beyond or error <= 1e-9 * abs(difference):
-        return p_value
-    return min(p_value, 2 * NormalDist().cdf(-abs(difference) / error))
+    z = float(stats.norm.ppf(min(0.5, (beyond + 1) / (differences.size + 1))))
+    if not beyond and error > 1e-9 * abs(difference):
+        z = min(z, -abs(difference) / error)
+    return 2 * float(stats.t.cdf(z * math.sqrt((n - 1) / n), n - 1))
 
 
 def _sacrebleu_p(differences: Floats, difference: float) -> float:
@@ -124,12 +135,16 @@ def _sacrebleu_p(differences: Floats, difference: float) -> float:
     return (further + 1) / (differences.size + 1)
 
 
-def _interval(values: Floats, confidence: float) -> tuple[float, float] | None:
+def _interval(values: Floats, confidence: float, n: int | None = None) -> tuple[float, float] | None:
+    """Percentiles; expanded as a figure over `n` examples, two at least, asks for."""
     import numpy as np
+    from scipy import stats
 
     if not values.size or not np.isfinite(values).all():
         return None
     tail = (1 - confidence) / 2
+    if n is not None:
+        tail = float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * t_quantile(n - 1, confidence)))
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     Labels = Sequence[Hashable] | NDArray[np.integer[Any]]
 
 CONFIDENCE = 0.95
+#: Larger values are no scores to reckon with: their squares and cubes would not be finite.
+LARGEST = 1e90
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def mean_interval(
     clusters: Labels | None = None,
     confidence: float = CONFIDENCE,
 ) -> MeanInterval:
-    """The mean of `values` with a two-sided interval; values that are not finite are left out.
+    """The mean of `values` with a two-sided interval; values that are no `usable` numbers are left out.
 
     Binary values (all of them 0 or 1): Wilson's score interval (Wilson 1927, JASA 22:209, without continuity
     correction). Others: Student's t. `clusters` gives the unit each value belongs to (same length); where
@@ -49,7 +51,7 @@ def mean_interval(
     import numpy as np
 
     array = np.asarray(values, dtype=float)
-    keep = np.isfinite(array)
+    keep = usable(array)
     labels = None if clusters is None else label_codes(clusters)[keep]
     array = array[keep]
     if array.size == 0:
@@ -69,6 +71,13 @@ def mean_interval(
     return MeanInterval(
         array.size, units.size, mean, mean - half, mean + half, "t_clustered" if repeated else "t"
     )
+
+
+def usable(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Which values are numbers that can be reckoned with: finite, and not beyond `LARGEST`."""
+    import numpy as np
+
+    return np.asarray(np.abs(values) <= LARGEST)
 
 
 def wilson_interval(proportion: float, n: float, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -117,10 +126,15 @@ def _unit_means(values: NDArray[np.floating[Any]], codes: NDArray[np.intp]) -> N
 
 
 def effective_size(units: NDArray[np.floating[Any]], n: int) -> float:
-    """How many independent binary values would say as much; from the number of units to that of values."""
+    """How many independent binary values would say as much; from the number of units to that of values.
+
+    p(1 - p) over the variance between units, times the square of the ratio of t quantiles at n - 1 and
+    units - 1 degrees of freedom: between few units the variance itself is uncertain (Korn & Graubard 1998).
+    """
     if units.size < 2:
         return float(units.size)
     mean, variance = float(units.mean()), standard_error(units) ** 2
     if variance == 0:
         return float(units.size)
-    return min(float(n), max(float(units.size), mean * (1 - mean) / variance))
+    uncertain = t_quantile(n - 1, CONFIDENCE) / t_quantile(units.size - 1, CONFIDENCE)
+    return min(float(n), max(float(units.size), mean * (1 - mean) / variance * uncertain**2))

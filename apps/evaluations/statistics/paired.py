@@ -142,8 +142,8 @@ def paired_samples(
         candidate=cand.interval(paired, scale),
         difference=float(differences.mean()) if n else None,
         standard_error=error,
-        ci_low=verdict.result.low,
-        ci_high=verdict.result.high,
+        ci_low=_bounded(verdict.result.low, scale),
+        ci_high=_bounded(verdict.result.high, scale),
         interval=verdict.interval,
         p_value=verdict.result.p_value,
         test=verdict.test,
@@ -156,6 +156,11 @@ def paired_samples(
         other_tests=verdict.other_tests,
         other_intervals=verdict.other_intervals,
     )
+
+
+def _bounded(end: float | None, scale: Scale) -> float | None:
+    """An end of the interval; shares differ by no more than all."""
+    return end if end is None or scale != "binary" else max(-1.0, min(1.0, end))
 
 
 def _sample(scores: Scores, numbers: Mapping[str, int]) -> Sample:

@@ -18,11 +18,14 @@ def examples_needed(*, spread: float, difference: float, power: float = POWER, a
     `spread` is the standard deviation of the paired differences, both in the metric's own units.
     n = ((z(1 - alpha/2) + z(power)) spread / difference)², rounded up, and two at least (Cohen 1988, ch. 2;
     for evaluations Miller 2024, arXiv:2411.00640, eq. 9). Raises ValueError for a difference of zero, or for
-    numbers that are not finite.
+    numbers that are not finite; and for a difference so small that the number has no end.
     """
     if not (math.isfinite(difference) and math.isfinite(spread) and difference and spread >= 0):
         raise ValueError("The difference must be a number other than zero, the spread one of zero or more.")
-    return max(2, math.ceil((_standard_errors(power, alpha) * spread / difference) ** 2 - 1e-9))
+    times = _standard_errors(power, alpha) * spread / abs(difference)
+    if times > 1e150:
+        raise ValueError("The difference is too small against the spread.")
+    return max(2, math.ceil(times**2 - 1e-9))
 
 
 def smallest_difference(*, standard_error: float, power: float = POWER, alpha: float = ALPHA) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .intervals import MeanInterval, mean_interval
+from .intervals import MeanInterval, mean_interval, usable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +22,8 @@ class Sample:
     values: NDArray[np.float64]
 
     def finite(self) -> Sample:
-        """Without what is no number: that is missing."""
-        import numpy as np
-
-        keep = np.isfinite(self.values)
+        """Without what is no number, or too large to reckon with: that is missing."""
+        keep = usable(self.values)
         return self if keep.all() else Sample(self.examples[keep], self.values[keep])
 
     def means(self, count: int) -> NDArray[np.float64]:

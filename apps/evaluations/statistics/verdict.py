@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Scale = Literal["binary", "continuous", "ordinal"]
 
 BOOTSTRAP_LIMIT = 2_000
-BOOTSTRAP_MINIMUM = 10
+#: Of fewer pairs the bootstrap calls 7% to 13% of equal runs different at 5%, Student's t about 5%.
+BOOTSTRAP_MINIMUM = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ def judge(
         codes = label_codes(groups)
         count = int(codes.max()) + 1
         if count < differences.size:
-            return _clustered(differences, codes, count)
+            return _clustered(differences, codes, count, without_spread(differences, x, y))
     if scale == "binary" and not repeated and _is_binary(x) and _is_binary(y):
         return _binary(x, y)
     if differences.size == 1:
         return Verdict(UNKNOWN, "", "", "One example alone gives neither an interval nor a test.")
-    if float(differences.max()) == float(differences.min()):
+    if without_spread(differences, x, y):
         return _constant(differences)
     return _numeric(differences, scale=scale, repeated=repeated, seed=seed, resamples=resamples)
 
@@ -101,8 +102,12 @@ def _binary(x: Floats, y: Floats) -> Verdict:
     )
 
 
-def _clustered(differences: Floats, groups: NDArray[np.intp], count: int) -> Verdict:
+def _clustered(differences: Floats, groups: NDArray[np.intp], count: int, constant: bool) -> Verdict:
+    if constant and not differences.any():
+        return _constant(differences)
     result = continuous.clustered_t(differences, groups)
+    if result.standard_error == 0:
+        return _equal_groups(differences, count)
     if result.p_value is None:
         return Verdict(
             UNKNOWN, "", "", "All examples are in one group, which gives neither an interval nor a test."
@@ -118,9 +123,24 @@ def _clustered(differences: Floats, groups: NDArray[np.intp], count: int) -> Ver
     )
 
 
+def _equal_groups(differences: Floats, count: int) -> Verdict:
+    """Groups that all changed by the same mean: as with equal pairs, the signs alone can be tested."""
+    value = float(differences.mean())
+    if abs(value) <= continuous.ROUNDING * float(abs(differences).max()):
+        said = f"In each of the {count} groups the changes cancel out, so there is no spread to measure by."
+        return Verdict(UNKNOWN, "", "", said)
+    return Verdict(
+        continuous.TestResult(value, value, continuous.sign_test_p(count, 0)),
+        "constant",
+        "sign_exact",
+        f"The {count} groups of examples changed by the same amount, so there is no spread between them to "
+        "measure by; only their signs are tested.",
+    )
+
+
 def _constant(differences: Floats) -> Verdict:
-    value, n = float(differences[0]), differences.size
-    if value == 0:
+    value, n = float(differences.mean()), differences.size
+    if not differences.any():
         return Verdict(
             continuous.TestResult(0.0, 0.0, 1.0),
             "constant",
@@ -185,6 +205,12 @@ def _choice(scale: Scale, n: int, numeric_test: str, repeated: bool) -> tuple[st
         numeric_test,
         f"With {n} pairs the mean difference is close to normal, and t is exact enough." + averaged,
     )
+
+
+def without_spread(differences: Floats, x: Floats, y: Floats) -> bool:
+    """Whether all differences are the same but for the rounding of `x` and `y`."""
+    size = max(1.0, float(abs(x).max()), float(abs(y).max()))
+    return float(differences.max() - differences.min()) <= continuous.ROUNDING * size
 
 
 def _is_binary(values: Floats) -> bool:

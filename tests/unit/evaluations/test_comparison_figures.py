@@ -120,7 +120,7 @@ class TestOneMetric:
         worst = metric["sensitivity"]
         assert worst["difference"] == pytest.approx((10 - 1) / 100)
         assert worst["ci_low"] < worst["difference"] < worst["ci_high"]
-        assert "21 rows" in worst["text"]
+        assert "21 examples" in worst["text"]
         assert "most extreme" not in worst["text"]
 
     def test_where_a_metric_has_no_bounds_the_worst_value_seen_stands_for_it(self, project: Project) -> None:

@@ -286,5 +286,5 @@ def test_examples_can_be_grouped_by_a_column(project: Project, client_as: Client
     assert "the examples grouped by level" in page_of(client, comparison, cluster="level")
     figures_make(comparison.pk, comparison.baseline_id, "metrics", "level")
     page = page_of(client, comparison, cluster="level", panel="method")
-    assert "clustered errors" in page
+    assert "The 3 groups of examples changed by the same amount" in page
     assert "no metadata column" in page_of(client, comparison, cluster="made up")
