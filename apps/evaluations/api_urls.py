@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
-from apps.evaluations import blind_api, budget_api, comparison_api, comparison_row_api, decision_api, run_api
+from apps.evaluations import budget_api, run_api
+from apps.evaluations.blind import api as blind_api
+from apps.evaluations.comparisons import api as comparison_api
+from apps.evaluations.comparisons import decision_api
+from apps.evaluations.comparisons import row_api as comparison_row_api
 
 RUN = "eval-runs/<uuid:run_id>/"
 

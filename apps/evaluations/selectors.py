@@ -1,7 +1,7 @@
 """Reading runs: which there are, how far they are, what they cost, what they measured.
 
 Everything starts from the project, or from a run that was found through it. The rows of a run are read by
-`result_selectors`, comparisons by `comparison_selectors`.
+`result_selectors`, comparisons by `comparisons.selectors`.
 """
 
 from __future__ import annotations

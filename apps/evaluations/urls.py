@@ -26,6 +26,6 @@ urlpatterns = [
     path(f"{_RUN}again/", run_views.run_again, name="run-again"),
     path("budget/", budget_views.budget_page, name="budget"),
     path("prompts/<slug:slug>/scores/", version_score_views.version_scores_page, name="version-scores"),
-    path("comparisons/", include("apps.evaluations.comparison_urls")),
+    path("comparisons/", include("apps.evaluations.comparisons.urls")),
     path("evaluators/", include("apps.evaluations.evaluator_urls")),
 ]

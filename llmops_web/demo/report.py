@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from apps.evaluations.comparison_figures import metrics_against
+from apps.evaluations.comparisons.figures import metrics_against
 from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.selectors import metric_titles
 

@@ -20,9 +20,9 @@ from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_version
 from apps.datasets.services.datasets import dataset_create
 from apps.datasets.services.imports import import_preview, import_start, import_upload
-from apps.evaluations.comparison_figures import figures_state
-from apps.evaluations.comparison_selectors import comparison_get
-from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.comparisons.figures import figures_state
+from apps.evaluations.comparisons.selectors import comparison_get
+from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
 from apps.evaluations.run_plan import frozen_metrics

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.datasets.models import Dataset, DatasetVersion
-from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.engine.finalizing import finalize_run
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
 from apps.evaluations.run_plan import frozen_metrics

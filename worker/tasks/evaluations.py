@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.evaluations import comparison_row_warming, rater_scores, run_news
+from apps.evaluations import rater_scores, run_news
 from apps.evaluations.comparing import making
+from apps.evaluations.comparisons import row_warming as comparison_row_warming
 from apps.evaluations.engine import driving, finalizing, scoring_slices, sweeping
 from apps.evaluations.models import ComparisonFigures
 from worker.registry import sweeper, task

@@ -15,7 +15,7 @@ from apps.evaluations.comparing.made_of import made_of
 from apps.evaluations.comparing.metrics import metrics_part
 from apps.evaluations.comparing.preferences import preferences_part
 from apps.evaluations.comparing.slices import slices_part
-from apps.evaluations.comparison_selectors import runs_of
+from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 from apps.evaluations.statistics import continuous
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.evaluations.comparison_figures import figures_ask
+from apps.evaluations.comparisons.figures import figures_ask
 from apps.evaluations.engine.at_end import at_end, score_at_end
 from apps.evaluations.engine.whole_runs import whole_run_metrics
 from apps.evaluations.models import Comparison, EvalRun, EvaluatorVersion, RunMetric

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from apps.evaluations.comparison_figures import ASK_AGAIN, figures_ask
+from apps.evaluations.comparisons.figures import ASK_AGAIN, figures_ask
 from apps.evaluations.engine.dispatch import (
     enqueue_drive,
     enqueue_finalize,

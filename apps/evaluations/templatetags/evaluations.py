@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.core import figures
-from apps.evaluations import comparison_words
+from apps.evaluations.comparisons import words as comparison_words
 from apps.evaluations.error_words import ERROR_WORDS
 
 register = template.Library()

@@ -14,10 +14,10 @@ from rest_framework.test import APIClient
 
 from apps.core.models import AuditEvent, Project, User
 from apps.core.roles import Role
-from apps.evaluations.blind_selectors import BlindPool, blind_next
-from apps.evaluations.blind_sides import sides
-from apps.evaluations.blind_votes import PREFERENCE, PairGone, pair_vote_cast
-from apps.evaluations.comparison_state import comparison_state
+from apps.evaluations.blind.selectors import BlindPool, blind_next
+from apps.evaluations.blind.sides import sides
+from apps.evaluations.blind.votes import PREFERENCE, PairGone, pair_vote_cast
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, EvalItem, ItemScore, PairVote
 from apps.evaluations.rater_scores import ratings_sum, ratings_sweep
 from apps.evaluations.raters import rater_names

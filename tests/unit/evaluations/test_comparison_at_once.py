@@ -13,15 +13,15 @@ from apps.core.errors import ProductError
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.datasets.models import Dataset, Example
-from apps.evaluations.blind_votes import pair_vote_cast
+from apps.evaluations.blind.votes import pair_vote_cast
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_collecting import rows_collect
-from apps.evaluations.comparison_figures import figures_again, figures_ask
-from apps.evaluations.comparison_row_pages import chosen_metric, row_query, shared_metrics
-from apps.evaluations.comparison_rows import first_rows
-from apps.evaluations.comparison_state import comparison_state
+from apps.evaluations.comparisons.collecting import rows_collect
+from apps.evaluations.comparisons.figures import figures_again, figures_ask
+from apps.evaluations.comparisons.row_comments import comment_add, comment_delete, comment_edit
+from apps.evaluations.comparisons.row_pages import chosen_metric, row_query, shared_metrics
+from apps.evaluations.comparisons.rows import first_rows
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalItem, PairVote, RowComment
-from apps.evaluations.row_comments import comment_add, comment_delete, comment_edit
 from tests.factories.core import SYSTEM, actor_for, make_member, make_project
 from tests.unit.evaluations.test_blind import make_blind
 from tests.unit.evaluations.test_comparison_row_pages import make_one
@@ -146,7 +146,7 @@ def test_two_workers_and_two_readers_of_one_part_leave_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[ComparisonFigures] = []
-    monkeypatch.setattr("apps.evaluations.comparison_figures.enqueue_figures", asked.append)
+    monkeypatch.setattr("apps.evaluations.comparisons.figures.enqueue_figures", asked.append)
     comparison = make_one(project)
     comparison.figures.all().delete()
     at_once([lambda: figures_ask(comparison, comparison.baseline_id)] * 4)

@@ -12,14 +12,14 @@ from django.utils import timezone
 from apps.core.models import Project
 from apps.datasets.models import Example
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_figures import (
+from apps.evaluations.comparisons.figures import (
     FiguresState,
     entry_for,
     figures_of_list,
     figures_state,
     metrics_against,
 )
-from apps.evaluations.comparison_selectors import comparison_get
+from apps.evaluations.comparisons.selectors import comparison_get
 from apps.evaluations.engine import sweeping
 from apps.evaluations.engine.finalizing import finalize_run
 from apps.evaluations.models import Comparison, EvalItem, EvalRun, ItemScore, PairVote
@@ -39,7 +39,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What workers were asked for, instead of asking them."""
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        "apps.evaluations.comparison_figures.enqueue_figures",
+        "apps.evaluations.comparisons.figures.enqueue_figures",
         lambda row: asked.append((row.baseline_id, row.part, row.column)),
     )
     return asked

@@ -20,14 +20,14 @@ from apps.datasets.models import Example
 from apps.datasets.services.adding import ORIGIN, NewExample, examples_add
 from apps.evaluations.comparing import making
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_charts import Bar, Spot, bars_figure, slices_figure, tradeoff_figure
-from apps.evaluations.comparison_figures import MOST_WAITING, TRY_AGAIN, figures_again, figures_state
-from apps.evaluations.comparison_row_pages import chosen_metric, row_query, settled_state, shared_metrics
-from apps.evaluations.comparison_rows import every_row, first_rows
-from apps.evaluations.comparison_state import comparison_state
+from apps.evaluations.comparisons.charts import Bar, Spot, bars_figure, slices_figure, tradeoff_figure
+from apps.evaluations.comparisons.figures import MOST_WAITING, TRY_AGAIN, figures_again, figures_state
+from apps.evaluations.comparisons.row_comments import comment_add, comment_delete, comment_edit
+from apps.evaluations.comparisons.row_pages import chosen_metric, row_query, settled_state, shared_metrics
+from apps.evaluations.comparisons.rows import every_row, first_rows
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.engine.sweeping import sweep_runs
 from apps.evaluations.models import Comparison, ComparisonFigures
-from apps.evaluations.row_comments import comment_add, comment_delete, comment_edit
 from tests.factories.core import SYSTEM
 from tests.factories.evaluations import make_comparison, make_dataset_version, make_run
 from tests.unit.evaluations.test_comparison_row_pages import HTMX, METRIC, address, make_one
@@ -40,7 +40,7 @@ ClientAs = Callable[[Role], Client]
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[ComparisonFigures]:
     """What workers were asked for; none comes."""
     found: list[ComparisonFigures] = []
-    monkeypatch.setattr("apps.evaluations.comparison_figures.enqueue_figures", found.append)
+    monkeypatch.setattr("apps.evaluations.comparisons.figures.enqueue_figures", found.append)
     return found
 
 
@@ -227,7 +227,7 @@ def test_names_in_figures_are_text_and_no_markup() -> None:
 
 
 def test_what_people_type_is_not_kept_in_the_cache(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr("apps.evaluations.comparisons.row_pages.COUNTED_AT_ONCE", 2)
     comparison = make_one(project)
 
     def kept(**texts: str) -> str:

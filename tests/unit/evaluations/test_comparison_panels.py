@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.models import Comparison, EvalRun
 from tests.factories.core import SYSTEM
 from tests.factories.evaluations import (

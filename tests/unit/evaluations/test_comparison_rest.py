@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_serializers import (
+from apps.evaluations.comparisons.serializers import (
     ComparisonSerializer,
     PreferencesSerializer,
     SlicesSerializer,
@@ -31,7 +31,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(row: ComparisonFigures) -> None:
         figures_make(row.comparison_id, row.baseline_id, row.part, row.column)
 
-    monkeypatch.setattr("apps.evaluations.comparison_figures.enqueue_figures", made)
+    monkeypatch.setattr("apps.evaluations.comparisons.figures.enqueue_figures", made)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_what_names_nothing_of_it_is_refused(get: Any, path: str, query: dict[st
 def test_figures_that_are_made_again_are_pending_not_old(
     api_client: Callable[[Role], APIClient], comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.evaluations.comparison_figures.enqueue_figures", lambda row: None)
+    monkeypatch.setattr("apps.evaluations.comparisons.figures.enqueue_figures", lambda row: None)
     run = comparison.baseline
     votes_for(run, comparison.candidates.get(pk=comparison.candidate_ids[1]), ["item"])
     body = api_client(Role.VIEWER).get(f"/api/v1/comparisons/{comparison.pk}/").json()

@@ -19,7 +19,7 @@ from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import examples_of
-from apps.evaluations.comparison_row_warming import first_pages_keep
+from apps.evaluations.comparisons.row_warming import first_pages_keep
 from apps.evaluations.models import Comparison, ItemScore, PairVote, RowComment
 from apps.prompts.diff import diff_text
 from tests.factories.core import make_api_key, make_project
@@ -143,7 +143,7 @@ def test_rows_are_paged_by_links(project: Project, client_as: ClientAs) -> None:
 def test_large_runs_count_their_other_texts_later(
     monkeypatch: pytest.MonkeyPatch, client_as: ClientAs, comparison: Comparison
 ) -> None:
-    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 3)
+    monkeypatch.setattr("apps.evaluations.comparisons.row_pages.COUNTED_AT_ONCE", 3)
     client = client_as(Role.VIEWER)
     texts = address("comparison-texts", comparison)
     assert texts in text_of(client.get(address("comparison-rows", comparison), **HTMX))
@@ -165,7 +165,7 @@ def test_the_first_page_of_long_runs_is_found_once_until_a_run_ends_anew(
 
     every = queries()
     assert queries() == every
-    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 3)
+    monkeypatch.setattr("apps.evaluations.comparisons.row_pages.COUNTED_AT_ONCE", 3)
     assert queries() == every
     assert queries() == every - 1
     run = comparison.candidates.get()
@@ -185,7 +185,7 @@ def test_a_worker_finds_the_first_page_of_long_runs_beforehand(
 ) -> None:
     comparison, shorter = make_one(project, candidates=2), make_one(project)
     assert first_pages_keep(shorter.pk, shorter.baseline_id) == 0
-    monkeypatch.setattr("apps.evaluations.comparison_row_pages.COUNTED_AT_ONCE", 3)
+    monkeypatch.setattr("apps.evaluations.comparisons.row_pages.COUNTED_AT_ONCE", 3)
     assert first_pages_keep(comparison.pk, comparison.baseline_id) == 2
     assert first_pages_keep(comparison.pk, uuid4()) == first_pages_keep(uuid4(), uuid4()) == 0
     client = client_as(Role.VIEWER)
@@ -329,7 +329,7 @@ def test_all_rows_of_the_filter_are_added_at_once(client_as: ClientAs, compariso
 def test_too_many_rows_are_refused(
     monkeypatch: pytest.MonkeyPatch, client_as: ClientAs, comparison: Comparison
 ) -> None:
-    monkeypatch.setattr("apps.evaluations.comparison_collect_views.MOST_ADDED", 2)
+    monkeypatch.setattr("apps.evaluations.comparisons.collect_views.MOST_ADDED", 2)
     client = client_as(Role.EDITOR)
     refused = client.post(address("comparison-collect-all", comparison), {"name": "Many"})
     assert refused.status_code == 413

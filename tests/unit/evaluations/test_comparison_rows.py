@@ -9,8 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
 from apps.datasets.models import DatasetVersion, Example
-from apps.evaluations.comparison_row_sql import read_cursor
-from apps.evaluations.comparison_rows import (
+from apps.evaluations.comparisons.row_sql import read_cursor
+from apps.evaluations.comparisons.rows import (
     ComparedRow,
     RowQuery,
     compared_rows,

@@ -12,9 +12,9 @@ from django.db import connection
 from apps.core.errors import Conflict
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
-from apps.evaluations.blind_votes import pair_vote_cast
-from apps.evaluations.comparison_state import comparison_state
-from apps.evaluations.decision_services import comparison_decide, labels_now
+from apps.evaluations.blind.votes import pair_vote_cast
+from apps.evaluations.comparisons.decision_services import comparison_decide, labels_now
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import ItemScore, PairVote
 from apps.prompts.models import PromptLabelMove
 from tests.factories.core import SYSTEM, actor_for, make_member, make_project

@@ -12,9 +12,8 @@ from rest_framework.test import APIClient
 
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
-from apps.evaluations.comparison_state import comparison_state
-from apps.evaluations.decision_evidence import evidence_of
-from apps.evaluations.decision_services import (
+from apps.evaluations.comparisons.decision_evidence import evidence_of
+from apps.evaluations.comparisons.decision_services import (
     AlreadyThere,
     LabelMoved,
     NoVersion,
@@ -22,6 +21,7 @@ from apps.evaluations.decision_services import (
     comparison_decide,
     labels_now,
 )
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 from apps.prompts.errors import LabelProtected
 from apps.prompts.label_services import label_protect, label_set

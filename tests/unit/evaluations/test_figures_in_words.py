@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.evaluations.comparison_words import (
+from apps.evaluations.comparisons.words import (
     amount,
     bare,
     difference,

@@ -15,8 +15,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.evaluations.comparisons.report_rows import MOST_ROWS
 from apps.evaluations.models import Comparison, RowComment
-from apps.evaluations.report_rows import MOST_ROWS
 from tests.browser import browser_on_path
 from tests.factories.evaluations import (
     make_comparison,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
-from apps.evaluations.comparison_rows import RowQuery, compared_rows
+from apps.evaluations.comparisons.rows import RowQuery, compared_rows
 from apps.evaluations.errors import ResultNotFound, RunNotFound
 from apps.evaluations.models import EvalRun
 from apps.evaluations.presentation import named, plan_facts, readable

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from apps.evaluations.comparing.shared_metrics import _posted, shared_of
-from apps.evaluations.comparison_words import p_value, typed
+from apps.evaluations.comparisons.verdict import tone_of, verdict
+from apps.evaluations.comparisons.words import p_value, typed
 from apps.evaluations.statistics import mean_interval, paired_comparison
 from apps.evaluations.statistics.continuous import bootstrap_bca, clustered_t
 from apps.evaluations.statistics.corpus import corpus_difference, resampled_run
@@ -17,7 +18,6 @@ from apps.evaluations.statistics.paired import PairedResult
 from apps.evaluations.statistics.power import examples_needed
 from apps.evaluations.statistics.samples import Sample
 from apps.evaluations.statistics.worst_case import worst_case
-from apps.evaluations.verdict import tone_of, verdict
 
 
 def scores(values: object) -> dict[str, float]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from apps.evaluations.verdict import Verdict, verdict
+from apps.evaluations.comparisons.verdict import Verdict, verdict
 
 
-def said(others: list[dict[str, Any]] | None = None, **changed: Any) -> Verdict:
-    metric: dict[str, Any] = {
+def metric(**changed: Any) -> dict[str, Any]:
+    return {
         "title": "Accuracy",
         "direction": "higher",
         "unit": "",
@@ -21,9 +21,13 @@ def said(others: list[dict[str, Any]] | None = None, **changed: Any) -> Verdict:
         "ci_high": 0.09,
         "p_value": 0.02,
         "p_adjusted": 0.04,
+        **changed,
     }
-    beside = [metric | other for other in others or []]
-    return verdict(metric | changed, candidate="B", baseline="A", others=beside)
+
+
+def said(others: list[dict[str, Any]] | None = None, **changed: Any) -> Verdict:
+    beside = [metric(**other) for other in others or []]
+    return verdict(metric(**changed), candidate="B", baseline="A", others=beside)
 
 
 def test_an_interval_above_zero_is_better_where_higher_is_better_and_worse_where_lower_is() -> None:
@@ -217,3 +221,22 @@ def test_without_the_primary_metric_the_others_are_still_said() -> None:
 def test_what_is_missing_is_said_and_louder_when_it_is_much() -> None:
     assert said(missing=1).detail.endswith("1 example lacks a score on a side and is left out.")
     assert said(missing=80).detail.endswith("left out, which is enough to change the picture.")
+
+
+class TestTwoRunsOfTheSameVersion:
+    """Nothing that is versioned differs, so a lean is chance until the interval says otherwise."""
+
+    LEAN = {"difference": 0.05, "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1, "p_adjusted": 0.1}
+
+    def test_a_lean_is_no_difference_found_and_how_large_a_one_is_excluded(self) -> None:
+        found = verdict(metric(**self.LEAN), candidate="B", baseline="A", same_setup=True)
+        assert found.headline == (
+            "No difference found between B and A on Accuracy; B may still be up to 0.010 worse or 0.110 better."
+        )
+        assert "the 95% interval excludes more than that" in found.detail
+        assert verdict(metric(**self.LEAN), candidate="B", baseline="A").headline.startswith("Not sure yet")
+
+    def test_a_difference_that_should_not_be_there_says_what_it_may_be(self) -> None:
+        found = verdict(metric(), candidate="B", baseline="A", same_setup=True)
+        assert found.tone == "better"
+        assert "it may be chance" in found.detail

@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.comparison_services import comparison_create
+from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.engine.finalizing import finalize_run
 from apps.evaluations.models import Comparison
 from tests.factories.core import SYSTEM

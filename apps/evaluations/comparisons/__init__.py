@@ -1,0 +1,1 @@
+"""Comparisons of runs: the page that people decide on, its REST, decisions and reports."""

@@ -1,0 +1,203 @@
+"""REST for the rows of a comparison, with what people said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core.api import ProjectAPIView
+from apps.core.errors import NotFound
+from apps.core.roles import Role
+from apps.evaluations.comparisons.api import PROBLEM
+from apps.evaluations.comparisons.row_exports import whole_json, whole_rows
+from apps.evaluations.comparisons.row_pages import (
+    chosen_metric,
+    row_query,
+    settled_state,
+    shared_metrics,
+)
+from apps.evaluations.comparisons.row_sql import read_cursor
+from apps.evaluations.comparisons.rows import FILTERS, PLACES, RowsPage, compared_rows
+from apps.evaluations.comparisons.selectors import comparison_get, runs_of
+from apps.evaluations.comparisons.state import ComparisonState, comparison_state
+from apps.evaluations.models import Comparison
+from apps.evaluations.run_api import PAGING
+
+PAGE, LARGEST_PAGE = 50, 200
+_RUNS = ("baseline", "candidate")
+
+
+class RowScoreSerializer(serializers.Serializer[Any]):
+    """One score of one result; `value` null where it could not be scored."""
+
+    metric = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
+    rater = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    detail = serializers.CharField()
+
+
+class RowResultSerializer(serializers.Serializer[Any]):
+    """What one run made of the example; all null where the run does not have it."""
+
+    run = serializers.UUIDField()
+    item = serializers.UUIDField(allow_null=True)
+    status = serializers.CharField(allow_null=True)
+    output = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    scores = RowScoreSerializer(many=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    cost_usd = serializers.FloatField(allow_null=True)
+    input_tokens = serializers.IntegerField(allow_null=True)
+    output_tokens = serializers.IntegerField(allow_null=True)
+
+
+class RowCommentSerializer(serializers.Serializer[Any]):
+    author = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    text = serializers.CharField()
+
+
+class ComparedRowSerializer(serializers.Serializer[Any]):
+    """One example (and repetition): `results` of every run of the comparison, the baseline's first.
+
+    `unpaired` says why baseline and candidate are not a pair: "changed" between the versions of the dataset,
+    only in the "baseline", only in the "candidate".
+    """
+
+    example = serializers.UUIDField()
+    key = serializers.CharField()
+    repetition = serializers.IntegerField()
+    outcome = serializers.ChoiceField(
+        choices=["worse", "better", "tied", "missing", "unpaired"], allow_null=True
+    )
+    unpaired = serializers.ChoiceField(choices=["changed", "baseline", "candidate"], allow_null=True)
+    baseline_value = serializers.FloatField(allow_null=True)
+    candidate_value = serializers.FloatField(allow_null=True)
+    change = serializers.FloatField(allow_null=True)
+    inputs = serializers.JSONField()
+    reference = serializers.JSONField(allow_null=True)
+    metadata = serializers.JSONField()
+    split = serializers.CharField()
+    results = RowResultSerializer(many=True)
+    comments = RowCommentSerializer(many=True)
+
+
+class ComparedCountsSerializer(serializers.Serializer[Any]):
+    """Rows of each sort, of those that pass `q`, slice and range, whatever `show` says."""
+
+    total = serializers.IntegerField()
+    worse = serializers.IntegerField()
+    better = serializers.IntegerField()
+    tied = serializers.IntegerField()
+    error = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    differs = serializers.IntegerField(allow_null=True)
+    unpaired = serializers.IntegerField()
+
+
+class ComparedRowsSerializer(serializers.Serializer[Any]):
+    """One page of rows. `counts.differs` is null unless `show` is differs: every output is read for it."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    metric = serializers.CharField(allow_null=True)
+    counts = ComparedCountsSerializer()
+    results = ComparedRowSerializer(many=True)
+
+
+_FILTERS = [
+    OpenApiParameter("baseline", UUID, description="A run of the comparison; its own baseline by default."),
+    OpenApiParameter("candidate", UUID, description="Another run of it; the first candidate by default."),
+    OpenApiParameter("metric", str, description="What the rows are judged by; the primary one by default."),
+    OpenApiParameter("source", str, description="Where its scores come from, where that is ambiguous."),
+    OpenApiParameter("show", str, enum=FILTERS, description="Only such rows."),
+    OpenApiParameter("q", str, description="Text in an input, in either output or in the key."),
+    OpenApiParameter("slice", str, description='A metadata column, or "@split"; with `value`.'),
+    OpenApiParameter("value", str, description="What the column says, or has in its list."),
+    OpenApiParameter("on", str, enum=PLACES, description="What `low` and `high` are bounds of."),
+    OpenApiParameter("low", float, description="At least this."),
+    OpenApiParameter("high", float, description="Less than this; with the same `low`, exactly this."),
+]
+
+
+class ComparisonRows(ProjectAPIView):
+    """`/comparisons/{id}/rows/`"""
+
+    roles = {"GET": Role.VIEWER}
+
+    @extend_schema(
+        operation_id="comparisons_rows_list",
+        parameters=[*PAGING, *_FILTERS],
+        responses={200: ComparedRowsSerializer, 404: PROBLEM},
+    )
+    def get(self, request: Request, comparison_id: UUID) -> Response:
+        """The examples side by side, regressions first, with the results of every run of the comparison."""
+        comparison = comparison_get(project=self.project, id=comparison_id)
+        state = _state(comparison, request.query_params)
+        metric = chosen_metric(state, shared_metrics(state))
+        query = row_query(state, metric)
+        found = compared_rows(
+            query,
+            **_cursor(request.query_params),
+            size=_size(request.query_params),
+            count_texts=False,
+            state=settled_state(state, query),
+        )
+        runs = [state.baseline, *state.candidates]
+        return Response(
+            {
+                **_neighbours(request, found),
+                "metric": metric.name if metric else None,
+                "counts": asdict(found.counts),
+                "results": [whole_json(whole, runs) for whole in whole_rows(state, runs, found.rows)],
+            }
+        )
+
+
+def _state(comparison: Comparison, query: Mapping[str, str]) -> ComparisonState:
+    """The pages' state; runs go by their ids here. Raises NotFound for a run that is not compared."""
+    numbers = {str(run.pk): str(run.number) for run in runs_of(comparison)}
+    named = dict(query.items())
+    for name in _RUNS:
+        wanted = named.pop(name, "").lower()
+        if wanted and wanted not in numbers:
+            raise NotFound(f"The comparison has no such run ({name}). Give the id of one of its runs.")
+        if wanted:
+            named[name] = numbers[wanted]
+    return comparison_state(comparison, named)
+
+
+def _cursor(query: Mapping[str, str]) -> dict[str, str]:
+    text = query.get("cursor", "")
+    if not text:
+        return {}
+    direction, _, place = text.partition(".")
+    if direction not in ("after", "before") or read_cursor(place) is None:
+        raise NotFound("This cursor is not one of ours. Begin again without a cursor.")
+    return {direction: place}
+
+
+def _size(query: Mapping[str, str]) -> int:
+    text = query.get("limit", "")
+    if not (text.isascii() and text.isdigit()) or len(text) > 6:
+        return PAGE
+    return min(LARGEST_PAGE, max(1, int(text)))
+
+
+def _neighbours(request: Request, found: RowsPage) -> dict[str, str | None]:
+    def address(direction: str, place: str | None) -> str | None:
+        if place is None:
+            return None
+        query = request.query_params.copy()
+        query["cursor"] = f"{direction}.{place}"
+        return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+    return {"next": address("after", found.next), "previous": address("before", found.previous)}
