@@ -231,7 +231,8 @@ class TestTwoRunsOfTheSameVersion:
     def test_a_lean_is_no_difference_found_and_how_large_a_one_is_excluded(self) -> None:
         found = verdict(metric(**self.LEAN), candidate="B", baseline="A", same_setup=True)
         assert found.headline == (
-            "No difference found between B and A on Accuracy; B may still be up to 0.010 worse or 0.110 better."
+            "No difference found between B and A on Accuracy; B may still be up to 0.010 worse or "
+            "0.110 better."
         )
         assert "the 95% interval excludes more than that" in found.detail
         assert verdict(metric(**self.LEAN), candidate="B", baseline="A").headline.startswith("Not sure yet")
