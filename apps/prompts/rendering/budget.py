@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from time import monotonic
+from time import thread_time
 from typing import Any
 
 from jinja2 import Undefined
@@ -27,8 +27,9 @@ SCALARS = (str, int, float, bool, type(None))
 class RenderLimits:
     """Limits for rendering all messages of one prompt once.
 
-    `seconds` of wall clock; `output_chars` characters in all rendered messages together; `work` units, one
-    for each loop turn and for each character or element that is made on the way.
+    `seconds` of the thread's processor time (a busy machine refuses no honest prompt); `output_chars`
+    characters in all rendered messages together; `work` units, one for each loop turn and for each character
+    or element that is made on the way.
     """
 
     seconds: float = 2.0
@@ -44,7 +45,7 @@ class Budget:
     def __init__(self, limits: RenderLimits) -> None:
         self._limits = limits
         self._work = limits.work
-        self._deadline = monotonic() + limits.seconds
+        self._deadline = thread_time() + limits.seconds
 
     def spend(self, units: int = 1) -> bool:
         """Pay for `units` of work. Always true, so that compiled conditions can be joined with it."""
@@ -54,9 +55,9 @@ class Budget:
                 "the template makes too much text or too many values and was stopped "
                 f"(limit {self._limits.work:,} characters and steps)"
             )
-        if monotonic() > self._deadline:
+        if thread_time() > self._deadline:
             raise TimeLimitExceeded(
-                f"rendering took longer than {self._limits.seconds:g} seconds and was stopped; "
+                f"rendering took more than {self._limits.seconds:g} seconds of work and was stopped; "
                 "look for loops inside loops"
             )
         return True

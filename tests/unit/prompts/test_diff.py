@@ -58,9 +58,9 @@ def test_large_and_repetitive_texts_take_bounded_time(separator: str, vocabulary
     choose = random.Random(7)
     old = [str(choose.randrange(vocabulary)) for _ in range(20_000)]
     new = [word if choose.random() > 0.01 else "changed" for word in old]
-    begun = time.monotonic()
+    begun = time.thread_time()
     parts = diff_text(separator.join(old), separator.join(new))
-    assert time.monotonic() - begun < 3
+    assert time.thread_time() - begun < 3
     assert "".join(p.text for p in parts if p.kind != "delete") == separator.join(new)
 
 
