@@ -57,6 +57,12 @@ def save_version(page: Page, note: str) -> None:
     page.get_by_role("button", name="Save version").last.click()
 
 
+def version_saved(page: Page, number: int) -> Locator:
+    """The version's link in the prompt's list of versions; it is there once it was saved."""
+    versions = page.get_by_role("region", name="Versions", exact=True)
+    return versions.get_by_role("link", name=f"Version {number}", exact=True)
+
+
 def import_file(page: Page, project: str, name: str, file: Path, uses: dict[str, str]) -> None:
     """Make a dataset, upload a file into it and say what its columns are."""
     page.goto(f"/p/{project}/datasets/new/")

@@ -39,7 +39,7 @@ def test_a_prompt_shown_again_with_its_mistake_can_be_typed_in(project: Project,
     expect(page.locator(".cm-content").first).to_contain_text("Say {{ text")
     steps.write_message(page, 1, "Say {{ text }}")
     steps.save_version(page, "mended")
-    expect(page.get_by_role("link", name="Version 2", exact=True)).to_be_visible()
+    expect(steps.version_saved(page, 2)).to_be_visible()
 
 
 def test_an_evaluators_schema_shown_again_can_be_typed_in(project: Project, page: Page) -> None:

@@ -57,13 +57,13 @@ def test_a_stale_save_shows_both_versions_and_loses_nothing(
         page.goto(f"/p/{workshop.slug}/prompts/repeat/")
         steps.write_message(page, 1, text)
     steps.save_version(theirs, "theirs")
-    expect(theirs.get_by_role("link", name="Version 2", exact=True)).to_be_visible()
+    expect(steps.version_saved(theirs, 2)).to_be_visible()
     steps.save_version(ours, "ours")
     conflict = ours.get_by_role("region", name=re.compile("saved version 2 while you were editing"))
     expect(conflict).to_contain_text("Theirs:")
     expect(ours.locator(".cm-content").first).to_contain_text("Ours: {{ text }}")
     ours.get_by_role("button", name="Save version").last.click()
-    expect(ours.get_by_role("link", name="Version 3", exact=True)).to_be_visible()
+    expect(steps.version_saved(ours, 3)).to_be_visible()
     texts = (
         Prompt.objects.get(project=workshop).versions.order_by("number").values_list("messages", flat=True)
     )
@@ -131,7 +131,7 @@ def test_the_main_actions_by_keyboard_alone(
     steps.tab_to(page.get_by_role("textbox", name="Text of message 2"))
     page.keyboard.type("One\n{{ text }}")
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("link", name="Version 1", exact=True)).to_be_visible()
+    expect(steps.version_saved(page, 1)).to_be_visible()
     assert saved_texts("by-keyboard", 1) == ["", "One\n{{ text }}"]
     page.keyboard.press("r")
     page.wait_for_url("**/runs/new/**")
@@ -152,7 +152,7 @@ def test_what_is_typed_while_the_editor_still_loads_is_saved(
     expect(page.locator(".cm-content").first).to_be_focused()
     page.keyboard.type("again: ")
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("link", name="Version 2", exact=True)).to_be_visible()
+    expect(steps.version_saved(page, 2)).to_be_visible()
     assert saved_texts("repeat", 2) == ["Say again: {{ text }}"]
 
 

@@ -87,11 +87,11 @@ def write_two_versions(page: Page) -> None:
     page.get_by_label("text", exact=True).fill("good morning")
     expect(page.locator("#preview .message-text").last).to_have_text("good morning")
     steps.save_version(page, "In capitals")
-    expect(page.get_by_role("link", name="Version 1", exact=True)).to_be_visible()
+    expect(steps.version_saved(page, 1)).to_be_visible()
     steps.write_message(page, 1, "Say it again.")
     page.get_by_label("Model", exact=True).select_option("fake/echo")
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("link", name="Version 2", exact=True)).to_be_visible()
+    expect(steps.version_saved(page, 2)).to_be_visible()
 
 
 def look_at_the_difference(page: Page) -> None:

@@ -78,7 +78,7 @@ class Stack:
 
     def readiness(self) -> dict[str, object]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=60) as answer:
                 return json.load(answer)
         except OSError:
             return {"status": "no answer"}
