@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.models import Comparison, PairVote
 from tests.e2e.conftest import OpenPage, Watch
 from tests.factories.core import make_member, make_project
@@ -139,6 +140,8 @@ def test_a_decision_that_the_figures_do_not_support_takes_a_reason(
 
 
 def test_the_report_is_a_file(live_server: Any, comparison: Comparison, open_page: OpenPage) -> None:
+    for part, column in (("preferences", ""), ("slices", "level")):
+        figures_make(comparison.pk, comparison.baseline_id, part, column)
     page = open_page(live_server.url, user=make_member(comparison.project, Role.VIEWER))
     page.goto(address(comparison, ""))
     with page.expect_download() as found:

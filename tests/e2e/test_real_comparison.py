@@ -116,6 +116,10 @@ def decide(page: Page, here: str) -> None:
 
 
 def keep_the_report(page: Page, here: str, folder: Path) -> Path:
+    for _ in range(120):  # until a worker has made the parts that nobody looked at before
+        if "content-disposition" in page.request.get(f"{here}report/").headers:
+            break
+        page.wait_for_timeout(500)
     with page.expect_download() as found:
         page.evaluate("path => { location.href = path; }", f"{here}report/")
     file = folder / "report.html"

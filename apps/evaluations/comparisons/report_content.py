@@ -21,6 +21,7 @@ from apps.evaluations.comparisons.cards import (
 from apps.evaluations.comparisons.figures import FiguresState, entry_for
 from apps.evaluations.comparisons.methods import method_lines
 from apps.evaluations.comparisons.panels import primary_planned
+from apps.evaluations.comparisons.report_parts import ReportParts
 from apps.evaluations.comparisons.report_rows import report_rows
 from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.comparisons.state import ComparisonState
@@ -62,8 +63,9 @@ class ReportSlices:
     groups: list[tuple[str, Card, bool]]
 
 
-def report_content(state: ComparisonState, figures: FiguresState) -> dict[str, Any]:
+def report_content(state: ComparisonState, parts: ReportParts) -> dict[str, Any]:
     """Everything about the chosen candidate, and the metrics of each other, by the figures that are kept."""
+    figures = parts.metrics
     comparison, made = state.comparison, figures.figures
     metrics = metrics_shown(state, made)
     chosen = metric_chosen(state, metrics)
@@ -87,7 +89,9 @@ def report_content(state: ComparisonState, figures: FiguresState) -> dict[str, A
         "method": method_lines(metrics),
         "lacking": [metric for metric in metrics if metric["missing"]],
         "unpaired": entry.get("unpaired") or {},
-        "slices": _slices(state, metrics, kept, whole.made_of if whole else ""),
+        "slices": _slices(state, metrics, parts),
+        "left_out": parts.left_out(),
+        "not_sliced": parts.not_sliced,
         "preferences": preferences_panel(state, figures, chosen)["sources"],
         **report_rows(state, chosen),
     }
@@ -114,20 +118,17 @@ def _candidate(state: ComparisonState, figures: FiguresState, run: EvalRun) -> R
     )
 
 
-def _slices(
-    state: ComparisonState, metrics: Sequence[Metric], kept: Sequence[ComparisonFigures], made_of: str
-) -> list[ReportSlices]:
-    """What was computed of slices for the same state of the runs: of the primary metric, and of any other
-    that is clearly worse in some slice."""
+def _slices(state: ComparisonState, metrics: Sequence[Metric], parts: ReportParts) -> list[ReportSlices]:
+    """By each column of the report: the primary metric, and any other that is clearly worse in some slice."""
     by_name = {(metric["name"], metric["source"]): metric for metric in metrics}
     found = []
-    for row in kept:
-        if row.part != Part.SLICES or row.made_of != made_of:
+    for column, part in parts.slices.items():
+        if part.stale:  # of other scores than the metrics above
             continue
-        for one in (entry_for(row.figures, state.candidate) or {"metrics": []})["metrics"]:
+        for one in (entry_for(part.figures, state.candidate) or {"metrics": []})["metrics"]:
             metric = by_name.get((one["name"], one["source"]))
             if metric and (metric["primary"] or any(group.get("worse") for group in one["groups"])):
-                found.append(ReportSlices(column_title(row.column), metric, _groups(metric, one["groups"])))
+                found.append(ReportSlices(column_title(column), metric, _groups(metric, one["groups"])))
     return found
 
 

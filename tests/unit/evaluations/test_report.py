@@ -15,9 +15,16 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.evaluations.blind.votes import pair_vote_cast
+from apps.evaluations.comparing.making import figures_make
+from apps.evaluations.comparisons.figures import SPLIT, columns_of
+from apps.evaluations.comparisons.report_parts import report_columns, report_parts
 from apps.evaluations.comparisons.report_rows import MOST_ROWS
+from apps.evaluations.comparisons.selectors import runs_of
+from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, RowComment
 from tests.browser import browser_on_path
+from tests.factories.core import actor_for, make_member
 from tests.factories.evaluations import (
     make_comparison,
     make_dataset_version,
@@ -48,7 +55,16 @@ def make_reported(project: Project, size: int = 12, *, compute: bool = True, evi
         )
         for name, scores in (("Zero-shot", first), ("Few-shot", second))
     ]
-    return make_comparison(project, *runs, primary=evaluator.evaluator.slug, compute=compute)
+    comparison = make_comparison(project, *runs, primary=evaluator.evaluator.slug, compute=compute)
+    return parts_made(comparison) if compute else comparison
+
+
+def parts_made(comparison: Comparison, *columns: str) -> Comparison:
+    """As workers leave it that were asked for the report's parts besides the metrics."""
+    figures_make(comparison.pk, comparison.baseline_id, "preferences", "")
+    for column in columns or ("level",):
+        figures_make(comparison.pk, comparison.baseline_id, "slices", column)
+    return comparison
 
 
 def address(comparison: Comparison) -> str:
@@ -142,10 +158,51 @@ def test_before_the_figures_are_made_the_page_waits(project: Project, client_as:
     running = make_run(project, comparison.baseline.dataset_version, status="running", name="Slow one")
     unfinished = make_comparison(project, comparison.baseline, running, compute=False)
     assert b"Slow one" in client.get(address(unfinished)).content
+    assert "Left out of this report: preferences (not made yet); slices by level" in report_of(
+        client, comparison, now="1"
+    )
     made = make_reported(project, size=5)
     fragment = client.get(address(made), **HTMX).content.decode()
     assert "Download the report" in fragment
     assert "every 1s" not in fragment
+
+
+def test_the_report_holds_slices_and_preferences_though_nobody_opened_their_panels(
+    project: Project, client_as: ClientAs
+) -> None:
+    comparison = make_reported(project, compute=False)
+    figures_make(comparison.pk, comparison.baseline_id, "metrics", "")
+    client = client_as(Role.VIEWER)
+    waiting = client.get(address(comparison))
+    assert "Content-Disposition" not in waiting
+    assert b"still to come: preferences, slices by level" in waiting.content
+    asked = comparison.figures.filter(asked_at__isnull=False).values_list("part", "column")
+    assert set(asked) == {("preferences", ""), ("slices", "level")}
+    one, other = (run.items.earliest("position") for run in runs_of(comparison))
+    pair_vote_cast(
+        comparison=comparison,
+        by=actor_for(make_member(project, Role.ANNOTATOR), project),
+        one=one,
+        other=other,
+        winner=other,
+    )
+    figures_make(comparison.pk, comparison.baseline_id, "metrics", "")
+    page = report_of(client, parts_made(comparison))
+    assert " by level</h2>" in page
+    assert "Preferences of people" in page
+    assert "Left out of this report" not in page
+
+
+def test_the_report_says_which_columns_it_was_not_sliced_by(project: Project, client_as: ClientAs) -> None:
+    comparison = make_reported(project)
+    version = comparison.baseline.dataset_version
+    columns = {**version.columns, "metadata": ["level", "b", "c", "d", "e", "f", "g"], "splits": ["dev"]}
+    state = comparison_state(comparison, {})
+    comparison.baseline.dataset_version.columns = columns
+    known = columns_of(comparison)
+    assert report_columns(state, known) == ["level", "b", "c", "d", "e", SPLIT]
+    assert report_columns(comparison_state(comparison, {"slice": "g"}), known) == ["g"]
+    assert report_parts(state).not_sliced == ["f", "g"]
 
 
 def test_the_policy_of_the_file_lets_nothing_in(project: Project, client_as: ClientAs) -> None:
