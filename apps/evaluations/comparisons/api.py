@@ -6,6 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,11 +32,16 @@ from apps.evaluations.comparisons.serializers import (
 from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.models import Comparison, EvalRun
 from apps.evaluations.run_api import PAGING
-from apps.evaluations.selectors import run_get
+from apps.evaluations.selectors import LARGEST_NUMBER, run_get
 
 PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 BASELINE = OpenApiParameter(
     "baseline", UUID, description="One of the compared runs to measure the others against."
+)
+NUMBER = OpenApiParameter(
+    "number",
+    {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+    description="The one with this number, as pages and their addresses call it.",
 )
 #: Seconds a creation waits for a worker to compute the statistics, so that most clients need not poll.
 WAIT_S = 5.0
@@ -86,13 +92,13 @@ class ComparisonList(ProjectAPIView):
 
     @extend_schema(
         operation_id="comparisons_list",
-        parameters=PAGING,
-        responses={200: ComparisonSerializer(many=True), 404: PROBLEM},
+        parameters=[*PAGING, NUMBER],
+        responses={200: ComparisonSerializer(many=True), 400: PROBLEM, 404: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """The project's comparisons, newest first."""
         paginator = self.pagination_class()
-        found = Comparison.objects.filter(project=self.project)
+        found = _numbered(Comparison.objects.filter(project=self.project), request)
         page = paginator.paginate_queryset(found, request, view=self)
         kept = kept_of_list(page)
         answers = [
@@ -212,6 +218,16 @@ def _part(
     state = figures_state(comparison, baseline, part, column)
     figures = _kept(state)
     return {**_status(comparison, baseline.pk, figures, state.error), **blank, **(figures or {})}
+
+
+def _numbered(found: QuerySet[Comparison], request: Request) -> QuerySet[Comparison]:
+    text = request.query_params.get("number", "").strip()
+    if not text:
+        return found
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) <= LARGEST_NUMBER):
+        reason = f"A comparison's number is a whole number from 1 to {LARGEST_NUMBER}."
+        raise InvalidInput(reason, fields={"number": [reason]})
+    return found.filter(number=int(text))
 
 
 def _baseline(comparison: Comparison, request: Request) -> EvalRun:

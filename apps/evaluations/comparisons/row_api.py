@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,21 +17,11 @@ from apps.core.errors import NotFound
 from apps.core.roles import Role
 from apps.evaluations.comparisons.api import PROBLEM
 from apps.evaluations.comparisons.row_exports import whole_json, whole_rows
-from apps.evaluations.comparisons.row_pages import (
-    chosen_metric,
-    row_query,
-    settled_state,
-    shared_metrics,
-)
+from apps.evaluations.comparisons.row_pages import row_query, settled_state
+from apps.evaluations.comparisons.row_parameters import ROW_PARAMETERS, rows_asked
 from apps.evaluations.comparisons.row_sql import read_cursor
-from apps.evaluations.comparisons.rows import FILTERS, PLACES, RowsPage, compared_rows
-from apps.evaluations.comparisons.selectors import comparison_get, runs_of
-from apps.evaluations.comparisons.state import ComparisonState, comparison_state
-from apps.evaluations.models import Comparison
-from apps.evaluations.run_api import PAGING
-
-PAGE, LARGEST_PAGE = 50, 200
-_RUNS = ("baseline", "candidate")
+from apps.evaluations.comparisons.rows import RowsPage, compared_rows
+from apps.evaluations.comparisons.selectors import comparison_get
 
 
 class RowScoreSerializer(serializers.Serializer[Any]):
@@ -99,33 +89,22 @@ class ComparedCountsSerializer(serializers.Serializer[Any]):
     tied = serializers.IntegerField()
     error = serializers.IntegerField()
     missing = serializers.IntegerField()
-    differs = serializers.IntegerField(allow_null=True)
+    differs = serializers.IntegerField(
+        allow_null=True,
+        help_text="Null, so not counted, unless `show` is differs or no metric judges the rows: every output "
+        "of both runs is read for it. `show=differs` with `limit=1` asks for the count.",
+    )
     unpaired = serializers.IntegerField()
 
 
 class ComparedRowsSerializer(serializers.Serializer[Any]):
-    """One page of rows. `counts.differs` is null unless `show` is differs: every output is read for it."""
+    """One page of rows, `metric` what they are judged by (null where the runs share none)."""
 
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     metric = serializers.CharField(allow_null=True)
     counts = ComparedCountsSerializer()
     results = ComparedRowSerializer(many=True)
-
-
-_FILTERS = [
-    OpenApiParameter("baseline", UUID, description="A run of the comparison; its own baseline by default."),
-    OpenApiParameter("candidate", UUID, description="Another run of it; the first candidate by default."),
-    OpenApiParameter("metric", str, description="What the rows are judged by; the primary one by default."),
-    OpenApiParameter("source", str, description="Where its scores come from, where that is ambiguous."),
-    OpenApiParameter("show", str, enum=FILTERS, description="Only such rows."),
-    OpenApiParameter("q", str, description="Text in an input, in either output or in the key."),
-    OpenApiParameter("slice", str, description='A metadata column, or "@split"; with `value`.'),
-    OpenApiParameter("value", str, description="What the column says, or has in its list."),
-    OpenApiParameter("on", str, enum=PLACES, description="What `low` and `high` are bounds of."),
-    OpenApiParameter("low", float, description="At least this."),
-    OpenApiParameter("high", float, description="Less than this; with the same `low`, exactly this."),
-]
 
 
 class ComparisonRows(ProjectAPIView):
@@ -135,19 +114,19 @@ class ComparisonRows(ProjectAPIView):
 
     @extend_schema(
         operation_id="comparisons_rows_list",
-        parameters=[*PAGING, *_FILTERS],
-        responses={200: ComparedRowsSerializer, 404: PROBLEM},
+        parameters=ROW_PARAMETERS,
+        responses={200: ComparedRowsSerializer, 400: PROBLEM, 404: PROBLEM},
     )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """The examples side by side, regressions first, with the results of every run of the comparison."""
         comparison = comparison_get(project=self.project, id=comparison_id)
-        state = _state(comparison, request.query_params)
-        metric = chosen_metric(state, shared_metrics(state))
+        asked = rows_asked(comparison, request.query_params)
+        state, metric = asked.state, asked.metric
         query = row_query(state, metric)
         found = compared_rows(
             query,
             **_cursor(request.query_params),
-            size=_size(request.query_params),
+            size=asked.size,
             count_texts=False,
             state=settled_state(state, query),
         )
@@ -162,19 +141,6 @@ class ComparisonRows(ProjectAPIView):
         )
 
 
-def _state(comparison: Comparison, query: Mapping[str, str]) -> ComparisonState:
-    """The pages' state; runs go by their ids here. Raises NotFound for a run that is not compared."""
-    numbers = {str(run.pk): str(run.number) for run in runs_of(comparison)}
-    named = dict(query.items())
-    for name in _RUNS:
-        wanted = named.pop(name, "").lower()
-        if wanted and wanted not in numbers:
-            raise NotFound(f"The comparison has no such run ({name}). Give the id of one of its runs.")
-        if wanted:
-            named[name] = numbers[wanted]
-    return comparison_state(comparison, named)
-
-
 def _cursor(query: Mapping[str, str]) -> dict[str, str]:
     text = query.get("cursor", "")
     if not text:
@@ -183,13 +149,6 @@ def _cursor(query: Mapping[str, str]) -> dict[str, str]:
     if direction not in ("after", "before") or read_cursor(place) is None:
         raise NotFound("This cursor is not one of ours. Begin again without a cursor.")
     return {direction: place}
-
-
-def _size(query: Mapping[str, str]) -> int:
-    text = query.get("limit", "")
-    if not (text.isascii() and text.isdigit()) or len(text) > 6:
-        return PAGE
-    return min(LARGEST_PAGE, max(1, int(text)))
 
 
 def _neighbours(request: Request, found: RowsPage) -> dict[str, str | None]:

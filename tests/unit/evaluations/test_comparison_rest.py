@@ -135,6 +135,19 @@ def test_what_names_nothing_of_it_is_refused(get: Any, path: str, query: dict[st
     assert field in answer.json()["errors"]
 
 
+def test_the_list_finds_a_comparison_by_the_number_that_its_page_shows(
+    api_client: Callable[[Role], APIClient], comparison: Comparison
+) -> None:
+    client, url = api_client(Role.VIEWER), "/api/v1/comparisons/"
+    other = make_comparison(comparison.project, comparison.baseline, *comparison.candidates.all())
+    assert [one["id"] for one in client.get(url).json()["results"]] == [str(other.pk), str(comparison.pk)]
+    for number, found in ((comparison.number, [str(comparison.pk)]), (999, [])):
+        answer = client.get(url, {"number": number})
+        assert [one["id"] for one in answer.json()["results"]] == found
+    for wrong in ("x", "-1", "0", "9" * 12, "٣"):
+        assert "number" in client.get(url, {"number": wrong}).json()["errors"]
+
+
 def test_figures_that_are_made_again_are_pending_not_old(
     api_client: Callable[[Role], APIClient], comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -386,10 +386,64 @@ def test_rows_through_rest_with_cursors_and_filters(project: Project, comparison
     assert worse["results"][0]["results"][1]["scores"][0]["value"] == 0.4
     turned = client.get(url, {"baseline": str(comparison.candidate_ids[0]), "show": "better"}).json()
     assert len(turned["results"]) == 3
-    for query in ({"cursor": "after.x"}, {"cursor": "sideways.1_2"}, {"candidate": str(uuid4())}):
+    for query in ({"cursor": "after.x"}, {"cursor": "sideways.1_2"}):
         assert client.get(url, query).status_code == 404
     _, foreign = make_api_key(make_project("Elsewhere"), Role.ADMIN)
     assert client.get(url, headers={"Authorization": f"Bearer {foreign}"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "said"),
+    [
+        ({"show": "xyz"}, "show", "xyz"),
+        ({"metric": "zzz"}, "metric", f"they share: length, {METRIC}"),
+        ({"metric": METRIC, "source": "human"}, "source", "only from: recorded"),
+        ({"source": "moon"}, "source", "only from: recorded"),
+        ({"on": "middle", "low": "1"}, "on", "middle"),
+        ({"on": "change", "low": "x"}, "low", "number"),
+        ({"on": "change", "high": "nan"}, "high", "valid number"),
+        ({"on": "change", "high": "inf"}, "high", "valid number"),
+        ({"on": "change"}, "low", "bound"),
+        ({"low": "0.5"}, "on", "baseline, candidate, change"),
+        ({"limit": "-1"}, "limit", "greater than or equal to 1"),
+        ({"limit": "201"}, "limit", "less than or equal to 200"),
+        ({"limit": "x"}, "limit", "integer"),
+        ({"slice": "colour", "value": "red"}, "slice", "@split"),
+        ({"slice": "@split"}, "value", "slice"),
+        ({"value": "red"}, "slice", "value"),
+        ({"q": "x" * 201}, "q", "200"),
+        ({"baseline": "nobody"}, "baseline", "UUID"),
+        ({"candidate": str(uuid4())}, "candidate", "no such run"),
+    ],
+)
+def test_rows_through_rest_refuse_what_they_do_not_understand(
+    project: Project, comparison: Comparison, query: dict[str, str], field: str, said: str
+) -> None:
+    _, secret = make_api_key(project, Role.VIEWER)
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    url = reverse("api:comparison-rows", args=[comparison.pk])
+    answer = client.get(url, query)
+    assert answer.status_code == 400, answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert said in " ".join(answer.json()["errors"][field])
+
+
+def test_a_blank_parameter_of_rest_is_none_and_a_source_goes_with_the_primary_metric(
+    project: Project, comparison: Comparison
+) -> None:
+    _, secret = make_api_key(project, Role.VIEWER)
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    url = reverse("api:comparison-rows", args=[comparison.pk])
+    blank = {"show": "", "metric": " ", "limit": "", "low": "", "on": "", "baseline": ""}
+    assert len(client.get(url, blank).json()["results"]) == 6
+    assert client.get(url, {"source": "recorded"}).json()["metric"] == METRIC
+    same = {"candidate": str(comparison.baseline_id)}
+    assert "candidate" in client.get(url, same).json()["errors"]
+    texts = client.get(url, {"show": "differs", "limit": 1}).json()
+    assert texts["counts"]["differs"] == 5
+    assert len(texts["results"]) == 1
+    ranged = client.get(url, {"on": "change", "low": "-1e0", "high": "0"}).json()
+    assert [row["key"] for row in ranged["results"]] == ["q0", "q2", "q4"]
 
 
 def test_differences_of_huge_outputs_stay_bounded(client_as: ClientAs, comparison: Comparison) -> None:
