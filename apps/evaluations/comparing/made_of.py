@@ -16,7 +16,8 @@ EDITION = 2
 def made_of(comparison: Comparison, runs: Sequence[EvalRun]) -> str:
     """The state of the comparison's runs, scores and votes; one query, whatever their number.
 
-    A run's scores, those of judges and their votes among them, change only up to its end or with a new one.
+    Which runs have ended is part of it: figures are of those alone. A run's scores, those of judges and their
+    votes among them, change only up to its end or with a new one.
     People vote at any time after.
     """
     ends = sorted(f"{run.pk}@{run.finalized_at}" for run in runs)

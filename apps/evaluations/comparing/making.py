@@ -15,6 +15,7 @@ from apps.evaluations.comparing.made_of import made_of
 from apps.evaluations.comparing.metrics import metrics_part
 from apps.evaluations.comparing.preferences import preferences_part
 from apps.evaluations.comparing.slices import slices_part
+from apps.evaluations.comparisons.figures import runs_ended
 from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 from apps.evaluations.statistics import continuous
@@ -34,7 +35,9 @@ MAKERS: dict[str, Maker] = {
 
 
 def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str) -> None:
-    """Make and keep one part, unless a run is unfinished or it was made of this very state.
+    """Make and keep one part of the runs that have ended, unless it was made of this very state.
+
+    Without the baseline, or without any candidate, there is nothing to make yet.
 
     What could not be made of this state is tried again: who asks has a reason to.
     """
@@ -50,10 +53,11 @@ def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str)
         return
     kept = comparison.figures.filter(baseline=baseline, part=part, column=column)
     state = made_of(comparison, runs)
-    if any(run.finalized_at is None for run in runs) or kept.filter(made_of=state, error="").exists():
+    ended = runs_ended(runs, baseline)
+    if not ended or kept.filter(made_of=state, error="").exists():
         kept.update(asked_at=None)
         return
-    figures, error = _made(comparison, baseline, [run for run in runs if run != baseline], part, column)
+    figures, error = _made(comparison, baseline, ended[1:], part, column)
     ComparisonFigures.objects.update_or_create(
         comparison=comparison,
         baseline=baseline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,8 +33,9 @@ class FiguresState:
     """One part of a comparison's figures as it stands.
 
     `waiting`: it is being made, or runs are unfinished, so that asking again soon makes sense. `stale`: what
-    is there was made of an older state of the runs. `unfinished` are the runs it waits for. `failed`: a
-    worker could not make it, for the reason in `error`; it can be tried again.
+    is there was made of an older state of the runs. `unfinished` are the runs it waits for; of those that
+    have ended it may be there already (`settled`). `failed`: a worker could not make it, for the reason in
+    `error`; it can be tried again.
     """
 
     figures: dict[str, Any] | None
@@ -43,6 +44,20 @@ class FiguresState:
     stale: bool
     unfinished: list[EvalRun]
     failed: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is there of the runs as they are, even if some are still running."""
+        return (self.figures is not None or self.failed) and not self.stale
+
+
+def runs_ended(runs: Sequence[EvalRun], baseline: EvalRun) -> list[EvalRun]:
+    """The runs that figures can be made of: the baseline and the candidates that have ended; none where
+    the baseline itself has not, or no candidate.
+    """
+    ended = [run for run in runs if run.finalized_at is not None and run.pk != baseline.pk]
+    known = next((run for run in runs if run.pk == baseline.pk), baseline)
+    return [known, *ended] if ended and known.finalized_at is not None else []
 
 
 def figures_state(comparison: Comparison, baseline: EvalRun, part: str, column: str = "") -> FiguresState:
@@ -57,12 +72,13 @@ def figures_state(comparison: Comparison, baseline: EvalRun, part: str, column: 
         return FiguresState(None, f"The dataset has no metadata column {column!r}.", False, False, [])
     kept = comparison.figures.filter(baseline=baseline, part=part, column=column).first()
     figures, error = (kept.figures, kept.error) if kept else (None, "")
-    if unfinished:
-        return FiguresState(figures, "", waiting=True, stale=figures is not None, unfinished=unfinished)
+    old = FiguresState(figures, "", waiting=True, stale=figures is not None, unfinished=unfinished)
+    if not runs_ended(runs, baseline):
+        return old
     if kept is not None and kept.made_of == made_of(comparison, runs) and not _to_try_again(kept):
-        return FiguresState(figures, error, waiting=False, stale=False, unfinished=[], failed=bool(error))
+        return FiguresState(figures, error, bool(unfinished), False, unfinished, failed=bool(error))
     figures_ask(comparison, baseline.pk, part=part, column=column)
-    return FiguresState(figures, "", waiting=True, stale=figures is not None, unfinished=[])
+    return old
 
 
 def figures_again(comparison: Comparison) -> None:

@@ -86,7 +86,7 @@ def panel_context(state: ComparisonState, figures: FiguresState) -> dict[str, An
         metric = metric_chosen(state, metrics)
         context |= {"metrics": metrics, "metric": metric} | _PANELS[name](state, figures, metric)
     part = context.get("part", figures)
-    context["panel_waiting"] = bool(name) and part.waiting
+    context |= {"panel_waiting": bool(name) and part.waiting, "panel_settled": part.settled}
     return context
 
 

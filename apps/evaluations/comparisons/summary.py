@@ -14,6 +14,7 @@ from apps.evaluations.comparisons.cards import (
     primary_metric,
     verdict_on,
 )
+from apps.evaluations.comparisons.decision_record import decisions_of
 from apps.evaluations.comparisons.figures import FiguresState, figures_state
 from apps.evaluations.comparisons.panels import primary_planned
 from apps.evaluations.comparisons.selectors import runs_of
@@ -48,10 +49,14 @@ def page_context(state: ComparisonState, figures: FiguresState) -> dict[str, Any
         "primary_metric": primary_metric(metrics),
         "chosen_metric": metric_chosen(state, metrics),
         "planned": primary_planned(state),
+        "decisions": decisions_of(comparison),
         "computed": figures.figures is not None,
         "error": figures.error,
         "failed": figures.failed,
         "unfinished": figures.unfinished,
+        "awaited": [run for run in (state.baseline, state.candidate) if run in figures.unfinished],
+        "still_running": [run for run in figures.unfinished if run not in (state.baseline, state.candidate)],
+        "figures_settled": figures.settled,
         "stale": figures.stale,
         "waiting": figures.waiting,
     }

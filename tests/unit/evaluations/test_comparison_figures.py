@@ -392,6 +392,33 @@ class TestKeeping:
         state = state_of(comparison)
         assert (state.waiting, state.stale, state.unfinished) == (True, True, [second])
 
+    def test_a_candidate_that_is_running_keeps_no_other_back(self, project: Project, sent: list[Any]) -> None:
+        first, second = runs_with(project, [1.0] * 4, [0.0] * 4)
+        running = make_run(project, first.dataset_version, status="running", finalize=False)
+        comparison = make_comparison(project, first, second, running, compute=False)
+        state = state_of(comparison)
+        assert (state.settled, state.unfinished, sent) == (False, [running], [(first.pk, "metrics", "")])
+        assert [entry["run"] for entry in make(comparison, first)["candidates"]] == [str(second.pk)]
+        state = state_of(comparison)
+        assert (state.settled, state.waiting, state.stale) == (True, True, False)
+        assert len(sent) == 1
+        EvalRun.objects.filter(pk=running.pk).update(status="completed", finished_at=timezone.now())
+        finalize_run(running.pk)
+        assert len(sent) == 2
+        state = state_of(comparison)
+        assert (state.settled, state.stale, state.unfinished) == (False, True, [])
+        assert len(make(comparison, first)["candidates"]) == 2
+        assert not state_of(comparison).waiting
+
+    def test_without_the_baseline_nothing_is_made(self, project: Project, sent: list[Any]) -> None:
+        first, second = runs_with(project, [1.0] * 4, [0.0] * 4)
+        running = make_run(project, first.dataset_version, status="running", finalize=False)
+        comparison = make_comparison(project, running, first, second, compute=False)
+        state = state_of(comparison)
+        assert (state.figures, state.waiting, state.unfinished, sent) == (None, True, [running], [])
+        figures_make(comparison.pk, running.pk, "metrics", "")
+        assert not comparison.figures.exists()
+
     def test_another_baseline_turns_the_difference_round(self, project: Project) -> None:
         first, second, third = runs_with(project, [1.0, 0.0] * 10, [1.0, 1.0] * 10, [0.0] * 20)
         comparison = make_comparison(project, first, second, third)

@@ -288,3 +288,22 @@ def test_examples_can_be_grouped_by_a_column(project: Project, client_as: Client
     page = page_of(client, comparison, cluster="level", panel="method")
     assert "The 3 groups of examples changed by the same amount" in page
     assert "no metadata column" in page_of(client, comparison, cluster="made up")
+
+
+def test_a_running_candidate_is_named_beside_the_figures_of_the_others(
+    project: Project, client_as: ClientAs
+) -> None:
+    runs = several_runs(project, 2)
+    running = make_run(project, runs[0].dataset_version, status="running", finalize=False, name="Slow")
+    metric = runs[0].plan["metrics"][0]["name"]
+    comparison = make_comparison(project, *runs, running, primary=metric, compute=False)
+    figures_make(comparison.pk, runs[0].pk, "metrics", "")
+    page = page_of(client_as(Role.VIEWER), comparison)
+    assert "System 1 is better than System 0" in page
+    assert "Still running, and not in these figures" in page
+    assert "still running</span>" in page
+    assert "every 1s" not in page
+    chosen = page_of(client_as(Role.VIEWER), comparison, candidate=running.number)
+    assert "the candidate is still running" in chosen
+    turned = page_of(client_as(Role.VIEWER), comparison, baseline=running.number)
+    assert "the baseline is still running" in turned
