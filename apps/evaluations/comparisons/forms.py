@@ -24,7 +24,11 @@ def run_label(run: EvalRun) -> str:
 
 
 class ComparisonForm(ProductForm):
-    """A new comparison. Which candidates and metrics are offered depends on the baseline."""
+    """A new comparison. Which candidates and metrics are offered depends on the baseline.
+
+    `previous` is the baseline that was chosen before: where one of the candidates takes its place, it takes
+    that candidate's.
+    """
 
     baseline = forms.ChoiceField(label="Baseline", help_text="What the others are measured against.")
     candidates = forms.MultipleChoiceField(
@@ -33,7 +37,7 @@ class ComparisonForm(ProductForm):
     primary_metric = forms.ChoiceField(
         label="Primary metric",
         required=False,
-        help_text="The one that decides, chosen before you look at the figures.",
+        help_text="The one that decides. Better chosen before the runs, on the form of a new run.",
     )
     name = forms.CharField(label="Name", required=False, max_length=200)
 
@@ -44,11 +48,13 @@ class ComparisonForm(ProductForm):
         posted: Any | None = None,
         baseline: str = "",
         candidates: Sequence[str] = (),
+        previous: str = "",
         chosen: Mapping[str, Any] | None = None,
         refresh_url: str,
     ) -> None:
         given = {name: value for name, value in (chosen or {}).items() if value}
-        super().__init__(posted, initial={**given, "baseline": baseline, "candidates": list(candidates)})
+        ticked = _changed_places(baseline, list(candidates), previous)
+        super().__init__(posted, initial={**given, "baseline": baseline, "candidates": ticked})
         number = str((posted.get("baseline") if posted is not None else baseline) or "")
         self.project = project
         self.baseline_run = next(iter(runs_numbered(project=project, numbers=[number])), None)
@@ -92,6 +98,13 @@ class ComparisonForm(ProductForm):
         """Baseline and candidates of the valid form."""
         assert self.baseline_run is not None  # the field is required, and its choices are runs
         return self.baseline_run, runs_numbered(project=self.project, numbers=self.cleaned_data["candidates"])
+
+
+def _changed_places(baseline: str, candidates: list[str], previous: str) -> list[str]:
+    if previous in ("", baseline) or baseline not in candidates:
+        return candidates
+    kept = [number for number in candidates if number != previous]
+    return [previous if number == baseline else number for number in kept]
 
 
 def _marked(name: str, planned: str) -> str:

@@ -71,6 +71,7 @@ def _comparison_form(request: ProjectRequest) -> ComparisonForm:
         posted=request.POST if request.method == "POST" else None,
         baseline=request.GET.get("baseline") or next(iter(ticked), ""),
         candidates=named or ticked[1:],
+        previous=request.GET.get("previous", ""),
         chosen={name: request.GET.get(name, "") for name in ("name", "primary_metric")},
         refresh_url=reverse("evaluations:comparison-create", args=[request.project.slug]),
     )

@@ -165,6 +165,32 @@ def test_a_comparison_is_made_from_the_runs_that_were_ticked(project: Project, c
     assert client.get(url, {"baseline": "é" * 300, "run": ["x", "9" * 30]}).status_code == 200
 
 
+def test_a_candidate_made_the_baseline_changes_places_with_the_old_one(
+    project: Project, client_as: ClientAs
+) -> None:
+    version = make_dataset_version(project)
+    first, second, third = (make_run(project, version, name=name) for name in ("One", "Two", "Three"))
+    client, url = client_as(Role.EDITOR), address("comparison-create", project)
+    page = client.get(url, {"baseline": first.number}).content.decode()
+    assert f'name="previous" value="{first.number}"' in page
+    assert "Better chosen before the runs" in page
+    for candidates, chosen, ticked in (
+        ([second], second, [first]),
+        ([second, third], second, [first, third]),
+        ([second, third], first, [second, third]),
+        ([third], second, [third]),  # it was no candidate: nothing takes a place
+        ([], second, []),
+    ):
+        asked = {
+            "baseline": chosen.number,
+            "previous": first.number,
+            "candidates": [run.number for run in candidates],
+        }
+        form = client.get(url, asked, **HTMX).context["form"]
+        assert form["candidates"].value() == [str(run.number) for run in ticked]
+    assert client.get(url, {"baseline": first.number, "previous": "é" * 99}).status_code == 200
+
+
 def test_a_viewer_reads_and_an_editor_makes(project: Project, client_as: ClientAs) -> None:
     viewer, editor = client_as(Role.VIEWER), client_as(Role.EDITOR)
     assert viewer.get(address("comparison-create", project)).status_code == 403
