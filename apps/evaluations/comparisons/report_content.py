@@ -18,6 +18,7 @@ from apps.evaluations.comparisons.cards import (
     metrics_shown,
     verdict_on,
 )
+from apps.evaluations.comparisons.decision_record import decisions_of
 from apps.evaluations.comparisons.figures import FiguresState, entry_for
 from apps.evaluations.comparisons.methods import method_lines
 from apps.evaluations.comparisons.panels import primary_planned
@@ -79,6 +80,7 @@ def report_content(state: ComparisonState, parts: ReportParts) -> dict[str, Any]
         "candidate": state.candidate,
         "runs": _runs(state, made),
         "candidates": [_candidate(state, figures, run) for run in first],
+        "decisions": decisions_of(comparison),
         "made_at": whole.made_at if whole else None,
         "stale": figures.stale,
         "unfinished": figures.unfinished,

@@ -88,7 +88,7 @@ def test_the_page_takes_as_many_queries_for_many_rows_as_for_few(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = client_as(Role.VIEWER)
-    with django_assert_num_queries(14, exact=False) as few:
+    with django_assert_num_queries(15, exact=False) as few:
         client.get(address("comparison-detail", project, comparison.number))
     baseline, candidate = make_pair(project, size=90)
     many = make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])

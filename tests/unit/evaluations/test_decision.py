@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 from apps.core.models import AuditEvent, Project
 from apps.core.roles import Role
 from apps.evaluations.comparisons.decision_evidence import evidence_of
+from apps.evaluations.comparisons.decision_record import decisions_of
 from apps.evaluations.comparisons.decision_services import (
     AlreadyThere,
     LabelMoved,
@@ -21,10 +23,11 @@ from apps.evaluations.comparisons.decision_services import (
     comparison_decide,
     labels_now,
 )
+from apps.evaluations.comparisons.selectors import comparison_get
 from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 from apps.prompts.errors import LabelProtected
-from apps.prompts.label_services import label_protect, label_set
+from apps.prompts.label_services import label_protect, label_remove, label_set
 from apps.prompts.models import PromptLabelMove, PromptVersion
 from tests.factories.core import SYSTEM, actor_for, make_member
 from tests.factories.evaluations import (
@@ -295,3 +298,53 @@ def test_the_dialogue_takes_as_many_queries_for_many_runs_as_for_few(
     many = make_comparison(project, two.baseline, two.candidates.get(), *more, primary="exact")
     with django_assert_num_queries(len(few.captured_queries)):
         client.get(address(many))
+
+
+def detail_page(client: Client, comparison: Comparison) -> str:
+    page = reverse("evaluations:comparison-detail", args=[comparison.project.slug, comparison.number])
+    return " ".join(re.sub(r"<[^>]+>", "", client.get(page).content.decode()).split())
+
+
+def test_the_page_tells_what_was_decided_and_whether_the_label_moved_since(
+    project: Project, client_as: ClientAs
+) -> None:
+    comparison = better(project)
+    _, old, candidate, new = runs_and_versions(comparison)
+    client = client_as(Role.VIEWER)
+    assert "decided here" not in detail_page(client, comparison)
+    ada = actor_for(make_member(project, Role.EDITOR), project)
+    decide(comparison, candidate, by=ada)
+    page = detail_page(client, comparison)
+    assert f"production of {new.prompt.name} points to version {new.number} since" in page
+    assert f"by {ada.label}, decided here" in page
+    label_set(prompt=old.prompt, by=SYSTEM, name="production", version=old)
+    page = detail_page(client, comparison)
+    assert f"Decided here: production of {new.prompt.name} was moved to version {new.number} on" in page
+    assert f"It was moved since and points to version {old.number}" in page
+    label_remove(prompt=old.prompt, by=SYSTEM, name="production")
+    assert "It was removed since" in detail_page(client, comparison)
+
+
+def test_many_moves_of_labels_take_as_many_queries_as_one(
+    project: Project, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    comparison = better(project)
+    _, old, candidate, _ = runs_and_versions(comparison)
+    comparison = comparison_get(project=project, number=comparison.number)
+    for place in range(5):
+        decide(comparison, candidate, label=f"stage-{place}")
+        label_set(prompt=old.prompt, by=SYSTEM, name=f"stage-{place}", version=old)
+    with django_assert_num_queries(2):
+        told = decisions_of(comparison)
+    assert [made.move.name for made in told] == ["stage-4", "stage-3", "stage-2"]
+    assert all(made.since is not None and made.since.to_version == old for made in told)
+
+
+def test_an_editor_is_told_beforehand_that_an_approver_is_needed(
+    project: Project, client_as: ClientAs
+) -> None:
+    comparison = better(project)
+    label_protect(project=project, by=SYSTEM, name="production")
+    told = "ask an approver, or name another label"
+    assert told in client_as(Role.EDITOR).get(address(comparison)).content.decode()
+    assert told not in client_as(Role.APPROVER).get(address(comparison)).content.decode()
