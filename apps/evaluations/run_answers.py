@@ -49,9 +49,9 @@ def _run_json(
             "left_usd": _money(budget.left_usd),
             "left_tokens": budget.left_tokens,
         },
-        "created_at": _time(run.created_at),
-        "started_at": _time(run.started_at),
-        "finished_at": _time(run.finished_at),
+        "created_at": iso_time(run.created_at),
+        "started_at": iso_time(run.started_at),
+        "finished_at": iso_time(run.finished_at),
         "finalized": run.finalized_at is not None,
         "counts": {
             "total": run.total,
@@ -136,5 +136,6 @@ def _money(value: Any) -> str | None:
     return None if value is None else plain(value)
 
 
-def _time(value: Any) -> str | None:
+def iso_time(value: Any) -> str | None:
+    """A moment as REST says it: "2026-01-31T09:00:00Z"."""
     return None if value is None else value.isoformat().replace("+00:00", "Z")

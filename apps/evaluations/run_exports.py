@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import chain
 from statistics import fmean
 from typing import Any
@@ -18,6 +19,7 @@ from apps.datasets.streaming import stream_response
 from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.presentation import readable
 from apps.evaluations.result_selectors import result_rows
+from apps.evaluations.run_answers import plain
 from apps.evaluations.run_forms import ResultFilterForm
 from apps.evaluations.selectors import metric_names, run_get
 
@@ -66,8 +68,14 @@ def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any
         item.output,
         item.error,
         *(fmean(scores[name]) if name in scores else None for name in metrics),
-        *(getattr(item, name) for name in _MEASURES),
+        *measure_cells(item, _MEASURES),
     ]
+
+
+def measure_cells(item: EvalItem, names: Sequence[str]) -> list[Any]:
+    """The item's measures of these names; money as a plain decimal, which a spreadsheet reads as such."""
+    cells = [getattr(item, name) for name in names]
+    return [plain(cell) if isinstance(cell, Decimal) else cell for cell in cells]
 
 
 def _jsonl(items: Iterator[EvalItem]) -> Iterator[str]:
@@ -85,6 +93,6 @@ def _jsonl(items: Iterator[EvalItem]) -> Iterator[str]:
                 {"metric": score.metric, "source": score.source, "value": score.value, "detail": score.detail}
                 for score in item.scores.all()
             ],
-            **{name: getattr(item, name) for name in _MEASURES},
+            **dict(zip(_MEASURES, measure_cells(item, _MEASURES), strict=True)),
         }
         yield json.dumps(row, ensure_ascii=False, default=str) + "\n"

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from apps.evaluations.comparisons.figures import metrics_against
+from apps.evaluations.comparisons.words import p_value
 from apps.evaluations.models import EvalItem, EvalRun
 from apps.evaluations.selectors import metric_titles
 
@@ -27,9 +28,10 @@ def progress_line(runs: Sequence[EvalRun]) -> str:
 
 
 def comparison_lines(figures: dict[str, Any], runs: Sequence[EvalRun]) -> list[str]:
-    """A table of the metrics: both means, the paired difference with its 95% interval, wins, ties, losses."""
+    """A table of the metrics: both means, the paired difference with its 95% interval, the p-value corrected
+    for the number of metrics as the page shows it, wins, ties, losses ("-": what a whole run has not)."""
     baseline, candidate = runs
-    header = ("metric", "n", "A", "B", "B - A", "95% interval", "p", "wins", "ties", "losses")
+    header = ("metric", "n", "A", "B", "B - A", "95% interval", "p (Holm)", "wins", "ties", "losses")
     titles = metric_titles(baseline)
     rows = [header, *(_row(metric, titles) for metric in metrics_against(figures, candidate))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
@@ -60,8 +62,8 @@ def _row(metric: dict[str, Any], titles: Mapping[str, str]) -> tuple[str, ...]:
         _number(metric["candidate_mean"], ".3f"),
         _number(metric["difference"], "+z.3f"),
         interval,
-        _number(metric["p_value"], ".3g"),
-        *(str(metric[name]) for name in ("wins", "ties", "losses")),
+        p_value(metric["p_adjusted"]) if metric["p_adjusted"] is not None else "-",
+        *(_number(metric[name], "d") for name in ("wins", "ties", "losses")),
     )
 
 

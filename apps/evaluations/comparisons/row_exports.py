@@ -24,6 +24,8 @@ from apps.evaluations.comparisons.rows import ComparedRow, every_row
 from apps.evaluations.comparisons.state import ComparisonState
 from apps.evaluations.models import EvalItem, EvalRun, ItemScore, RowComment, RunTally
 from apps.evaluations.presentation import readable
+from apps.evaluations.run_answers import iso_time
+from apps.evaluations.run_exports import measure_cells
 
 _AT_A_TIME = 500
 _MEASURES = ("latency_ms", "cost_usd", "input_tokens", "output_tokens")
@@ -82,7 +84,7 @@ def _run_cells(item: EvalItem | None, metrics: Metrics) -> list[Any]:
     return [
         *(item.status, item.output, item.error),
         *(values.get(metric) for metric in metrics),
-        *(getattr(item, name) for name in _MEASURES),
+        *measure_cells(item, _MEASURES),
     ]
 
 
@@ -110,7 +112,7 @@ def whole_json(whole: Whole, runs: Sequence[EvalRun]) -> dict[str, Any]:
         "split": example.split,
         "results": [_result_json(run, item) for run, item in zip(runs, items, strict=True)],
         "comments": [
-            {"author": comment.author_label, "created_at": comment.created_at, "text": comment.text}
+            {"author": comment.author_label, "created_at": iso_time(comment.created_at), "text": comment.text}
             for comment in comments
         ],
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -345,8 +347,8 @@ def test_rows_are_exported_as_they_are_filtered(project: Project, client_as: Cli
     comparison = make_one(project, candidates=2)
     client = client_as(Role.VIEWER)
     item = comparison.candidates.order_by("number")[0].items.get(example_key="q0")
-    item.output = "=1+1"
-    item.save(update_fields=["output"])
+    item.output, item.cost_usd = "=1+1", Decimal("0E-9")
+    item.save(update_fields=["output", "cost_usd"])
     RowComment.objects.create(comparison=comparison, example=item.example, text="@odd", author_label="ada")
     lines = list(
         csv.DictReader(io.StringIO(export(client, comparison, "csv", show="worse").lstrip("\ufeff")))
@@ -357,6 +359,8 @@ def test_rows_are_exported_as_they_are_filtered(project: Project, client_as: Cli
     assert lines[0][f"run {new}: {METRIC} (recorded)"] == "0.4"
     assert lines[0][f"run {old}: length (recorded)"] == "3.0"
     assert lines[0]["comments"] == "ada: @odd"
+    assert lines[0][f"run {new}: cost_usd"] == "0"
+    assert lines[0][f"run {old}: cost_usd"] == "0.0001"
     assert lines[1]["input.question"] == "What is 2 + 1?"
     assert len([name for name in lines[0] if name.endswith(": output")]) == 3
     rows = [json.loads(line) for line in export(client, comparison, "jsonl").splitlines()]
@@ -365,6 +369,7 @@ def test_rows_are_exported_as_they_are_filtered(project: Project, client_as: Cli
         str(run.pk) for run in (comparison.baseline, *comparison.candidates.order_by("number"))
     ]
     assert rows[0]["comments"][0]["text"] == "@odd"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", rows[0]["comments"][0]["created_at"])
     assert rows[0]["change"] == pytest.approx(-0.1)
 
 

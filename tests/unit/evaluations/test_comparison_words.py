@@ -58,6 +58,24 @@ def test_a_terminal_shows_the_metrics_by_their_titles(comparison: Comparison) ->
     assert "-0.000" not in "\n".join(comparison_lines(figures, runs))
 
 
+def test_a_terminal_has_the_corrected_p_of_the_page_and_a_dash_for_what_is_not_there(
+    comparison: Comparison,
+) -> None:
+    figures = comparison.figures.get().figures
+    runs = [comparison.baseline, comparison.candidates.get()]
+    of_run = dict.fromkeys(("wins", "ties", "losses"))
+    figures["candidates"][0]["metrics"][0] |= {"p_value": 0.0149, "p_adjusted": 0.0298, **of_run}
+    text = "\n".join(comparison_lines(figures, runs))
+    assert "None" not in text
+    assert "p (Holm)" in text
+    assert "0.030" in text
+    assert "0.0149" not in text
+    line = next(line for line in text.splitlines() if "0.030" in line)
+    assert line.split()[-3:] == ["-", "-", "-"]
+    figures["candidates"][0]["metrics"][0]["p_adjusted"] = None
+    assert "None" not in "\n".join(comparison_lines(figures, runs))
+
+
 def test_a_metric_without_pairs_has_no_wins(client_as: ClientAs, comparison: Comparison) -> None:
     kept = comparison.figures.get()
     kept.figures["candidates"][0]["metrics"][0] |= {"n": 0, "wins": 0, "ties": 0, "losses": 0}

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -256,15 +257,18 @@ def test_results_are_exported_with_formulas_defused(
     project: Project, client_as: ClientAs, scored_run: EvalRun
 ) -> None:
     client = client_as(Role.VIEWER)
+    scored_run.items.filter(example_key__in=("q0", "q2")).update(cost_usd=Decimal("0E-9"))
     response = client.get(address("run-export-csv", project, scored_run.number))
     text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[arg-type]
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["output"] for row in rows] == ["one", "two", "", "'=4"]
     assert [row["exact_match"] for row in rows] == ["1.0", "0.0", "", "1.0"]
+    assert [row["cost_usd"] for row in rows] == ["0", "0.0001", "0", "0.0001"]
     response = client.get(address("run-export-jsonl", project, scored_run.number), {"status": "failed"})
     lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[arg-type]
     assert [json.loads(line)["key"] for line in lines] == ["q2"]
     assert json.loads(lines[0])["scores"] == []
+    assert json.loads(lines[0])["cost_usd"] == "0"
 
 
 def test_a_run_is_started_from_the_form(project: Project, client_as: ClientAs) -> None:
