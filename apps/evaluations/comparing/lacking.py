@@ -15,7 +15,6 @@ from apps.evaluations.error_words import ERROR_WORDS
 
 Mask = NDArray[np.bool_]
 MOST_REASONS = 5
-NOT_IN_RUN = "Not in this run"
 _ENDED = {"cancelled": "Cancelled", "pending": "Not answered", "answered": "Not scored"}
 
 
@@ -31,9 +30,8 @@ def reasons(run: RunRows, metric: Named, lacking: Mask) -> list[dict[str, Any]]:
         left[examples] = False
         if count:
             counts[reason] = counts.get(reason, 0) + count
-    for reason, mask in ((NOT_IN_RUN, left & ~run.planned), ("No score", left & run.planned)):
-        if mask.any():
-            counts[reason] = counts.get(reason, 0) + int(mask.sum())
+    if left.any():
+        counts["No score"] = counts.get("No score", 0) + int(left.sum())
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     shown, others = ordered[:MOST_REASONS], ordered[MOST_REASONS:]
     if others:

@@ -29,8 +29,8 @@ _WHOSE = {"human": "People's preference", "judge": "Judges' preference"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A candidate and the baseline; `counted` are the examples that count: all of both runs that did not
-    change between them.
+    """A candidate and the baseline; `counted` are the examples that count: those that both were to answer.
+    What only one of them has is unpaired, and missing in neither.
     """
 
     baseline: EvalRun
@@ -50,7 +50,7 @@ class Pair:
         groups: Ints | None = None,
     ) -> Pair:
         base, cand = rows.runs[baseline.pk], rows.runs[candidate.pk]
-        return cls(baseline, candidate, base, cand, counted & (base.planned | cand.planned), groups)
+        return cls(baseline, candidate, base, cand, counted & base.planned & cand.planned, groups)
 
     def narrowed(self, sample: Sample | None) -> Sample:
         """A sample over the examples that count, numbered among them."""

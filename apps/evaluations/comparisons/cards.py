@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.evaluations.comparisons.figures import entry_for, metrics_against
+from apps.evaluations.comparisons.figures import entry_for, metrics_against, unpaired_of
 from apps.evaluations.comparisons.state import ComparisonState
 from apps.evaluations.comparisons.verdict import Tone, Verdict, tone_of, verdict
+from apps.evaluations.comparisons.verdict_words import unpaired
 from apps.evaluations.models import EvalRun
 from apps.evaluations.selectors import metric_titles
 
@@ -148,13 +149,15 @@ def verdict_on(
     if entry_for(dict(figures) if figures else None, candidate) is None:
         return None
     metrics = metrics_shown(state, figures, candidate) if metrics is None else metrics
-    return verdict(
+    found = verdict(
         primary_metric(metrics),
         candidate=_shortened(candidate.name),
         baseline=_shortened(state.baseline.name),
         others=[metric for metric in metrics if not metric["primary"]],
         same_setup=_same_setup(state.baseline, candidate),
     )
+    apart = unpaired(sum(unpaired_of(dict(figures) if figures else None, candidate).values()))
+    return replace(found, detail=f"{found.detail}{apart}".strip())
 
 
 def _same_setup(one: EvalRun, other: EvalRun) -> bool:

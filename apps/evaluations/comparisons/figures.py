@@ -18,6 +18,8 @@ from apps.evaluations.engine.dispatch import enqueue_figures
 from apps.evaluations.models import Comparison, ComparisonFigures, EvalRun
 
 Part = ComparisonFigures.Part
+#: The metric that votes are.
+PREFERENCE = "preference"
 #: A worker is asked again when none has come for this long.
 ASK_AGAIN = timedelta(seconds=60)
 #: What could not be made is tried again by who looks after this long: its cause may be gone by then.
@@ -139,6 +141,11 @@ def entry_for(figures: dict[str, Any] | None, candidate: EvalRun) -> dict[str, A
     """What a part says of one candidate; None before it is made, and for the baseline itself."""
     entries = (figures or {}).get("candidates", [])
     return next((entry for entry in entries if entry["run"] == str(candidate.pk)), None)
+
+
+def unpaired_of(figures: dict[str, Any] | None, candidate: EvalRun) -> dict[str, int]:
+    """How many examples only one of the two runs was to answer: changed, only_baseline, only_candidate."""
+    return dict((entry_for(figures, candidate) or {}).get("unpaired") or {})
 
 
 def figures_of_list(comparisons: Iterable[Comparison]) -> dict[UUID, dict[str, Any] | None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.evaluations.comparisons.figures import PREFERENCE
 from apps.evaluations.comparisons.words import interval, p_value
 
 _TESTS = {
@@ -67,6 +68,23 @@ def method_lines(metrics: Iterable[Mapping[str, Any]]) -> list[MethodLine]:
         )
         for metric in metrics
     ]
+
+
+def tests_corrected(figures: Mapping[str, Any] | None) -> str:
+    """Over what the p-values of part "metrics" are corrected: "6 tests (3 metrics × 2 candidates)".
+
+    The number grows when votes come in or a candidate ends, and the corrected p-values with it.
+    """
+    entries = (figures or {}).get("candidates", [])
+    tested = [metric for entry in entries for metric in entry["metrics"] if metric["p_value"] is not None]
+    names = {(metric["name"], metric["source"]) for metric in tested}
+    votes = ", votes included" if any(name == PREFERENCE for name, _ in names) else ""
+    each = len(names) * len(entries) == len(tested)
+    of = "×" if each else "in"
+    metrics = f"{len(names)} {'metric' if len(names) == 1 else 'metrics'}"
+    candidates = f"{len(entries)} {'candidate' if len(entries) == 1 else 'candidates'}"
+    tests = f"{len(tested)} {'test' if len(tested) == 1 else 'tests'}"
+    return f"{tests} ({metrics} {of} {candidates}{votes})"
 
 
 def test_name(name: str | None) -> str:

@@ -18,12 +18,12 @@ from apps.evaluations.comparisons.cards import (
     metric_chosen,
     metrics_shown,
 )
-from apps.evaluations.comparisons.figures import FiguresState, entry_for
+from apps.evaluations.comparisons.figures import PREFERENCE, FiguresState, unpaired_of
 from apps.evaluations.comparisons.methods import method_lines
 from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.comparisons.state import ComparisonState
 from apps.evaluations.comparisons.tradeoff import tradeoff
-from apps.evaluations.comparisons.words import typed, unit_word
+from apps.evaluations.comparisons.words import ROUNDING, is_share, typed, unit_word
 from apps.evaluations.run_plan import planned_primary
 from apps.evaluations.statistics.power import examples_needed
 
@@ -51,11 +51,16 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What one metric lacks on each side, and why."""
+    """What one metric lacks on each side, and why; `query` shows its rows, "" where it has none.
+
+    `sampled`: its values are votes, which are given on some examples only.
+    """
 
     metric: Metric
     baseline: list[Mapping[str, Any]]
     candidate: list[Mapping[str, Any]]
+    query: str
+    sampled: bool
 
 
 def tabs(state: ComparisonState) -> list[Tab]:
@@ -104,28 +109,40 @@ def _candidates(state: ComparisonState, figures: FiguresState, metric: Metric | 
 
 
 def _missing(state: ComparisonState, figures: FiguresState, metric: Metric | None) -> dict[str, Any]:
-    entry = entry_for(figures.figures, state.candidate) or {}
-    lacking = [
-        Lacking(one, *(one.get("lacking", {}).get(side, []) for side in ("baseline", "candidate")))
-        for one in metrics_shown(state, figures.figures)
-        if one.get("level", "item") != "run"
-    ]
+    unpaired = unpaired_of(figures.figures, state.candidate)
+    lacking = [_lacking(state, one) for one in metrics_shown(state, figures.figures)]
     return {
         "lacking": lacking,
         "any_missing": any(one.metric["missing"] for one in lacking),
-        "unpaired": entry.get("unpaired") or {},
+        "unpaired": unpaired,
+        "unpaired_count": sum(unpaired.values()),
         "unpaired_query": state.query(show="unpaired"),
-        "missing_query": state.query(show="missing"),
         "versions": state.baseline.dataset_version_id != state.candidate.dataset_version_id,
     }
+
+
+def _lacking(state: ComparisonState, metric: Metric) -> Lacking:
+    sampled = metric["name"] == PREFERENCE
+    has_rows = bool(metric["missing"]) and metric.get("level", "item") != "run" and not sampled
+    name, source = ("", "") if metric["primary"] else (metric["name"], metric["source"])
+    query = state.query(metric=name, source=source, show="missing", on="", low="", high="")
+    why = metric.get("lacking", {})
+    shown = query if has_rows else ""
+    return Lacking(metric, why.get("baseline", []), why.get("candidate", []), query=shown, sampled=sampled)
 
 
 def _power(state: ComparisonState, figures: FiguresState, metric: Metric | None) -> dict[str, Any]:
     if metric is None:
         return {}
-    wanted, spread = typed(metric, state["size"]), metric.get("spread")
-    needed = examples_needed(spread=spread, difference=wanted) if wanted and spread else None
+    wanted, spread, reach = typed(metric, state["size"]), metric.get("spread"), _reach(state, metric)
+    too_large = bool(wanted and reach and wanted > reach + ROUNDING)
+    needed = None
+    if wanted and spread and not too_large:
+        needed = examples_needed(spread=spread, difference=wanted)
     return {
+        "reach": reach,
+        "too_large": too_large,
+        "unseen": bool(reach and (metric.get("detectable") or 0.0) > reach + ROUNDING),
         "unit": unit_word(metric),
         "size": state["size"],
         "wanted": wanted,
@@ -134,6 +151,16 @@ def _power(state: ComparisonState, figures: FiguresState, metric: Metric | None)
         "enough": needed is not None and needed <= metric["n"],
         "short_by": max(0, (needed or 0) - metric["n"]),
     }
+
+
+def _reach(state: ComparisonState, metric: Metric) -> float | None:
+    """The largest difference that the metric can show: the length of its scale; None where it has no end."""
+    if is_share(metric) or metric["name"] == PREFERENCE:
+        return 1.0
+    specs = state.baseline.plan.get("metrics", []) if metric["source"] == "evaluator" else []
+    spec: Mapping[str, Any] = next((one for one in specs if one["name"] == metric["name"]), {})
+    low, high = spec.get("low"), spec.get("high")
+    return None if low is None or high is None else float(high) - float(low)
 
 
 def _method(state: ComparisonState, figures: FiguresState, metric: Metric | None) -> dict[str, Any]:

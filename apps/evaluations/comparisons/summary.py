@@ -16,6 +16,7 @@ from apps.evaluations.comparisons.cards import (
 )
 from apps.evaluations.comparisons.decision_record import decisions_of
 from apps.evaluations.comparisons.figures import FiguresState, figures_state
+from apps.evaluations.comparisons.methods import tests_corrected
 from apps.evaluations.comparisons.panels import primary_planned
 from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.comparisons.state import ComparisonState
@@ -50,6 +51,7 @@ def page_context(state: ComparisonState, figures: FiguresState) -> dict[str, Any
         "chosen_metric": metric_chosen(state, metrics),
         "planned": primary_planned(state),
         "decisions": decisions_of(comparison),
+        "tests": tests_corrected(figures.figures),
         "computed": figures.figures is not None,
         "error": figures.error,
         "failed": figures.failed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,17 @@ _MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class Tradeoff:
-    """The figure, and what it shows in words."""
+    """The figure, what it shows in words, and what the reader has to know of its axes."""
 
     figure: Figure
     label: str
+    note: str = ""
 
 
 def tradeoff(state: ComparisonState, figures: Mapping[str, Any] | None) -> Tradeoff | None:
-    """The primary metric against cost, or against latency where fewer than two runs know their cost."""
+    """The primary metric against cost; against latency where costs tell nothing: fewer than two runs know
+    theirs, or all of them are zero.
+    """
     runs = runs_of(state.comparison)
     metric = next(
         (found for run in state.candidates if (found := primary_metric(metrics_shown(state, figures, run)))),
@@ -41,13 +44,21 @@ def tradeoff(state: ComparisonState, figures: Mapping[str, Any] | None) -> Trade
     for column, measure in _MEASURES:
         drawn = [_spot(state, summaries.get(str(run.pk)), run, metric, column) for run in runs]
         spots = [spot for spot in drawn if spot is not None]
-        if len(spots) > 1:
+        if len(spots) > 1 and any(spot.cost for spot in spots):
             said = "; ".join(
                 f"{spot.name}: {mean(metric, spot.quality)}, {mean(measure, spot.cost)}" for spot in spots
             )
             title = f"{metric['title']} against {measure['title'].lower()}"
-            return Tradeoff(tradeoff_figure(spots, metric, measure), f"{title}. {said}.")
+            note = "" if column == "cost_usd" else _no_cost(summaries.values())
+            label = f"{title}. {said}. {note}".strip()
+            return Tradeoff(tradeoff_figure(spots, metric, measure), label, note)
     return None
+
+
+def _no_cost(summaries: Iterable[Mapping[str, Any]]) -> str:
+    known = any(one.get("cost_usd") for one in summaries)
+    why = "No call of these runs cost anything" if known else "What these runs cost is not known"
+    return f"{why}, so latency stands in its place."
 
 
 def _spot(

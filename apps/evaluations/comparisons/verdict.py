@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from apps.core import figures
 from apps.evaluations.comparisons.verdict_words import examples, missing, side
-from apps.evaluations.comparisons.words import amount, ends, interval, p_equals, p_value, size
+from apps.evaluations.comparisons.words import amount, ends, interval, mean, p_equals, p_value, size
 
 Tone = Literal["better", "worse", "open"]
 Mark = Literal["better", "worse", "unsure", "same", "mixed"]
@@ -99,6 +99,8 @@ def _on(metric: Stored | None, candidate: str, baseline: str, *, same_setup: boo
     if not metric["n"] or metric["difference"] is None:
         said = f"Nothing can be said: no example has a {title} score in both runs."
         return Verdict("open", "unsure", said, missing(metric))
+    if metric.get("level") == "run" and not metric["difference"] and not (low or high):
+        return _same_whole(metric, candidate, baseline)
     if low is None or high is None:
         said = f"Too few examples to tell {candidate} and {baseline} apart on {title}."
         detail = f"The difference is {amount(metric)} over {examples(metric['n'])}.{missing(metric)}"
@@ -116,6 +118,14 @@ def _identical(metric: Stored, candidate: str, baseline: str) -> Verdict:
     said = f"{candidate} and {baseline} have the same {metric['title']} in each of {examples(metric['n'])}."
     detail = f"Without any spread, how large a difference is excluded cannot be said.{missing(metric)}"
     return Verdict("open", "same", said, detail)
+
+
+def _same_whole(metric: Stored, candidate: str, baseline: str) -> Verdict:
+    """The one figure that each run has is the same, on every resample too where there are any."""
+    figure = mean(metric, metric.get("baseline_mean"))
+    said = f"{candidate} and {baseline} have the same {metric['title']} of the whole run, {figure}."
+    detail = f"Measured over {examples(metric['n'])}; how large a difference is excluded cannot be said."
+    return Verdict("open", "same", said, f"{detail}{missing(metric)}")
 
 
 def _none_found(metric: Stored, candidate: str, baseline: str) -> Verdict:

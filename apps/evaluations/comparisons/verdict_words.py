@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Over this share of unpaired examples the sentence says that the missing ones could change the picture.
+#: Over this share of examples without a score the sentence says that they could change the picture.
 MUCH_MISSING = 0.2
 
 
@@ -29,3 +29,10 @@ def missing(metric: Mapping[str, Any]) -> str:
     text = f" {examples(lacking)} {verb} a score on a side and {be} left out"
     much = lacking > MUCH_MISSING * (lacking + n)
     return f"{text}, which is enough to change the picture." if much else f"{text}."
+
+
+def unpaired(count: int) -> str:
+    """What is no pair, as a further sentence; "" where all is."""
+    if not count:
+        return ""
+    return f" {examples(count)} {'is' if count == 1 else 'are'} not the same in both runs and not paired."

@@ -121,9 +121,12 @@ def percent_change(value: float) -> str:
 
 
 def typed(metric: Metric, text: str) -> float | None:
-    """A size that a person typed in the metric's unit (points for shares), as the figures have it."""
+    """A size that a person typed in the metric's unit (points for shares), as the figures have it.
+
+    None for what is no number above zero.
+    """
     try:
-        value = abs(float(text.replace(_MINUS, "-").replace(",", ".").strip().rstrip("%")))
+        value = float(text.replace(_MINUS, "-").replace(",", ".").strip().rstrip("%"))
     except ValueError:
         return None
     if not 1e-9 <= value < 1e12:

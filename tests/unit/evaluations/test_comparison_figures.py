@@ -211,11 +211,8 @@ class TestRunsOverTwoVersions:
         assert entry is not None
         assert entry["unpaired"] == {"changed": 1, "only_baseline": 1, "only_candidate": 1}
         (metric,) = entry["metrics"]
-        assert (metric["n"], metric["missing"]) == (18, 2)
-        assert metric["lacking"] == {
-            "baseline": [{"reason": "Not in this run", "count": 1}],
-            "candidate": [{"reason": "Not in this run", "count": 1}],
-        }
+        assert (metric["n"], metric["missing"]) == (18, 0)
+        assert metric["lacking"] == {"baseline": [], "candidate": []}
         assert metric["sensitivity"] is None
 
 

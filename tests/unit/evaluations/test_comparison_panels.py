@@ -229,7 +229,12 @@ def test_power_says_how_many_examples_a_size_takes(project: Project, client_as: 
     assert many == pytest.approx(100 * few, rel=0.1)
     at_detectable = client.get(url, {"panel": "power", "size": f"{100 * metric['detectable']}"})
     assert at_detectable.context["needed"] == pytest.approx(SIZE, abs=2)
-    for wrong in ("zero", "0", "-0", "nan", "1e400"):
+    for large in ("101", "150"):
+        response = client.get(url, {"panel": "power", "size": large})
+        assert response.context["needed"] is None
+        assert "is more than the scale of" in response.content.decode()
+        assert "type up to 100.0 points" in response.content.decode()
+    for wrong in ("zero", "0", "-0", "-5", "nan", "1e400"):
         assert "is no size above zero" in client.get(url, {"panel": "power", "size": wrong}).content.decode()
     assert "takes <strong>" in client.get(url, {"panel": "power", "size": "2,5"}).content.decode()
 
@@ -307,3 +312,48 @@ def test_a_running_candidate_is_named_beside_the_figures_of_the_others(
     assert "the candidate is still running" in chosen
     turned = page_of(client_as(Role.VIEWER), comparison, baseline=running.number)
     assert "the baseline is still running" in turned
+
+
+def test_what_could_have_been_seen_is_never_beyond_the_scale(project: Project, client_as: ClientAs) -> None:
+    version, evaluator = make_dataset_version(project, 3), make_evaluator_version(project)
+    slug = evaluator.evaluator.slug
+    columns = ([1.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    runs = [make_run(project, version, evaluators=[evaluator], scores={slug: one}) for one in columns]
+    page = page_of(client_as(Role.VIEWER), make_comparison(project, *runs, primary=slug), panel="power")
+    assert "more than the scale has, 100.0 points" in page
+
+
+def test_examples_of_one_run_alone_are_unpaired_and_missing_in_no_metric(
+    project: Project, client_as: ClientAs
+) -> None:
+    baseline, candidate = several_runs(project, 2)
+    candidate.items.filter(position__gt=40).delete()
+    candidate.items.filter(position=1).update(status="failed", error_kind="timeout")
+    comparison = make_comparison(project, baseline, candidate, primary=baseline.plan["metrics"][0]["name"])
+    client = client_as(Role.VIEWER)
+    response = client.get(address("comparison-detail", project, comparison.number), {"panel": "missing"})
+    (one,) = response.context["lacking"]
+    assert (one.metric["n"], one.metric["missing"], response.context["unpaired_count"]) == (39, 1, 20)
+    assert "20 examples are not the same in both runs" in response.context["verdict"].detail
+    assert "change the picture" not in response.content.decode()
+    rows = address("comparison-rows", project, comparison.number)
+    for query, count in ((one.query, 1), (response.context["unpaired_query"], 20)):
+        assert client.get(f"{rows}?{query}", **HTMX).context["compared"].shown == count
+
+
+def test_where_nothing_costs_anything_quality_is_drawn_against_latency(
+    project: Project, client_as: ClientAs
+) -> None:
+    runs = several_runs(project, 3)
+    for run in runs:
+        run.items.update(cost_usd=0)
+    comparison = make_comparison(project, *runs, primary=runs[0].plan["metrics"][0]["name"])
+    page = page_of(client_as(Role.VIEWER), comparison)
+    assert "No call of these runs cost anything, so latency stands in its place." in page
+    assert "against mean latency of a call" in page
+
+
+def test_the_correction_says_over_how_many_tests_it_goes(project: Project, client_as: ClientAs) -> None:
+    comparison = compared(project, 3)
+    page = page_of(client_as(Role.VIEWER), comparison, panel="method")
+    assert page.count("over 2 tests (1 metric × 2 candidates)") == 2

@@ -108,7 +108,9 @@ def test_relative_changes(value: float, text: str) -> None:
     [
         (RIGHT, "2", 0.02),
         (RIGHT, "2,5 %", 0.025),
-        (CHRF, "−0.05", 0.05),
+        (CHRF, "+0.05", 0.05),
+        (CHRF, "−0.05", None),
+        (RIGHT, "-2", None),
         (CHRF, "0", None),
         (CHRF, "inf", None),
         (CHRF, "much", None),

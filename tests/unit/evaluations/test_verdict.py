@@ -39,6 +39,17 @@ def test_an_interval_above_zero_is_better_where_higher_is_better_and_worse_where
     assert said(difference=-0.05, ci_low=-0.09, ci_high=-0.01).headline == "B is worse than A on Accuracy."
 
 
+@pytest.mark.parametrize("ends", [{"ci_low": 0.0, "ci_high": 0.0}, {"ci_low": None, "ci_high": None}])
+def test_one_figure_of_the_whole_run_is_the_same_in_both_and_not_in_each_example(
+    ends: dict[str, Any],
+) -> None:
+    found = said(level="run", difference=0.0, baseline_mean=27.4, p_value=None, p_adjusted=None, n=40, **ends)
+    assert found.headline == "B and A have the same Accuracy of the whole run, 27.40."
+    assert found.mark == "same"
+    assert "in each" not in found.sentence
+    assert "spread" not in found.sentence
+
+
 UNSURE_BY_INTERVAL = {
     # difference, low, high, direction: the sentence
     (-0.345, -0.650, 0.005, "higher"): (
