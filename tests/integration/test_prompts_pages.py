@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from apps.core.models import Project
 from apps.core.roles import Role
@@ -300,6 +301,15 @@ def test_an_admin_chooses_the_protected_labels(client_as: SignedIn, project: Pro
     assert admin.post(url(project, "-/protected-labels/protect/"), {"label": "latest"}).status_code == 400
     admin.post(url(project, "-/protected-labels/production/unprotect/"))
     assert not ProtectedLabel.objects.exists()
+
+
+def test_the_protected_labels_are_found_where_labels_and_settings_are(
+    client_as: SignedIn, project: Project, prompt: Prompt
+) -> None:
+    link = f'href="{url(project, "-/protected-labels/")}"'
+    assert link in client_as(Role.VIEWER).get(url(project, f"{prompt.slug}/labels/")).content.decode()
+    settings = reverse("core:project-settings", args=[project.slug])
+    assert link in client_as(Role.ADMIN).get(settings).content.decode()
 
 
 def test_lists_search_sort_and_say_what_to_do_when_empty(client_as: SignedIn, project: Project) -> None:
