@@ -139,6 +139,29 @@ def test_a_decision_that_the_figures_do_not_support_takes_a_reason(
     expect(history).to_contain_text(f"Comparison #{comparison.number}")
 
 
+def test_a_vote_cast_while_signed_out_is_kept_and_sent_again(
+    live_server: Any, comparison: Comparison, open_page: OpenPage, watch: Watch
+) -> None:
+    page = open_page(live_server.url, user=make_member(comparison.project, Role.ANNOTATOR))
+    page.goto(address(comparison, "blind/"))
+    session = [cookie for cookie in page.context.cookies() if "session" in str(cookie.get("name"))]
+    watch.expect("Failed to load resource")
+    for number, gone in enumerate((re.compile("session"), re.compile(".")), 1):  # signed out; no token either
+        expect(page.locator("#vote-1")).to_be_enabled()
+        page.locator("#blind-reason").fill("Clearer")
+        page.context.clear_cookies(name=gone)
+        page.locator("#vote-1").click()
+        notice = page.get_by_role("alert").filter(has_text="You were signed out")
+        expect(notice).to_contain_text("1 is better")
+        expect(page.locator("#blind-reason")).to_have_value("Clearer")
+        page.get_by_role("button", name="Send again").click()
+        expect(notice).to_contain_text("You are still signed out")
+        page.context.add_cookies(session)  # type: ignore[arg-type]
+        page.get_by_role("button", name="Send again").click()
+        expect(page.locator("#blind")).to_contain_text(f"{number} of 6 voted by you")
+    assert [vote.reason for vote in PairVote.objects.all()] == ["Clearer", "Clearer"]
+
+
 def test_the_report_is_a_file(live_server: Any, comparison: Comparison, open_page: OpenPage) -> None:
     for part, column in (("preferences", ""), ("slices", "level")):
         figures_make(comparison.pk, comparison.baseline_id, part, column)
