@@ -33,7 +33,7 @@ def rater_names(raters: Iterable[str]) -> dict[str, str]:
             names[rater] = (user.name or user.email) if user else "somebody who is gone"
         elif kind == "key":
             key = named_keys.get(keys[rater]) if rater in keys else None
-            names[rater] = f"key “{key.name}”" if key else "a key that is gone"
+            names[rater] = f"API key “{key.name}”" if key else "an API key that is gone"
         else:
             names[rater] = rest or rater
     return names

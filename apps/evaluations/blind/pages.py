@@ -21,6 +21,7 @@ from apps.evaluations.blind.selectors import (
 from apps.evaluations.comparisons.links import comparison_url
 from apps.evaluations.models import EvalItem, EvalRun, PairVote
 from apps.evaluations.presentation import named, readable
+from apps.evaluations.templatetags.evaluations import example_name
 
 #: Characters of an output that are shown; more than anybody reads side by side.
 MOST_TEXT = 50_000
@@ -39,7 +40,7 @@ class Side:
 class Revealed:
     """A row that was voted on: whose outputs they were, and what was chosen ("1", "2" or "0")."""
 
-    key: str
+    example: str
     repetition: int
     first: EvalRun
     second: EvalRun
@@ -85,7 +86,7 @@ def revealed(pool: BlindPool, row: BlindRow) -> Revealed:
     """Only for a row with the voter's vote: says which was which."""
     runs = {run.pk: run for run in (pool.state.baseline, pool.state.candidate)}
     return Revealed(
-        key=row.first.example_key,
+        example=example_name(row.first),
         repetition=row.first.repetition,
         first=runs[row.first.run_id],
         second=runs[row.second.run_id],

@@ -64,6 +64,7 @@ class ComparedRowSerializer(serializers.Serializer[Any]):
 
     example = serializers.UUIDField()
     key = serializers.CharField()
+    number = serializers.IntegerField(help_text="The example's place in the run, as pages call it: #16.")
     repetition = serializers.IntegerField()
     outcome = serializers.ChoiceField(
         choices=["worse", "better", "tied", "missing", "unpaired"], allow_null=True

@@ -49,7 +49,7 @@ def _csv(state: ComparisonState, runs: Sequence[EvalRun]) -> Iterator[str]:
     columns = state.baseline.dataset_version.columns.get("inputs", [])
     metrics = _metrics(runs)
     header = [
-        *("key", "repetition", "outcome", "unpaired"),
+        *("key", "number", "repetition", "outcome", "unpaired"),
         *(f"input.{name}" for name in columns),
         *("reference", "split", "metadata"),
         *chain.from_iterable(_run_header(state, run, metrics) for run in runs),
@@ -69,7 +69,7 @@ def _csv_row(whole: Whole, columns: Sequence[str], metrics: Metrics) -> list[Any
     row, items, comments = whole
     example = row.item.example
     return [
-        *(example.key, row.repetition, row.outcome, row.kind),
+        *(example.key, row.item.position, row.repetition, row.outcome, row.kind),
         *(readable(example.inputs.get(name)) for name in columns),
         *(readable(example.reference), example.split, readable(example.metadata)),
         *chain.from_iterable(_run_cells(item, metrics) for item in items),
@@ -100,6 +100,7 @@ def whole_json(whole: Whole, runs: Sequence[EvalRun]) -> dict[str, Any]:
     return {
         "example": str(example.pk),
         "key": example.key,
+        "number": row.item.position,
         "repetition": row.repetition,
         "outcome": row.outcome or None,
         "unpaired": row.kind or None,

@@ -220,7 +220,9 @@ def _rows(query: RowQuery, *, texts: bool) -> str:
 
 def _side(query: RowQuery, side: str, *, texts: bool) -> str:
     found = []
-    if query.q.strip():
+    if _number(query.q) is not None:
+        found.append("item.position = %(number)s")
+    elif query.q.strip():
         found.append(_FOUND_TEXT.format(c=_PLAIN if query.q.isascii() else ""))
     if query.slice and query.value:
         found.append(_FOUND_SPLIT if query.slice == SPLIT else _FOUND_METADATA)
@@ -254,11 +256,18 @@ def _params(query: RowQuery) -> dict[str, Any]:
         "scored": bool(query.metric),
         "sign": {"higher": 1, "lower": -1}.get(query.direction, 0),
         "like": _like(query.q),
+        "number": _number(query.q),
         "slice": query.slice,
         "value": query.value,
         "low": query.low,
         "high": query.high,
     }
+
+
+def _number(text: str) -> int | None:
+    """The place in the run that "#16" stands for, as pages call an example without a key of its own."""
+    mark, digits = text.strip()[:1], text.strip()[1:]
+    return int(digits) if mark == "#" and digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
 def _like(text: str) -> str:

@@ -27,6 +27,7 @@ from apps.evaluations.comparisons.row_sql import (
 )
 from apps.evaluations.kept_answers import kept_answer
 from apps.evaluations.models import EvalItem, ItemScore, PairVote
+from apps.evaluations.raters import rater_names
 
 __all__ = [
     "FILTERS",
@@ -186,11 +187,11 @@ def pairs_of_example(query: RowQuery, example_id: UUID) -> list[ComparedRow]:
 
 @dataclass(frozen=True, slots=True)
 class RowVote:
-    """What a rater chose between the two outputs of a row: baseline, candidate, or tie."""
+    """What a rater chose between the two outputs of a row: baseline, candidate, or tie. `rater` is a name."""
 
     chosen: str
     source: str
-    evaluator: str
+    rater: str
     consistent: bool
     reason: str
 
@@ -200,11 +201,12 @@ def votes_of(rows: Sequence[ComparedRow]) -> list[RowVote]:
     old = {row.baseline.pk for row in rows if row.baseline}
     new = {row.candidate.pk for row in rows if row.candidate}
     votes = PairVote.objects.filter(item__in=old | new, other_item__in=old | new)
-    found = []
-    for vote in votes.select_related("evaluator_version__evaluator").order_by("id"):
+    found, kept = [], list(votes.select_related("evaluator_version__evaluator").order_by("id"))
+    names = rater_names({vote.rater for vote in kept if vote.evaluator_version is None})
+    for vote in kept:
         won = {"item": vote.item_id, "other": vote.other_item_id}.get(vote.winner)
         chosen = "baseline" if won in old else "candidate" if won in new else "tie"
-        judge = vote.evaluator_version.evaluator.name if vote.evaluator_version else ""
+        judge = vote.evaluator_version.evaluator.name if vote.evaluator_version else names[vote.rater]
         found.append(RowVote(chosen, vote.source, judge, vote.consistent, vote.reason))
     return found
 

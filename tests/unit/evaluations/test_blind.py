@@ -17,6 +17,8 @@ from apps.core.roles import Role
 from apps.evaluations.blind.selectors import BlindPool, blind_next
 from apps.evaluations.blind.sides import sides
 from apps.evaluations.blind.votes import PREFERENCE, PairGone, pair_vote_cast
+from apps.evaluations.comparisons.rows import RowQuery, pairs_of_example, votes_of
+from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.comparisons.state import comparison_state
 from apps.evaluations.models import Comparison, EvalItem, ItemScore, PairVote
 from apps.evaluations.rater_scores import ratings_sum, ratings_sweep
@@ -398,4 +400,18 @@ def test_a_key_votes_under_its_own_name(project: Project, api_client: Callable[[
     ):
         assert client.post(url, asked | wrong, format="json").status_code == status
     assert api_client(Role.VIEWER).post(url, asked, format="json").status_code == 403
-    assert rater_names([kept.rater]) == {kept.rater: "key “a script”"}
+    rows = pairs_of_example(
+        RowQuery(baseline=comparison.baseline_id, candidate=runs_of(comparison)[1].pk), kept.item.example_id
+    )
+    assert [vote.rater for vote in votes_of(rows)] == ["API key “a script”"]
+    assert rater_names([kept.rater]) == {kept.rater: "API key “a script”"}
+
+
+def test_an_example_without_a_key_of_its_own_is_called_by_its_number(project: Project, voter: User) -> None:
+    comparison = make_blind(project, size=1)
+    EvalItem.objects.filter(run__in=runs_of(comparison)).update(example_key="0123456789abcdef01234567")
+    client = sign_in(voter)
+    page = vote(client, comparison, "1")
+    assert "0123456789abcdef01234567" not in page
+    assert re.search(r"<span>#1\s*:", page)
+    assert re.search(r">#1</a>", client.get(address(comparison), {"done": "1"}).content.decode())

@@ -227,7 +227,7 @@ def test_one_example_is_shown_whole(project: Project, client_as: ClientAs) -> No
         "Everything about this result",
         "repetition 2",
         "Because of &lt;b&gt;it&lt;/b&gt;.",
-        "<strong>Candidate</strong>, a judge",
+        "<strong>Candidate</strong>, a",
         "Nicer.",
         "level",
     ):

@@ -128,6 +128,8 @@ def test_without_a_metric_other_texts_come_first(runs: tuple[EvalRun, EvalRun]) 
         ({"q": "NOT"}, {"q6"}),
         ({"q": "étude"}, {"q6"}),
         ({"q": "q2"}, {"q2"}),
+        ({"q": " #3 "}, {"q2"}),
+        ({"q": "#99"}, set()),
         ({"q": "WHAT IS 4"}, {"q4"}),
         ({"q": "question"}, set()),
         ({"q": "%"}, set()),
