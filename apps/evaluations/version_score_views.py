@@ -20,7 +20,8 @@ VERSIONS_A_PAGE = 20
 def version_scores_page(request: ProjectRequest, slug: str) -> HttpResponse:
     prompt = prompt_get(project=request.project, slug=slug)
     page = keyset(version_history(prompt=prompt), request, order="-number", size=VERSIONS_A_PAGE)
-    scores = version_scores(prompt=prompt, versions=page.rows, dataset=request.GET.get("dataset", ""))
+    asked = {name: request.GET.get(name, "") for name in ("dataset", "metric")}
+    scores = version_scores(prompt=prompt, versions=page.rows, **asked)
     context = {
         "prompt": prompt,
         "page": page,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, When
 
 from apps.datasets.models import Dataset
 from apps.evaluations.models import EvalRun, RunMetric
@@ -21,19 +21,43 @@ from apps.prompts.models import Prompt, PromptLabelMove, PromptVersion
 PRODUCTION = "production"
 #: A median of latency is taken from this many of a run's last answers at most.
 LATENCY_SAMPLE = 2_000
+MOST_METRICS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MetricOption:
+    """A metric that runs of the prompt have over the dataset; `key` is its name in the address."""
+
+    name: str
+    source: str
+    title: str
+
+    @property
+    def key(self) -> str:
+        return self.name if self.source == "evaluator" else f"{self.name} ({self.source})"
 
 
 @dataclass(frozen=True, slots=True)
 class VersionScore:
-    """The newest finished run of a version over the dataset. `cost_usd` and `latency_ms` are of one call:
-    the mean where prices are known, and the median; None where they are not known."""
+    """The run of a version over the dataset that stands for it: the newest finished one over all examples of
+    its dataset version that has the chosen metric, else over some of them, else without it (`metric` None).
+
+    `cost_usd` and `latency_ms` are of one call: the mean where prices are known, and the median; None where
+    they are not known.
+    """
 
     run: EvalRun
     metric: RunMetric | None
-    title: str
     planned: bool
     cost_usd: float | None
     latency_ms: float | None
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """How many examples of how many the run took; None where it took all."""
+        taken = self.run.total // self.run.repetitions
+        there = self.run.dataset_version.example_count
+        return (taken, there) if taken < there else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +75,31 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class VersionScores:
-    """The table: `datasets` that the prompt's finished runs were over, newest first, `dataset` the chosen."""
+    """The table: `datasets` that the prompt's finished runs were over, newest first, `dataset` the chosen;
+    `metrics` that they have over it, those of the newest run first, `metric` the chosen."""
 
     datasets: list[Dataset]
     dataset: Dataset | None
+    metrics: list[MetricOption]
+    metric: MetricOption | None
     columns: list[VersionColumn]
     rows: list[VersionRow]
 
 
-def version_scores(*, prompt: Prompt, versions: Sequence[PromptVersion], dataset: str = "") -> VersionScores:
-    """One row for each of `versions` (newest first, their labels fetched), over the dataset with this slug,
-    else over that of the newest run. The number of queries depends on neither versions nor runs."""
+def version_scores(
+    *, prompt: Prompt, versions: Sequence[PromptVersion], dataset: str = "", metric: str = ""
+) -> VersionScores:
+    """One row for each of `versions` (newest first, their labels fetched): one metric over one dataset.
+
+    The dataset is the one with this slug, else that of the newest run; the metric the one with this key, else
+    the primary one of the newest run, else its first. The number of queries depends on neither versions nor
+    runs.
+    """
     datasets = _datasets(prompt)
     chosen = next((each for each in datasets if each.slug == dataset), next(iter(datasets), None))
-    scores = _scores(versions, chosen)
+    metrics, usual = _metrics(prompt, chosen)
+    measured = next((each for each in metrics if each.key == metric), usual)
+    scores = _scores(versions, chosen, measured)
     promoted = _promoted(prompt, versions)
     columns = version_columns()
     cells = [column.cells(prompt, versions) for column in columns]
@@ -80,7 +115,7 @@ def version_scores(*, prompt: Prompt, versions: Sequence[PromptVersion], dataset
                 cells=[found.get(version.pk, Cell("")) for found in cells],
             )
         )
-    return VersionScores(datasets, chosen, columns, rows)
+    return VersionScores(datasets, chosen, metrics, measured, columns, rows)
 
 
 def _finished(prompt_versions: Any) -> Any:
@@ -101,38 +136,61 @@ def _datasets(prompt: Prompt) -> list[Dataset]:
     return [found[pk] for pk in ids]
 
 
-def _scores(versions: Sequence[PromptVersion], dataset: Dataset | None) -> dict[UUID, VersionScore]:
+def _metrics(prompt: Prompt, dataset: Dataset | None) -> tuple[list[MetricOption], MetricOption | None]:
+    """What the prompt's finished runs over the dataset measure, and which of it is shown unasked."""
+    if dataset is None:
+        return [], None
+    runs = _finished(prompt.versions.values("pk")).filter(dataset_version__dataset=dataset)
+    found = list(
+        RunMetric.objects.filter(run__in=runs.values("pk"))
+        .values("name", "source")
+        .annotate(newest=Max("run__number"), first=Min("id"))
+        .order_by("-newest", "first")[:MOST_METRICS]
+    )
+    newest = {run.number: run for run in runs.filter(number__in={row["newest"] for row in found})}
+    options = []
+    for row in found:
+        title = metric_titles(newest[row["newest"]]).get(row["name"], row["name"])
+        source = "" if row["source"] == "evaluator" else f" ({row['source']})"
+        options.append(MetricOption(row["name"], row["source"], f"{title}{source}"))
+    planned = planned_primary(newest[max(newest)]) if newest else ""
+    primary = next((option for option in options if option.name == planned), None)
+    return options, primary or next(iter(options), None)
+
+
+def _scores(
+    versions: Sequence[PromptVersion], dataset: Dataset | None, metric: MetricOption | None
+) -> dict[UUID, VersionScore]:
     if dataset is None:
         return {}
+    named = Q(name=metric.name, source=metric.source) if metric else Q(pk__in=[])
+    scored = RunMetric.objects.filter(named, run=OuterRef("pk"), mean__isnull=False)
+    whole = Q(total__gte=F("repetitions") * F("dataset_version__example_count"))
     runs = list(
         _finished([version.pk for version in versions])
         .filter(dataset_version__dataset=dataset)
-        .order_by("prompt_version_id", "-number")
+        .select_related("dataset_version")
+        .annotate(scored=Exists(scored), whole=Case(When(whole, then=True), default=False))
+        .order_by("prompt_version_id", "-scored", "-whole", "-number")
         .distinct("prompt_version_id")
     )
-    metrics: dict[UUID, list[RunMetric]] = {run.pk: [] for run in runs}
-    for metric in RunMetric.objects.filter(run__in=runs).order_by("id"):
-        metrics[metric.run_id].append(metric)
+    metrics = {found.run_id: found for found in RunMetric.objects.filter(named, run__in=runs)}
     sums = {row.run_id: row for row in Sums.objects.filter(run__in=runs)}
     latencies = _latencies(runs)
     return {
-        run.prompt_version_id: _score(run, metrics[run.pk], sums.get(run.pk), latencies.get(run.pk))
+        run.prompt_version_id: _score(run, metrics.get(run.pk), sums.get(run.pk), latencies.get(run.pk))
         for run in runs
         if run.prompt_version_id is not None
     }
 
 
 def _score(
-    run: EvalRun, metrics: list[RunMetric], sums: Sums | None, latency_ms: float | None
+    run: EvalRun, metric: RunMetric | None, sums: Sums | None, latency_ms: float | None
 ) -> VersionScore:
-    planned = planned_primary(run)
-    metric = next((each for each in metrics if each.name == planned), next(iter(metrics), None))
-    name = metric.name if metric else ""
     return VersionScore(
         run=run,
         metric=metric,
-        title=metric_titles(run).get(name, name),
-        planned=bool(name) and name == planned,
+        planned=metric is not None and metric.name == planned_primary(run),
         cost_usd=float(sums.cost_usd) / sums.cost_known if sums and sums.cost_known else None,
         latency_ms=latency_ms,
     )
