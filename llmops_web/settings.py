@@ -186,6 +186,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_FORMS = {
+    "login": "apps.core.forms_password.SignInForm",
     "change_password": "apps.core.forms_password.ChangePasswordForm",
     "reset_password_from_key": "apps.core.forms_password.PasswordFromMailForm",
 }

@@ -1,4 +1,4 @@
-"""allauth's forms for a new password, with our labels and the hint as plain text."""
+"""allauth's forms to sign in and for a new password, with our labels and the hint as plain text."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ class PasswordFromMailForm(allauth_forms.ResetPasswordKeyForm):  # type: ignore[
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _in_our_words(self)
+
+
+class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
+    """Waits for the email address: the page is there to be typed into."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs["autofocus"] = True

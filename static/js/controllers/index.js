@@ -5,6 +5,7 @@ import ClipboardController from "./clipboard_controller.js";
 import ConfirmController from "./confirm_controller.js";
 import DiffController from "./diff_controller.js";
 import DirtyController from "./dirty_controller.js";
+import DraftController from "./draft_controller.js";
 import DrawerController from "./drawer_controller.js";
 import EditorController from "./editor_controller.js";
 import FilepickController from "./filepick_controller.js";
@@ -23,6 +24,7 @@ export const CONTROLLERS = {
   confirm: ConfirmController,
   diff: DiffController,
   dirty: DirtyController,
+  draft: DraftController,
   drawer: DrawerController,
   editor: EditorController,
   filepick: FilepickController,

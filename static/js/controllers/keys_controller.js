@@ -7,7 +7,8 @@ const TYPING =
 /**
  * Keys. An element with data-key="n" (data-key-label="New prompt") is clicked, a field with it focused, when the
  * key is pressed outside of a text field. "g p" is two keys in a row, "mod+enter" works while typing too
- * (mod is Ctrl, or ⌘ on a Mac). "?" shows them all, and those that another controller hears by itself: it lists
+ * (mod is Ctrl, or ⌘ on a Mac). Escape leaves a field that has a key, with what was typed, and so does a search by
+ * Enter: the next key is the page's again. "?" shows them all, and those that another controller hears by itself: it lists
  * them in data-keys-here as JSON, [["j", "Next row"]].
  */
 export default class extends Controller {
@@ -16,11 +17,14 @@ export default class extends Controller {
   connect() {
     this.pressed = [];
     this.onKey = (event) => this.press(event);
+    this.onSubmit = (event) => this.leaveSearch(event.target);
     document.addEventListener("keydown", this.onKey);
+    document.addEventListener("submit", this.onSubmit);
   }
 
   disconnect() {
     document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("submit", this.onSubmit);
     clearTimeout(this.timer);
   }
 
@@ -28,7 +32,10 @@ export default class extends Controller {
     if (event.defaultPrevented || event.altKey || event.isComposing) return;
     const withModifier = event.ctrlKey || event.metaKey;
     if (document.querySelector("dialog[open]") && !(withModifier && event.target.closest("dialog"))) return;
-    if (!withModifier && event.target.closest?.(TYPING)) return;
+    if (!withModifier && event.target.closest?.(TYPING)) {
+      this.leave(event);
+      return;
+    }
     if (withModifier) {
       this.act(event, `mod+${event.key.toLowerCase()}`);
       return;
@@ -45,6 +52,18 @@ export default class extends Controller {
       this.pressed = [];
     }, SEQUENCE_MS);
     if (this.act(event, this.pressed.join(" ")) || this.act(event, event.key)) this.pressed = [];
+  }
+
+  /** The browser would empty a search field at Escape; what was typed stays. */
+  leave(event) {
+    if (event.key !== "Escape" || !event.target.matches("[data-key]")) return;
+    event.preventDefault();
+    event.target.blur();
+  }
+
+  leaveSearch(form) {
+    const field = document.activeElement;
+    if (field?.matches("input[type=search][data-key]") && field.form === form) field.blur();
   }
 
   /** True when an element has the key. */
