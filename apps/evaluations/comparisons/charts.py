@@ -153,7 +153,7 @@ def bars_figure(series: Sequence[tuple[str, Sequence[Bar]]], title: str, *, unit
         "layout": {
             "barmode": "group",
             "bargap": 0.05 if binned else 0.4,
-            "margin": {"l": 48, "r": 8, "t": 28 if several else 8, "b": 40},
+            "margin": {"l": 48, "r": 24, "t": 28 if several else 8, "b": 40},  # a tick's label is as wide
             "showlegend": several,
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
             "xaxis": {"title": {"text": _plain(title)}, "type": "linear" if binned else "category"},
