@@ -54,7 +54,8 @@ class Revealed:
 
 def blind_url(pool: BlindPool, **texts: str) -> str:
     """The page's address for this state; `texts` such as after="…" that are not empty are added."""
-    extra = {"identical": "1" if pool.identical else "", **texts}
+    kept = {"identical": "1" if pool.identical else "", "names": "end" if pool.names_at_end else ""}
+    extra = {**kept, **texts}
     more = urlencode({name: text for name, text in extra.items() if text})
     address = comparison_url(pool.state, "comparison-blind")
     return f"{address}{'&' if '?' in address else '?'}{more}" if more else address
@@ -73,6 +74,8 @@ def blind_context(
         "left_out": _left_out(pool, counts),
         "identical_url": _with_identical(pool) if counts.identical else "",
         "revealed": revealed(pool, before) if before and before.vote else None,
+        "names_at_end": pool.names_at_end,
+        "names_url": blind_url(replace(pool, names_at_end=not pool.names_at_end), after=after, row=row),
         "wanted_row_gone": bool(row) and shown is not None and shown.name != row,
         "slice": pool.state["slice"],
         "value": pool.state["value"],

@@ -22,12 +22,14 @@ MOST_LISTED = 20
 class BlindPool:
     """The pairs that `rater` votes on: of the state's two runs, in its slice.
 
-    With `identical`, also those whose outputs are the same text.
+    With `identical`, also those whose outputs are the same text. With `names_at_end` no vote tells the names
+    of its runs; the summary does.
     """
 
     state: ComparisonState
     rater: str
     identical: bool = False
+    names_at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.evaluations.blind.pages import blind_context, blind_url
 from apps.evaluations.blind.selectors import BlindPool, BlindRow, blind_row
-from apps.evaluations.blind.votes import PairGone, pair_vote_cast
+from apps.evaluations.blind.votes import PairGone, pair_vote_cast, pair_vote_withdraw
 from apps.evaluations.comparisons.selectors import comparison_get
 from apps.evaluations.comparisons.state import LONGEST, comparison_state
 from apps.evaluations.raters import rater_of
 
 _CHOICES = ("1", "2", "0")
+_WITHDRAW = "withdraw"
 
 
 @project_view(Role.ANNOTATOR)
@@ -30,6 +31,7 @@ def comparison_blind_page(request: ProjectRequest, number: int) -> HttpResponse:
         state=comparison_state(comparison, request.GET),
         rater=rater_of(request.actor),
         identical=request.GET.get("identical") == "1",
+        names_at_end=request.GET.get("names") == "end",
     )
     if request.method == "POST":
         return _vote(request, pool)
@@ -45,12 +47,14 @@ def _vote(request: ProjectRequest, pool: BlindPool) -> HttpResponse:
         _text(request.POST, "row"),
         _text(request.GET, "after"),
     )
-    if choice not in _CHOICES:
+    if choice not in (*_CHOICES, _WITHDRAW):
         raise InvalidInput("Vote 1, 2 or 0 (a tie).", fields={"choice": ["1, 2 or 0."]})
     row = blind_row(pool, name)
     try:
         if row is None:
             raise PairGone("This row is gone: a run or its answer was taken away meanwhile.")
+        if choice == _WITHDRAW:
+            return _withdraw(request, pool, row)
         _cast(request, pool, row, choice)
     except PairGone as gone:
         return _panel(request, blind_context(pool, after=after) | {"gone": gone.detail}, status=409)
@@ -58,6 +62,17 @@ def _vote(request: ProjectRequest, pool: BlindPool) -> HttpResponse:
     if not request.htmx:
         return redirect(following)
     response = _panel(request, blind_context(pool, after=after, last=row.name))
+    response["HX-Replace-Url"] = following
+    return response
+
+
+def _withdraw(request: ProjectRequest, pool: BlindPool, row: BlindRow) -> HttpResponse:
+    """Take the vote on the row back, and show the row without one."""
+    pair_vote_withdraw(comparison=pool.state.comparison, by=request.actor, one=row.first, other=row.second)
+    following = blind_url(pool, row=row.name)
+    if not request.htmx:
+        return redirect(following)
+    response = _panel(request, blind_context(pool, row=row.name) | {"withdrawn": True})
     response["HX-Replace-Url"] = following
     return response
 

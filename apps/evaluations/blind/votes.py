@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Q
 
@@ -70,6 +72,25 @@ def pair_vote_cast(
     return vote
 
 
+def pair_vote_withdraw(*, comparison: Comparison, by: Actor, one: EvalItem, other: EvalItem) -> None:
+    """Take `by`'s vote between two outputs back; no-op where there is none. The audit log keeps what it was.
+
+    The scores of both items follow: without another vote of the voter they go. Raises what
+    `pair_vote_cast` raises.
+    """
+    rater = rater_of(by)
+    with transaction.atomic():
+        low, high = _locked(comparison, one, other)
+        vote = _vote_of(low, high, rater)
+        if vote.pk is None:
+            return
+        before = _told(vote, low, high)
+        vote.delete()
+        _scores_follow([low, high], rater)
+        audit(by, "pair_vote.withdraw", comparison, project=comparison.project, before=before)
+        ratings_changed([low.run_id, high.run_id])
+
+
 def _vote_of(low: EvalItem, high: EvalItem, rater: str) -> PairVote:
     """The voter's vote on the pair, or a new one, unsaved."""
     kept = PairVote.objects.filter(item=low, other_item=high, evaluator_version=None, rater=rater).first()
@@ -128,11 +149,13 @@ def _scores_follow(items: list[EvalItem], rater: str) -> None:
     # Each score counts in its run's tally: all take the tallies in one order, so that none waits in a ring.
     for item in sorted(items, key=lambda item: item.run_id):
         found = worth[item.pk]
+        own: dict[str, Any] = {"metric": PREFERENCE, "source": PairVote.Source.HUMAN, "rater": rater}
+        if not found:
+            ItemScore.objects.filter(item=item, evaluator_version=None, **own).delete()
+            continue
         ItemScore.objects.update_or_create(
             item=item,
             evaluator_version=None,
-            metric=PREFERENCE,
-            source=PairVote.Source.HUMAN,
-            rater=rater,
+            **own,
             defaults={"value": sum(found) / len(found), "detail": reasons[item.pk]},
         )

@@ -415,3 +415,42 @@ def test_an_example_without_a_key_of_its_own_is_called_by_its_number(project: Pr
     assert "0123456789abcdef01234567" not in page
     assert re.search(r"<span>#1\s*:", page)
     assert re.search(r">#1</a>", client.get(address(comparison), {"done": "1"}).content.decode())
+
+
+def test_names_can_wait_until_the_end(project: Project, voter: User) -> None:
+    comparison = make_blind(project, size=3)
+    client, ending = sign_in(voter), f"{address(comparison)}?names=end"
+    page = client.get(ending).content.decode()
+    assert "Show names after each vote" in page
+    row = ROW.search(page)
+    assert row is not None
+    following = client.post(ending, {"row": row[1], "choice": "1"}, **HTMX)
+    again = client.get(f"{ending}&row={row[1]}")
+    for answer in (following, again):
+        text = answer.content.decode()
+        assert "Zero-shot" not in text
+        assert "Few-shot" not in text
+        assert "names=end" in text
+    assert "You chose <strong>1</strong>." in following.content.decode()
+    assert "Few-shot" in client.get(f"{ending}&done=1").content.decode()
+
+
+def test_a_vote_can_be_withdrawn(project: Project, voter: User) -> None:
+    comparison = make_blind(project, size=3)
+    client = sign_in(voter)
+    before = client.get(address(comparison)).content.decode()
+    assert "Withdraw this vote" not in before
+    row = ROW.search(before)
+    assert row is not None
+    vote(client, comparison, "1", before, reason="Clearer")
+    assert "Withdraw this vote" in client.get(address(comparison), {"row": row[1]}).content.decode()
+    for _ in range(2):  # a second press finds nothing to take back
+        page = client.post(
+            address(comparison), {"row": row[1], "choice": "withdraw"}, **HTMX
+        ).content.decode()
+        assert "Your vote was withdrawn" in page
+        assert "0 of 3 voted by you" in page
+    assert not PairVote.objects.exists()
+    assert not ItemScore.objects.filter(metric=PREFERENCE).exists()
+    event = AuditEvent.objects.get(action="pair_vote.withdraw")
+    assert event.before["reason"] == "Clearer"
