@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.utils import timezone
 
 from apps.evaluations.comparing.distributions import distributions_part
@@ -24,6 +26,13 @@ log = logging.getLogger(__name__)
 
 Part = ComparisonFigures.Part
 LONGEST_ERROR = 2_000
+#: Workers that may begin with one part and be killed by it (no memory left, say) before it counts as failed.
+#: Then it waits as what failed otherwise: for a person, or some minutes.
+MOST_ATTEMPTS, ATTEMPTS_KEPT_S = 3, 3_600
+GIVEN_UP = (
+    f"The statistics could not be computed: {MOST_ATTEMPTS} workers began and ended before they were done, "
+    "perhaps for lack of memory. Give workers more of it, or compare fewer or shorter runs."
+)
 #: Makes one part: of the comparison, the baseline, the other runs in their order, and the column.
 Maker = Callable[[Comparison, EvalRun, list[EvalRun], str], dict[str, Any]]
 MAKERS: dict[str, Maker] = {
@@ -57,7 +66,7 @@ def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str)
     if not ended or kept.filter(made_of=state, error="").exists():
         kept.update(asked_at=None)
         return
-    figures, error = _made(comparison, baseline, ended[1:], part, column)
+    figures, error = _attempted(state, comparison, baseline, ended[1:], part, column)
     ComparisonFigures.objects.update_or_create(
         comparison=comparison,
         baseline=baseline,
@@ -71,6 +80,33 @@ def figures_make(comparison_id: UUID, baseline_id: UUID, part: str, column: str)
             "asked_at": None,
         },
     )
+
+
+def _attempted(
+    state: str, comparison: Comparison, baseline: EvalRun, candidates: list[EvalRun], part: str, column: str
+) -> tuple[dict[str, Any] | None, str]:
+    """The figures or why there are none; given up where workers began with this state and never ended."""
+    told = hashlib.sha256(f"{comparison.pk} {baseline.pk} {part} {state} {column}".encode()).hexdigest()
+    attempt = f"figures:{told}"
+    if _begun(attempt) > MOST_ATTEMPTS:
+        found: tuple[dict[str, Any] | None, str] = (None, GIVEN_UP)
+    else:
+        found = _made(comparison, baseline, candidates, part, column)
+    try:
+        cache.delete(attempt)
+    except Exception as error:  # whatever the cache's client raises
+        log.warning("The cache is away, so attempts are not counted: %s", error)
+    return found
+
+
+def _begun(attempt: str) -> int:
+    """How many workers have begun with it and not come to an end, this one included; 1 without the cache."""
+    try:
+        cache.add(attempt, 0, ATTEMPTS_KEPT_S)
+        return int(cache.incr(attempt))
+    except Exception as error:  # whatever the cache's client raises
+        log.warning("The cache is away, so attempts are not counted: %s", error)
+        return 1
 
 
 def _made(

@@ -473,6 +473,28 @@ class TestKeeping:
         assert "ZeroDivisionError" in state.error
         assert (state.waiting, sent) == (False, [])
 
+    def test_a_part_that_kills_its_workers_is_given_up_after_three(
+        self, project: Project, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from apps.evaluations.comparing import making
+
+        def killed(*parts: Any) -> Any:
+            raise SystemExit
+
+        first, second = runs_with(project, [1.0] * 4, [0.0] * 4)
+        comparison = make_comparison(project, first, second, compute=False)
+        with monkeypatch.context() as patched:
+            patched.setitem(making.MAKERS, "metrics", killed)
+            for _ in range(3):
+                with pytest.raises(SystemExit):
+                    figures_make(comparison.pk, first.pk, "metrics", "")
+            figures_make(comparison.pk, first.pk, "metrics", "")
+        state = state_of(comparison)
+        assert (state.failed, state.waiting, sent) == (True, False, [])
+        assert "3 workers began and ended" in state.error
+        figures_make(comparison.pk, first.pk, "metrics", "")
+        assert state_of(comparison).error == ""
+
     def test_the_list_reads_all_of_them_at_once(
         self, project: Project, django_assert_num_queries: Any
     ) -> None:
