@@ -111,8 +111,8 @@ def test_asking_for_column_after_column_does_not_fill_the_queue(
 ) -> None:
     comparison = make_one(project)
     names = [f"column {number}" for number in range(MOST_WAITING * 2)]
-    for module in ("comparison_figures", "comparison_breakdowns"):
-        monkeypatch.setattr(f"apps.evaluations.{module}.columns_of", lambda of: names)
+    for module in ("figures", "breakdowns"):
+        monkeypatch.setattr(f"apps.evaluations.comparisons.{module}.columns_of", lambda of: names)
     viewer = client_as(Role.VIEWER)
     for name in names:
         assert viewer.get(address("comparison-panel", comparison), {"panel": "slices", "slice": name}, **HTMX)
