@@ -130,6 +130,8 @@ class EmbeddedPostgres:
             "-U",
             USER,
             "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",  # letters of every alphabet have their case; sorted by code point
             "--locale=C",
         ]
         command += ["--auth=trust", "--no-instructions", "--data-checksums"]
