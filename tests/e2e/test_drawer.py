@@ -207,3 +207,21 @@ def test_the_sign_in_page_waits_for_the_address(live_server: Any, open_page: Ope
     page = open_page(live_server.url)
     page.goto("/account/login/")
     expect(page.get_by_label("Email")).to_be_focused()
+
+
+def test_a_drawer_that_is_closed_while_its_content_comes_stays_closed(
+    comparison: Comparison, live_server: Any, open_page: OpenPage
+) -> None:
+    """Between the swap and what htmx says of it, somebody may have pressed Escape."""
+    page = opened(comparison, live_server, open_page)
+    reopened = page.evaluate(
+        """() => {
+          const dialog = document.getElementById("drawer-dialog");
+          const detail = { ctx: { target: document.getElementById("drawer") } };
+          document.dispatchEvent(new CustomEvent("htmx:before:swap", { detail }));
+          dialog.close();
+          document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail }));
+          return dialog.open;
+        }"""
+    )
+    assert not reopened
