@@ -11,8 +11,11 @@ from playwright.sync_api import Locator, Page, Route, expect
 from apps.core.roles import Role
 from apps.evaluations.models import Comparison, PairVote, RowComment
 from tests.e2e.conftest import PHONE, OpenPage, Watch
+from tests.e2e.test_accessibility import problems
 from tests.e2e.test_compared_rows import address, make_compared, title
 from tests.factories.core import make_member, make_project
+from tests.factories.evaluations import make_comparison
+from tests.unit.evaluations.test_comparison_pages import make_pair
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 ON_TOP = """(element) => {
@@ -225,3 +228,19 @@ def test_a_drawer_that_is_closed_while_its_content_comes_stays_closed(
         }"""
     )
     assert not reopened
+
+
+def test_repetitions_stand_side_by_side(
+    transactional_db: None, live_server: Any, open_page: OpenPage
+) -> None:
+    project = make_project("Again and again")
+    page = open_page(live_server.url, user=make_member(project, Role.VIEWER))
+    page.goto(address(make_comparison(project, *make_pair(project, 3, repetitions=2))))
+    page.locator("[data-walk-open]").first.click()
+    expect(page.locator(".repetitions > section")).to_have_count(2)
+    first, second = (box.bounding_box() for box in page.locator(".repetitions > section").all())
+    assert first is not None
+    assert second is not None
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] <= second["x"]
+    assert not problems(page, "repetitions")
