@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "apps.datasets",
     "apps.traces",
     "apps.evaluations",
+    "apps.workbench",
     "llmops_web",
 ]
 MIDDLEWARE = [

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("apps.core.urls")),
     path(f"{PROJECT}providers/", include("apps.providers.urls")),
     path(f"{PROJECT}prompts/", include("apps.prompts.urls")),
+    path(f"{PROJECT}prompts/", include("apps.workbench.urls")),
     path(f"{PROJECT}datasets/", include("apps.datasets.urls")),
     path(PROJECT, include("apps.evaluations.urls")),
 ]

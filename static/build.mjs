@@ -1,4 +1,4 @@
-// Bundles the front end into static/dist: app, editor, plot, theme, and the icons for the templates.
+// Bundles the front end into static/dist: app, editor, plot, workbench, theme, and the icons for the templates.
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -33,6 +33,7 @@ const bundles = [
       app: join(here, "js/app.js"),
       editor: join(here, "js/editor.js"),
       plot: join(here, "js/plot.js"),
+      workbench: join(here, "js/workbench.js"),
     },
   },
   // Runs before the first paint, so it is a classic script and small.

@@ -93,7 +93,7 @@ PAGES: dict[str, Entry] = {
     "prompts:protected-labels": READ,
     "prompts:label-protect": {"POST": A},
     "prompts:label-unprotect": {"POST": A},
-    "prompts:detail": READ,
+    "workbench:prompt": READ,
     "prompts:version-save": {"POST": E},
     "prompts:preview": {"POST": V},
     "prompts:settings": EDIT_FORM,

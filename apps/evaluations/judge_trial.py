@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from apps.core.models import Project
-from apps.evaluations.engine.calls import process_loop
 from apps.evaluations.engine.judges import Judge, JudgeUnavailable, judge_for
 from apps.evaluations.evaluators import EvaluatorKind, Outcome, ScoringInput, Unscored
 from apps.evaluations.evaluators.references import reference_texts
 from apps.prompts.rendering import RenderError
 from apps.providers.connection import LOCAL
 from apps.providers.models import Provider
+from apps.providers.process_loop import process_loop
 from apps.providers.protocol import CompletionRequest, CompletionResponse, ProviderError
 from apps.providers.registry import adapter_for
 

@@ -16,6 +16,7 @@ class Prompt(ProjectRow, AuthoredModel):
     slug = models.CharField(max_length=80)
     name = models.CharField(max_length=120)
     folder = models.CharField(max_length=200, blank=True, default="")
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -25,6 +26,7 @@ class Prompt(ProjectRow, AuthoredModel):
             models.Index(fields=("project", "-changed_at", "-id"), name="prompt_by_change"),
             models.Index(fields=("project", "name", "id"), name="prompt_by_name"),
             models.Index(fields=("project", "folder"), name="prompt_by_folder"),
+            GinIndex(fields=("tags",), name="prompt_by_tag"),
         )
 
     def __str__(self) -> str:
@@ -45,6 +47,10 @@ class PromptVersion(UuidModel, AuthoredModel):
     parameters = models.JSONField(default=dict)
     tools = models.JSONField(default=list)
     response_schema = models.JSONField(null=True, blank=True)
+    #: What each included prompt resolved to when this version was saved, by the reference as it is written:
+    #: {"tone@production": {"prompt": slug, "version": number, "version_id": id, "text": template}, …}, those
+    #: that an included prompt includes itself among them.
+    includes = models.JSONField(default=dict)
     variables = ArrayField(models.TextField(), default=list)
     commit_message = models.CharField(max_length=500, blank=True, default="")
     parent = models.ForeignKey(

@@ -11,7 +11,6 @@ urlpatterns = [
     path("-/protected-labels/", views_labels.protected_labels, name="protected-labels"),
     path("-/protected-labels/protect/", views_labels.label_protect, name="label-protect"),
     path("-/protected-labels/<str:label>/unprotect/", views_labels.label_unprotect, name="label-unprotect"),
-    path("<slug:slug>/", views_editor.prompt_detail, name="detail"),
     path("<slug:slug>/save/", views_editor.version_save, name="version-save"),
     path("<slug:slug>/preview/", views_editor.prompt_preview, name="preview"),
     path("<slug:slug>/settings/", views.prompt_settings, name="settings"),

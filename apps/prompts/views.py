@@ -49,7 +49,7 @@ def prompt_create(request: ProjectRequest) -> HttpResponse:
         except ProductError as error:
             form.add_product_error(error)
         else:
-            return redirect("prompts:detail", request.project.slug, prompt.slug)
+            return redirect("workbench:prompt", request.project.slug, prompt.slug)
     folders = selectors.folder_list(project=request.project)
     status = 400 if form.errors else 200
     return render(request, "prompts/new.html", {"form": form, "folders": folders}, status=status)
@@ -68,7 +68,7 @@ def prompt_settings(request: ProjectRequest, slug: str) -> HttpResponse:
             form.add_product_error(error)
         else:
             messages.success(request, "Saved.")
-            return redirect("prompts:detail", request.project.slug, slug)
+            return redirect("workbench:prompt", request.project.slug, slug)
     folders = selectors.folder_list(project=request.project)
     context = {"prompt": prompt, "form": form, "folders": folders}
     return render(request, "prompts/settings.html", context, status=400 if form.errors else 200)
@@ -89,4 +89,4 @@ def prompt_restore(request: ProjectRequest, slug: str) -> HttpResponse:
     prompt = selectors.prompt_get(project=request.project, slug=slug)
     services.prompt_restore(prompt=prompt, by=request.actor)
     messages.success(request, f"“{prompt.name}” is back in the list.")
-    return redirect("prompts:detail", request.project.slug, slug)
+    return redirect("workbench:prompt", request.project.slug, slug)

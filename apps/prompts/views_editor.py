@@ -73,7 +73,7 @@ def version_save(request: ProjectRequest, slug: str) -> HttpResponse:
         editor.show_error(error)
         return _page(request, prompt, editor, status=error.status, context={"unsaved": True})
     messages.success(request, f"Version {version.number} is saved.")
-    return redirect("prompts:detail", request.project.slug, slug)
+    return redirect("workbench:prompt", request.project.slug, slug)
 
 
 @project_view(Role.VIEWER)

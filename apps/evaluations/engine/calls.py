@@ -17,23 +17,12 @@ from django.utils import timezone
 from apps.evaluations.engine.work import Answer, WorkItem, failure_of, stop_the_run
 from apps.providers.connection import ProviderConnection
 from apps.providers.limiter import Outcomes
+from apps.providers.process_loop import process_loop
 from apps.providers.protocol import CompletionRequest, ErrorKind
 from apps.providers.registry import adapter_for
 
-_loop_lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
 _LIMITED = ErrorKind.RATE_LIMITED.value
 _TROUBLED = (ErrorKind.OVERLOADED.value, ErrorKind.TIMEOUT.value)
-
-
-def process_loop() -> asyncio.AbstractEventLoop:
-    """The one asyncio loop of this process, running in a thread of its own."""
-    global _loop
-    with _loop_lock:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="model-calls", daemon=True).start()
-        return _loop
 
 
 @dataclass(frozen=True, slots=True)

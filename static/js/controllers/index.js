@@ -15,6 +15,7 @@ import RowsController from "./rows_controller.js";
 import ThemeController from "./theme_controller.js";
 import ToastController from "./toast_controller.js";
 import WalkController from "./walk_controller.js";
+import WorkbenchController from "./workbench_controller.js";
 
 export const CONTROLLERS = {
   address: AddressController,
@@ -34,4 +35,5 @@ export const CONTROLLERS = {
   theme: ThemeController,
   toast: ToastController,
   walk: WalkController,
+  workbench: WorkbenchController,
 };

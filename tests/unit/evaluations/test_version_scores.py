@@ -220,5 +220,5 @@ def test_another_room_adds_a_column(project: Project, client_as: ClientAs) -> No
 
 def test_the_prompts_page_loads_the_scores(project: Project, client_as: ClientAs) -> None:
     prompt, _ = three_versions(project)
-    detail = reverse("prompts:detail", args=[project.slug, prompt.slug])
+    detail = reverse("workbench:prompt", args=[project.slug, prompt.slug])
     assert f'hx-get="{address(prompt)}"' in client_as(Role.VIEWER).get(detail).content.decode()
