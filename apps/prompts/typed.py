@@ -1,8 +1,8 @@
 """A version as it stands in an editor: all of it text, as typed, until it is read as a version's content.
 
 The shape (all values text): {"messages": [{"role", "content", "name", "tool_call_id", "tool_calls"}, …],
-"model", "temperature", "top_p", "max_tokens", "seed", "stop", "extra", "tools", "response_schema"}. Numbers are
-as typed, stop texts stand one a line, and the last three are JSON, or empty.
+"model", "temperature", "top_p", "max_tokens", "seed", "stop", "extra", "tools", "response_schema"}.
+Numbers are as typed, stop texts stand one a line, and the last three are JSON, or empty.
 """
 
 from __future__ import annotations

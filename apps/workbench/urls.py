@@ -1,4 +1,4 @@
-"""The workbench of a prompt, under /p/<project>/prompts/. Addresses that begin with "-" are no prompt's slug."""
+"""The workbench, under /p/<project>/prompts/. Addresses that begin with "-" can be no prompt's slug."""
 
 from django.urls import path
 
