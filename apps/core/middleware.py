@@ -10,14 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.core.errors import InvalidInput, ProductError
-from apps.core.failures import is_rest, problem_response
+from apps.core.failures import is_rest, problem_response, wants_json
 from apps.core.selectors import anybody
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class ProductErrorMiddleware:
-    """A ProductError raised by a page becomes an error page, or a toast for an htmx request."""
+    """A ProductError raised by a page becomes an error page, a toast for an htmx request, and problem details
+    for a request of JSON."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -35,8 +36,9 @@ class ProductErrorMiddleware:
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
-    if is_rest(request):
-        return problem_response(error.status, error.detail, error.code, error.title)
+    if wants_json(request):
+        told = (error.status, error.detail, error.code, error.title)
+        return problem_response(*told, errors=error.fields, extra=error.extra)
     template = "components/_toast.html" if getattr(request, "htmx", False) else "errors/product_error.html"
     context = {"error": error, "title": error.title, "detail": error.detail, "level": "danger"}
     return render(request, template, context, status=error.status)

@@ -15,6 +15,7 @@ from django_htmx.middleware import HtmxDetails
 from apps.core.actor import Actor
 from apps.core.addresses import client_address
 from apps.core.errors import NotFound, Refused
+from apps.core.failures import problem_response, wants_json
 from apps.core.models import Membership, Project, User
 from apps.core.roles import Role
 from apps.core.selectors import membership_of
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 View = Callable[..., HttpResponseBase]
+_SIGNED_OUT = "Sign in in another tab, then try again here: what you typed is kept."
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -60,7 +62,8 @@ def user_actor(request: HttpRequest, role: Role | None = None) -> Actor:
 def signed_in(view: View) -> View:
     """A page for people who are signed in; others are asked to, and come back.
 
-    A fragment cannot become the sign-in page, so htmx is told to leave the page that it is on.
+    A fragment cannot become the sign-in page, so htmx is told to leave the page that it is on; and a script
+    that asked for JSON is told what is wrong, as its page holds what somebody typed.
     """
 
     @wraps(view)
@@ -70,6 +73,8 @@ def signed_in(view: View) -> View:
         if request.htmx:
             here = request.htmx.current_url_abs_path or request.get_full_path()
             return HttpResponseClientRedirect(redirect_to_login(here, settings.LOGIN_URL).url)
+        if wants_json(request):
+            return problem_response(401, _SIGNED_OUT, "signed_out", "You are signed out")
         return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
 
     return wrapped
