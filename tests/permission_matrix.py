@@ -94,6 +94,7 @@ PAGES: dict[str, Entry] = {
     "prompts:label-protect": {"POST": A},
     "prompts:label-unprotect": {"POST": A},
     "workbench:prompt": READ,
+    "workbench:version-typed": READ,
     "prompts:version-save": {"POST": E},
     "prompts:preview": {"POST": V},
     "prompts:settings": EDIT_FORM,

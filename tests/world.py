@@ -99,6 +99,7 @@ class World:
             "provider": self.provider.slug,
             "prompts": self.prompt.slug,
             "prompt": self.prompt.slug,
+            "workbench": self.prompt.slug,
             "datasets": self.dataset.slug,
             "dataset": self.dataset.slug,
             "evaluations": self.evaluator.slug,

@@ -7,4 +7,5 @@ from apps.workbench import views
 app_name = "workbench"
 urlpatterns = [
     path("<slug:slug>/", views.workbench, name="prompt"),
+    path("<slug:slug>/versions/<int:number>/typed/", views.version_typed, name="version-typed"),
 ]

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.prompts import selectors
+from apps.prompts.typed import typed_of
+from apps.workbench.page import boot_of
 
 
 @project_view(Role.VIEWER)
 @require_safe
 def workbench(request: ProjectRequest, slug: str) -> HttpResponse:
+    """The whole page; ?version= begins from that version, ?call= from what that call was made of."""
     prompt = selectors.prompt_get(project=request.project, slug=slug)
-    return render(request, "workbench/workbench.html", {"prompt": prompt})
+    boot = boot_of(request=request, prompt=prompt)
+    is_editor = request.actor.may(Role.EDITOR)
+    context = {"prompt": prompt, "boot": boot, "latest": boot["latest"], "is_editor": is_editor}
+    return render(request, "workbench/workbench.html", context | {"may_edit": boot["may_edit"]})
+
+
+@project_view(Role.VIEWER)
+@require_safe
+def version_typed(request: ProjectRequest, slug: str, number: int) -> JsonResponse:
+    """A saved version as it stands in an editor: what a column that shows it holds."""
+    prompt = selectors.prompt_get(project=request.project, slug=slug)
+    version = selectors.version_get(prompt=prompt, version=number)
+    return JsonResponse({"number": version.number, "typed": typed_of(version)})

@@ -1,0 +1,120 @@
+"""What the workbench's page begins with: one JSON object that its script reads."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.urls import NoReverseMatch, reverse
+
+from apps.core.roles import Role
+from apps.core.views import ProjectRequest
+from apps.prompts import selectors
+from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.typed import typed_nothing, typed_of
+from apps.providers.connection import LOCAL
+from apps.providers.selectors import ModelRow, model_list, model_rows
+
+#: So many of the newest versions are offered where one is picked from a list.
+VERSIONS_OFFERED = 200
+_LOCAL = "Takes no tools and no response schema; of extra parameters it knows top_k."
+_ANY_ID = UUID(int=0)
+_ANY_NUMBER = 987654321
+Document = dict[str, Any]
+
+
+class Address(NamedTuple):
+    """A route that the script calls. `id` and `number` name the parameter that stands as {id} or {number}."""
+
+    route: str
+    of_prompt: bool = True
+    id: str = ""
+    number: str = ""
+
+
+#: By the name under which static/js/workbench/api.js knows them.
+ADDRESSES: dict[str, Address] = {
+    "page": Address("workbench:prompt"),
+    "version_typed": Address("workbench:version-typed", number="number"),
+    "check": Address("workbench:check"),
+    "completions": Address("workbench:completions", of_prompt=False),
+    "run": Address("workbench:run"),
+    "calls": Address("workbench:calls"),
+    "stream": Address("workbench:stream"),
+    "stop": Address("workbench:call-stop", of_prompt=False, id="call_id"),
+}
+
+
+def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
+    """Everything the page's script needs to begin; static/js/workbench.js says what each part is."""
+    latest = selectors.version_latest(prompt=prompt)
+    document = first_document(latest)
+    return {
+        "prompt": {"slug": prompt.slug, "name": prompt.name},
+        "document": document,
+        "revision": 0,
+        "latest": latest.number if latest else None,
+        "bases": _bases(prompt, document),
+        "versions": _versions(prompt),
+        "models": [_model(row) for row in model_rows(model_list(project=request.project))],
+        "may_edit": request.actor.may(Role.EDITOR) and prompt.archived_at is None,
+        "urls": addresses_of(request.project.slug, prompt.slug),
+    }
+
+
+def first_document(version: PromptVersion | None) -> Document:
+    """A document of one column that begins from `version`."""
+    typed = typed_of(version) if version else typed_nothing()
+    column = {"id": "a", "base": version.number if version else None, "typed": typed}
+    return {"columns": [column], "selected": "a", "values": {}}
+
+
+def addresses_of(project_slug: str, slug: str) -> dict[str, str]:
+    found = {name: _address(address, project_slug, slug) for name, address in ADDRESSES.items()}
+    return {name: path for name, path in found.items() if path}
+
+
+def _address(address: Address, project_slug: str, slug: str) -> str:
+    kwargs: dict[str, Any] = {"project_slug": project_slug}
+    if address.of_prompt:
+        kwargs["slug"] = slug
+    if address.id:
+        kwargs[address.id] = _ANY_ID
+    if address.number:
+        kwargs[address.number] = _ANY_NUMBER
+    try:
+        path = reverse(address.route, kwargs=kwargs)
+    except NoReverseMatch:
+        return ""
+    return path.replace(str(_ANY_ID), "{id}").replace(str(_ANY_NUMBER), "{number}")
+
+
+def _bases(prompt: Prompt, document: Document) -> dict[str, Any]:
+    """What the versions say that the columns began from, so that the page can tell what was changed."""
+    numbers = {column.get("base") for column in document["columns"]} - {None}
+    return {str(version.number): typed_of(version) for version in prompt.versions.filter(number__in=numbers)}
+
+
+def _versions(prompt: Prompt) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": version.number,
+            "note": version.commit_message,
+            "labels": sorted(label.name for label in version.labels.all()),
+        }
+        for version in selectors.version_history(prompt=prompt)[:VERSIONS_OFFERED]
+    ]
+
+
+def _model(row: ModelRow) -> dict[str, Any]:
+    """`input_price` and `output_price` in US dollars per million tokens as text; None where it is unknown."""
+    model, price = row.model, row.found.price
+    return {
+        "name": model.full_name,
+        "provider": model.provider.name,
+        "kind": model.provider.kind,
+        "context_window": model.context_window,
+        "input_price": str(price.input_per_million) if price else None,
+        "output_price": str(price.output_per_million) if price else None,
+        "notes": _LOCAL if model.provider.kind == LOCAL else row.does,
+    }
