@@ -1,0 +1,63 @@
+"""The draft of the person who asks: read, kept, discarded."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, JsonResponse
+from django.views.decorators.http import require_http_methods
+
+from apps.core.errors import InvalidInput
+from apps.core.roles import Role
+from apps.core.views import ProjectRequest, project_view
+from apps.prompts.models import Prompt
+from apps.prompts.selectors import prompt_get, version_latest
+from apps.workbench.bodies import json_body
+from apps.workbench.drafts.documents import MAX_BYTES
+from apps.workbench.drafts.selectors import draft_document, draft_get
+from apps.workbench.drafts.services import draft_discard, draft_keep
+
+_MOST = 2**31 - 1
+
+
+@project_view(Role.EDITOR)
+@require_http_methods(["GET", "HEAD", "PUT", "DELETE"])
+def draft(request: ProjectRequest, slug: str) -> HttpResponse:
+    prompt = prompt_get(project=request.project, slug=slug)
+    if request.method == "PUT":
+        # Escaped characters take up to six bytes on the way; what counts is checked when it is read.
+        kept = draft_keep(prompt=prompt, owner=request.user, **_wanted(json_body(request, 3 * MAX_BYTES)))
+        return JsonResponse({"revision": kept.revision, "saved_at": kept.changed_at.isoformat()})
+    if request.method == "DELETE":
+        draft_discard(prompt=prompt, owner=request.user)
+    return JsonResponse(draft_as_json(prompt, request))
+
+
+def draft_as_json(prompt: Prompt, request: ProjectRequest) -> dict[str, Any]:
+    """{"document", "revision", "saved_at" (null: nothing is kept), "latest": {"number", "author", "saved_at",
+    "note"} or null}."""
+    document, revision = draft_document(prompt=prompt, user=request.user)
+    kept = draft_get(prompt=prompt, user=request.user)
+    newest = version_latest(prompt=prompt)
+    latest = newest and {
+        "number": newest.number,
+        "author": newest.author_label,
+        "saved_at": newest.created_at.isoformat(),
+        "note": newest.commit_message,
+    }
+    is_kept = kept is not None and not kept.is_discarded
+    saved_at = kept.changed_at.isoformat() if kept and is_kept else None
+    return {"document": document, "revision": revision, "saved_at": saved_at, "latest": latest}
+
+
+def _wanted(body: dict[str, Any]) -> dict[str, Any]:
+    numbers = {name: body.get(name, 0) for name in ("revision", "turn")}
+    for name, value in numbers.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
+            raise InvalidInput(f"{name} has to be a whole number.", fields={name: ["Give a whole number."]})
+    try:
+        page = UUID(str(body["page"])) if body.get("page") else None
+    except ValueError as error:
+        raise InvalidInput("page has to be a UUID.", fields={"page": ["Give a UUID."]}) from error
+    return {"document": body.get("document"), "page": page, **numbers}
