@@ -94,6 +94,7 @@ PAGES: dict[str, Entry] = {
     "prompts:label-protect": {"POST": A},
     "prompts:label-unprotect": {"POST": A},
     "workbench:prompt": READ,
+    "workbench:draft": {"GET": E, "PUT": E, "DELETE": E},
     "workbench:version-typed": READ,
     "prompts:version-save": {"POST": E},
     "prompts:preview": {"POST": V},
