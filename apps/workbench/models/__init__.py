@@ -1,6 +1,9 @@
-"""What the workbench keeps: calls that a person asked for, and drafts of what is being typed."""
+"""What the workbench keeps: calls that a person asked for, drafts of what is being typed, trials on rows and
+conversations."""
 
 from .call import Call
+from .conversation import Conversation, Turn
 from .draft import Draft
+from .trial import Trial, TrialCell, TrialScore
 
-__all__ = ["Call", "Draft"]
+__all__ = ["Call", "Conversation", "Draft", "Trial", "TrialCell", "TrialScore", "Turn"]
