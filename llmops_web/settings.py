@@ -158,6 +158,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 QUEUES = ["default", "interactive", "llm", "local"]
 #: Processes that serve the queue `llm` on this machine. One makes some hundreds of calls a second.
 LLM_WORKERS: int = max(1, env.int("LLMOPS_LLM_WORKERS", 1))
+#: A page that was left for so many seconds has its calls to models cancelled.
+PAGE_AWAY_S: float = env.float("LLMOPS_PAGE_AWAY_S", 30.0)
 
 # --- caches and files -------------------------------------------------------------------------
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}

@@ -40,6 +40,8 @@ class Behaviour:
 
     mode: str = "ok"
     latency_s: float = 0.0
+    #: Between the pieces of a stream.
+    chunk_delay_s: float = 0.0
     retry_after: str | None = None
     location: str = "http://169.254.169.254/latest/meta-data/"
     calls: int | None = None
@@ -147,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("model") not in self.provider.models:
             self._json(404, unknown_model(body.get("model")))
         elif body.get("stream"):
-            self._stream(completion(body, behaviour), body)
+            self._stream(completion(body, behaviour), body, behaviour)
         else:
             self._json(200, completion(body, behaviour))
 
@@ -209,12 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _stream(self, whole: dict[str, Any], body: dict[str, Any]) -> None:
+    def _stream(self, whole: dict[str, Any], body: dict[str, Any], behaviour: Behaviour) -> None:
         self._head(200, "text/event-stream", {"Transfer-Encoding": "chunked"})
         for event in chunks_of(
             whole, with_usage=bool((body.get("stream_options") or {}).get("include_usage"))
         ):
             self._event(event)
+            if behaviour.chunk_delay_s:
+                self.provider.stopping.wait(behaviour.chunk_delay_s)
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
 

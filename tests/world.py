@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from apps.core.models import ApiKey, Membership, OneTimeLink, Project, ProjectWebhook
+from apps.core.models import ApiKey, Membership, OneTimeLink, Project, ProjectWebhook, new_id
 from apps.core.people import member_invite
 from apps.core.roles import Role
 from apps.core.webhooks import webhook_create, webhook_test
@@ -19,6 +19,7 @@ from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
 from apps.providers.services import ProviderSettings, provider_create
+from apps.workbench.models import Call
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
@@ -48,6 +49,7 @@ class World:
     live_run: EvalRun
     comparison: Comparison
     comment: RowComment
+    call: Call
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -74,6 +76,7 @@ class World:
             "run_id": self.runs[0].pk,
             "comparison_id": self.comparison.pk,
             "comment_id": self.comment.pk,
+            "call_id": self.call.pk,
             "key": self.example.key,
             "kind_name": "exact_match",
             "token": "a-trial",
@@ -157,6 +160,9 @@ def make_world(name: str = "Everything") -> World:
         comparison=comparison,
         comment=RowComment.objects.create(
             comparison=comparison, example=runs[0].items.order_by("position")[0].example, text="Look at this."
+        ),
+        call=Call.objects.create(
+            project=project, prompt=prompt, page=new_id(), batch=new_id(), model_name="fake/echo", content={}
         ),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),

@@ -32,7 +32,7 @@ NOTHING_ASKED_FOR = {
     "evaluations:comparison-comment-delete",  # somebody else's
     "evaluations:comparison-comment-edit",
 }
-GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations")
+GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations")
 
 
 @dataclass(frozen=True)
