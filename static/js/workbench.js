@@ -1,9 +1,11 @@
 // The workbench, loaded only on its own page. Each part is a function of (context) that wires one region of the page.
 import { Api } from "./workbench/api.js";
+import { mountRun } from "./workbench/run.js";
 import { Store } from "./workbench/store.js";
+import { mountStream } from "./workbench/stream.js";
 
 /** In the order in which they are wired; a part may return a function that undoes it. */
-const PARTS = [];
+const PARTS = [mountStream, mountRun];
 
 /**
  * Wire the page up.
