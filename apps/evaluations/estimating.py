@@ -125,7 +125,7 @@ def _input_tokens(prompt: PromptVersion, sample: Sequence[Example]) -> Range:
     lengths = []
     for example in sample:
         try:
-            messages = render_messages(prompt.messages, example.inputs)
+            messages = render_messages(prompt.messages, example.inputs, includes=prompt.includes)
         except RenderError:
             continue
         characters = sum(len(str(message.get("content") or "")) for message in messages)

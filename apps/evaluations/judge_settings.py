@@ -63,6 +63,11 @@ class JudgePrompt:
     parameters: dict[str, Any]
     version: PromptVersion | None
 
+    @property
+    def includes(self) -> dict[str, Any]:
+        """What the messages' includes stand for."""
+        return self.version.includes if self.version else {}
+
 
 def judge_prompt(project: Project, default: DefaultPrompt, config: dict[str, Any]) -> JudgePrompt:
     """The prompt that the settings name. Raises InvalidConfig."""

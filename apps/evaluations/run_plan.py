@@ -57,7 +57,8 @@ def _why_nothing(version: DatasetVersion, choice: ExampleChoice) -> str:
 def check_variables(prompt_version: PromptVersion, version: DatasetVersion) -> None:
     """Raises VariablesMissing when the prompt uses a variable that no example of the dataset has."""
     columns = version.columns.get("inputs", [])
-    needed = [variable.name for variable in variables_of(prompt_version.messages) if not variable.optional]
+    variables = variables_of(prompt_version.messages, prompt_version.includes)
+    needed = [variable.name for variable in variables if not variable.optional]
     missing = [name for name in needed if name not in columns]
     if missing:
         names = ", ".join(missing)

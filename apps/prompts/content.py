@@ -16,19 +16,25 @@ MAX_ALL_CHARS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class VersionContent:
-    """The checked JSON of a version. Two versions are equal in content when these are equal."""
+    """The checked JSON of a version. Two are equal when all that a person writes is; what `includes` came
+    to (see apps/prompts/including.py) may differ then, which `same_as` compares too."""
 
     messages: list[dict[str, Any]]
     parameters: dict[str, Any] = field(default_factory=dict)
     tools: list[dict[str, Any]] = field(default_factory=list)
     response_schema: dict[str, Any] | None = None
+    includes: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
 
     @property
     def variables(self) -> list[str]:
-        return [variable.name for variable in variables_of(self.messages)]
+        return [variable.name for variable in variables_of(self.messages, self.includes)]
+
+    def same_as(self, other: VersionContent) -> bool:
+        """Whether both are the same, and render the same."""
+        return self == other and self.includes == other.includes
 
     def fields(self) -> dict[str, Any]:
-        """The four columns of a PromptVersion."""
+        """What was written: four columns of a PromptVersion."""
         return {
             "messages": self.messages,
             "parameters": self.parameters,

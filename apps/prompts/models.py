@@ -48,8 +48,8 @@ class PromptVersion(UuidModel, AuthoredModel):
     tools = models.JSONField(default=list)
     response_schema = models.JSONField(null=True, blank=True)
     #: What each included prompt resolved to when this version was saved, by the reference as it is written:
-    #: {"tone@production": {"prompt": slug, "version": number, "version_id": id, "text": template}, …}, those
-    #: that an included prompt includes itself among them.
+    #: {"tone@production": {"prompt": slug, "version": number, "version_id": id, "text": template, "includes":
+    #: {reference in that text: key}}, …}; what an included prompt includes itself stands under "slug@number".
     includes = models.JSONField(default=dict)
     variables = ArrayField(models.TextField(), default=list)
     commit_message = models.CharField(max_length=500, blank=True, default="")
@@ -70,6 +70,7 @@ class PromptVersion(UuidModel, AuthoredModel):
                 name="prompt_version_text",
             ),
             models.Index(fields=("prompt", "-number"), name="prompt_version_latest"),
+            GinIndex(fields=("includes",), name="prompt_version_includes"),
         )
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from apps.prompts.rendering import RenderError, Variable, render_messages, varia
 def version_render(*, version: PromptVersion, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The version's messages with `inputs` filled in. Raises RenderFailed."""
     try:
-        return render_messages(version.messages, inputs)
+        return render_messages(version.messages, inputs, includes=version.includes)
     except RenderError as error:
         raise RenderFailed.from_rendering(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from apps.prompts.errors import (
     PromptSlugTaken,
     StaleParentError,
 )
+from apps.prompts.including import includes_resolve
 from apps.prompts.messages import MessageError
 from apps.prompts.models import Prompt, PromptVersion
 
@@ -179,7 +181,9 @@ def prompt_version_create(
     """Save the next version of a prompt.
 
     The four content arguments are JSON as `apps.prompts.content.parse_content` takes it. `parent` is the
-    version that was edited (None: there was none yet); NEWEST skips that check.
+    version that was edited (None: there was none yet); NEWEST skips that check. Includes are resolved now,
+    and the version keeps what they came to; the same text with includes that come to another is a new
+    version.
     Raises InvalidContent, PromptArchived, NothingChanged when the content is that of the newest version, and
     StaleParentError when someone saved a newer version than `parent` meanwhile.
     """
@@ -193,6 +197,8 @@ def prompt_version_create(
         # One saver at a time; then read.
         locked = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
         latest = prompt.versions.order_by("-number").first()
+        includes = includes_resolve(project=prompt.project, messages=content.messages, prompt=prompt)
+        content = replace(content, includes=includes)
         _check_may_follow(locked, latest, parent, content)
         version = prompt.versions.create(
             number=latest.number + 1 if latest else 1,
@@ -200,6 +206,7 @@ def prompt_version_create(
             variables=content.variables,
             search_text=f"{commit_message.strip()}\n{content.search_text()}",
             commit_message=commit_message.strip(),
+            includes=content.includes,
             **content.fields(),
             **PromptVersion.author_fields(by),
         )
@@ -236,7 +243,7 @@ def _check_may_follow(
         raise PromptArchived(f"“{prompt.name}” is archived. Restore it before you save a version.")
     if latest is None:
         return
-    if content_of(latest) == content:
+    if content_of(latest).same_as(content):
         raise NothingChanged(
             f"This is the same as version {latest.number}, so no new version was saved.",
             number=latest.number,
@@ -247,4 +254,6 @@ def _check_may_follow(
 
 def content_of(version: PromptVersion) -> VersionContent:
     """What a saved version is made of."""
-    return VersionContent(version.messages, version.parameters, version.tools, version.response_schema)
+    return VersionContent(
+        version.messages, version.parameters, version.tools, version.response_schema, version.includes
+    )

@@ -65,9 +65,11 @@ class ModelJudge:
         except ProductError as error:
             raise JudgeUnavailable(error.detail) from error
         self.prompt_version = prompt.version
-        self._messages = prompt.messages
+        self._messages, self._includes = prompt.messages, prompt.includes
         self._parameters: Parameters = parameters_of(prompt.parameters)
-        self._tells_format = any(found.name == FORMAT_VARIABLE for found in variables_of(prompt.messages))
+        self._tells_format = any(
+            found.name == FORMAT_VARIABLE for found in variables_of(prompt.messages, prompt.includes)
+        )
 
     def requests(self, item: ScoringInput) -> list[CompletionRequest] | Unscored:
         questions = self._by_calls.questions(item, self._config)
@@ -75,7 +77,8 @@ class ModelJudge:
 
     def _request(self, variables: Mapping[str, Any]) -> CompletionRequest:
         assert self.model is not None
-        messages = [request_message(rendered) for rendered in render_messages(self._messages, variables)]
+        rendered = render_messages(self._messages, variables, includes=self._includes)
+        messages = list(map(request_message, rendered))
         if not self._tells_format:
             messages.append(Message("user", f"Answer with {variables[FORMAT_VARIABLE]}."))
         structured = self._config["structured"] and self.connection.kind != LOCAL

@@ -21,6 +21,7 @@ class RequestBuilder:
         if run.prompt_version is None or run.model is None:
             raise ValueError(f"Run {run.pk} has no prompt to render.")
         self._messages = run.prompt_version.messages
+        self._includes = run.prompt_version.includes
         self._parameters = parameters_of(run.parameters)
         self._model = run.model.name
         self._tools = tuple(run.prompt_version.tools)
@@ -35,7 +36,8 @@ class RequestBuilder:
         parameters = self._parameters
         if self._seed is not None:
             parameters = replace(parameters, seed=self._seed + item.repetition - 1)
-        messages = tuple(request_message(message) for message in render_messages(self._messages, item.inputs))
+        rendered = render_messages(self._messages, item.inputs, includes=self._includes)
+        messages = tuple(map(request_message, rendered))
         return CompletionRequest(
             model=self._model,
             messages=messages,

@@ -7,9 +7,10 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.visitor import NodeTransformer
 
+from .references import RULE, parse_reference
+
 REFUSED_TAGS: dict[type[nodes.Node], str] = {
     nodes.Extends: "extends",
-    nodes.Include: "include",
     nodes.Import: "import",
     nodes.FromImport: "from … import",
     nodes.Block: "block",
@@ -36,6 +37,22 @@ def _constant_text(body: list[nodes.Node]) -> int:
     return total
 
 
+def check_include(node: nodes.Include) -> str:
+    """The reference of an include. Raises TemplateSyntaxError for one that is not told beforehand."""
+    name = node.template.value if isinstance(node.template, nodes.Const) else None
+    if not isinstance(name, str):
+        words = f"the tag “include” takes the name of one prompt between quotation marks: {RULE}"
+    elif node.ignore_missing:
+        words = "the tag “include” cannot say “ignore missing”: a prompt that is missing is an error"
+    elif not node.with_context:
+        words = "the tag “include” cannot say “without context”: an included prompt sees the same variables"
+    elif parse_reference(name) is None:
+        words = f"the tag “include” cannot read “{name[:100]}”: {RULE}"
+    else:
+        return name
+    raise TemplateSyntaxError(words, node.template.lineno)
+
+
 class PaymentInserter(NodeTransformer):
     """Makes each turn of a loop and each call of a macro pay, and refuses tags that need other templates."""
 
@@ -46,6 +63,10 @@ class PaymentInserter(NodeTransformer):
         return super().generic_visit(node, *args, **kwargs)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
+        if any(isinstance(part, nodes.Include) or part.find(nodes.Include) for part in node.body):
+            # Jinja makes `loop` only where it sees it used; an included text may use it.
+            uses_loop = nodes.Name("loop", "load", lineno=node.lineno)
+            node.body.insert(0, nodes.ExprStmt(uses_loop, lineno=node.lineno))
         self._pay_first(node)
         if node.test is not None:
             node.test = nodes.And(
@@ -63,6 +84,10 @@ class PaymentInserter(NodeTransformer):
         self._pay_first(node)
         return self.generic_visit(node)
 
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:
+        check_include(node)
+        return node
+
     @staticmethod
     def _pay_first(node: nodes.For | nodes.Macro | nodes.CallBlock) -> None:
         price = 1 + _constant_text(node.body)
@@ -76,6 +101,12 @@ class BoundedCodeGenerator(CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         PaymentInserter().visit(node)
         super().visit_Template(node, frame)
+
+    def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
+        assert isinstance(node.template, nodes.Const)
+        self.start_write(frame, node)
+        self.write(f"context.included({node.template.value!r}, {self.dump_local_context(frame)})")
+        self.end_write(frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("context.concatenated((")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import _GroupTuple
 from jinja2.runtime import Context, LoopContext, Macro
@@ -18,6 +19,8 @@ from .budget import Budget, measure, text_of
 from .codegen import BoundedCodeGenerator
 from .errors import TemplateFailed, UndefinedVariable
 from .filters import prompt_filters
+from .positions import PlacingLexer, PlacingParser
+from .scope import Scope
 
 _TEXT = (
     "capitalize casefold center count endswith expandtabs find index isalnum isalpha isascii isdecimal "
@@ -79,6 +82,12 @@ class PromptContext(Context):
     """A rendering's variables and its budget. Generated code calls the methods below."""
 
     budget: Budget
+    scope: Scope
+    #: Renders the text that a reference stands for, as `templates` does it.
+    include: Callable[[PromptContext, str, Mapping[str, Any]], str]
+
+    def included(self, reference: str, names_around: Mapping[str, Any]) -> str:
+        return self.include(self, reference, names_around)
 
     def concatenated(self, parts: Iterable[Any]) -> str:
         text = "".join(map(text_of, parts))
@@ -119,6 +128,13 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         )
         self.globals = {"range": safe_range, "dict": dict, "namespace": PromptNamespace}
         self.filters = prompt_filters()
+
+    @cached_property
+    def lexer(self) -> PlacingLexer:
+        return PlacingLexer(self)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return PlacingParser(self, source, name, filename).parse()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict) and attribute in obj:

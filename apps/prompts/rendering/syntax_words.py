@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from jinja2.exceptions import TemplateSyntaxError
 
-_TAGS = "if, for, set, macro, call, filter, with, raw, break and continue"
+_TAGS = "if, for, set, include, macro, call, filter, with, raw, break and continue"
 _CLOSES = {"end of print statement": "}}", "end of statement block": "%}", "begin of print statement": "{{"}
 _OPERATORS = {"&": "; for “and” write and", "!": "; for “not” write not, for “is not equal” write !="}
 #: Messages that always mean the same.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,7 @@ from jinja2.exceptions import (
 )
 
 from .budget import Budget
+from .codegen import check_include
 from .environment import PromptContext, PromptEnvironment
 from .errors import (
     RenderError,
@@ -23,6 +25,9 @@ from .errors import (
     TemplateRefused,
     TemplateSyntax,
 )
+from .positions import Place, columns_of
+from .references import IncludeTag
+from .scope import MAX_INCLUDE_DEPTH, IncludeReplacer, Needs, Scope
 from .syntax_words import plain_words
 
 MAX_TEMPLATE_CHARS = 400_000
@@ -34,25 +39,77 @@ _ENVIRONMENT = PromptEnvironment()
 
 @dataclass(frozen=True, slots=True)
 class CompiledText:
-    """A text ready to render. `template` is None for a text without any tags, which is put out as it is."""
+    """A text ready to render. `template` is None for a text without any tags, which is put out as it is.
+
+    `needs` are those of the text itself, without what it includes (`needs_of` tells both).
+    """
 
     source: str
     template: Template | None
-    variables: frozenset[str]
-    optional: frozenset[str]
+    needs: Needs = field(default_factory=Needs)
+    includes: tuple[IncludeTag, ...] = ()
 
-    def render(self, inputs: dict[str, Any], budget: Budget) -> str:
+    def render(self, inputs: dict[str, Any], budget: Budget, scope: Scope) -> str:
         """The text with `inputs` filled in. Raises RenderError with the line, without the message's index."""
         if self.template is None:
             budget.spend(len(self.source))
             return self.source
-        context = self.template.new_context({k: v for k, v in inputs.items() if k in self.variables})
-        assert isinstance(context, PromptContext)
-        context.budget = budget
+        names = needs_of(self, scope).variables
+        context = self.template.new_context({k: v for k, v in inputs.items() if k in names})
         try:
-            return _storable("".join(self.template.root_render_func(context)))
+            return _storable(_run(self.template, context, budget, scope))
         except Exception as error:
             raise _explained(error, self.template) from error
+
+
+def _run(template: Template, context: Any, budget: Budget, scope: Scope) -> str:
+    assert isinstance(context, PromptContext)
+    context.budget, context.scope, context.include = budget, scope, _included
+    return "".join(template.root_render_func(context))
+
+
+def _included(around: PromptContext, reference: str, names_around: Mapping[str, Any]) -> str:
+    """What an include puts out: the included text, which sees the names that are known around its tag."""
+    entry, scope = around.scope.enter(reference)
+    text = compiled(entry["text"])
+    values = around.get_all()
+    around.budget.spend(1 + len(text.source) + len(values))
+    if text.template is None:
+        return text.source
+    try:
+        context = text.template.new_context(values, True, names_around)
+        return _run(text.template, context, around.budget, scope)
+    except Exception as error:
+        explained = _explained(error, text.template)
+        raise explained.inside(entry["prompt"], entry["version"]) from error
+
+
+def needs_of(text: CompiledText, scope: Scope, known: dict[str, Needs] | None = None) -> Needs:
+    """What `text` and all that it includes ask of the inputs; what `scope` does not know asks for nothing."""
+    if not text.includes or scope.depth > MAX_INCLUDE_DEPTH:
+        return text.needs
+    known = {} if known is None else known
+    asked: list[tuple[str, Needs]] = []
+    for reference in sorted({tag.reference for tag in text.includes}):
+        found = scope.find(reference)
+        if found is None:
+            continue
+        key = f"{found[0]['prompt']}@{found[0]['version']}"
+        if key not in known:
+            known[key] = needs_of(compiled(found[0]["text"]), found[1], known)
+        asked.append((reference, known[key]))
+    return _needs_with(text.source, tuple(asked))
+
+
+@lru_cache(maxsize=128)
+def _needs_with(source: str, asked: tuple[tuple[str, Needs], ...]) -> Needs:
+    tree = _ENVIRONMENT.parse(source)
+    return _needs_of_tree(IncludeReplacer(dict(asked)).visit(tree))
+
+
+def _needs_of_tree(tree: nodes.Template) -> Needs:
+    variables = frozenset(meta.find_undeclared_variables(tree))
+    return Needs(variables, optional_names(tree) & variables)
 
 
 def _storable(text: str) -> str:
@@ -77,17 +134,16 @@ def _compile(source: str) -> CompiledText:
             f"a message has at most {MAX_TEMPLATE_CHARS:,} characters; this has {len(source):,}"
         )
     if "{" not in source or not ("{{" in source or "{%" in source or "{#" in source):
-        return CompiledText(source, None, frozenset(), frozenset())
+        return CompiledText(source, None)
     if sum(1 for _ in _TAG.finditer(source)) > MAX_TEMPLATE_TAGS:
         raise SizeLimitExceeded(f"a message has at most {MAX_TEMPLATE_TAGS:,} tags")
     try:
         tree = _ENVIRONMENT.parse(source)
-        variables = frozenset(meta.find_undeclared_variables(tree))
-        optional = optional_names(tree) & variables
-        return CompiledText(source, _ENVIRONMENT.from_string(source), variables, optional)
+        includes = tuple(map(_include_tag, tree.find_all(nodes.Include)))
+        needs = _needs_of_tree(tree)
+        return CompiledText(source, _ENVIRONMENT.from_string(tree), needs, includes)
     except TemplateSyntaxError as error:
-        words = plain_words(error, filters=_ENVIRONMENT.filters, tests=_ENVIRONMENT.tests)
-        raise TemplateSyntax(words, line=error.lineno) from error
+        raise syntax_error(error) from error
     except (
         RecursionError,
         MemoryError,
@@ -99,6 +155,18 @@ def _compile(source: str) -> CompiledText:
             words = "“{% break %}” and “{% continue %}” stand inside a “{% for %}” only"
             raise TemplateSyntax(words) from error
         raise TemplateSyntax("the template is nested too deeply, or cannot be compiled") from error
+
+
+def syntax_error(error: TemplateSyntaxError) -> TemplateSyntax:
+    """Jinja's error as ours, with its place."""
+    words = plain_words(error, filters=_ENVIRONMENT.filters, tests=_ENVIRONMENT.tests)
+    column, end_column = columns_of(error.lineno)
+    return TemplateSyntax(words, line=int(error.lineno), column=column, end_column=end_column)
+
+
+def _include_tag(node: nodes.Include) -> IncludeTag:
+    reference, place = check_include(node), node.template.lineno
+    return IncludeTag(reference, place if isinstance(place, Place) else Place(place, 1, 1))
 
 
 _compiled_small = lru_cache(maxsize=512)(_compile)

@@ -1,0 +1,230 @@
+"""Prompts that include prompts, on the real database: what a version keeps, and what is refused when it is saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.core.models import Project
+from apps.prompts import label_services, services
+from apps.prompts.errors import InvalidContent, NothingChanged
+from apps.prompts.included_versions import included_by
+from apps.prompts.including import KeptInclude, includes_resolve, kept_includes
+from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.preview import version_render
+from tests.factories.prompts import SYSTEM, make_prompt, make_version
+
+pytestmark = pytest.mark.django_db
+
+
+def include(reference: str) -> str:
+    return f"{{% include '{reference}' %}}"
+
+
+def label(version: PromptVersion, name: str = "production") -> None:
+    label_services.label_set(prompt=version.prompt, by=SYSTEM, name=name, version=version)
+
+
+def text_of(version: PromptVersion, **inputs: Any) -> str:
+    version.refresh_from_db()
+    return str(version_render(version=version, inputs=inputs)[0]["content"])
+
+
+@pytest.fixture
+def tone(project: Project) -> Prompt:
+    prompt = make_prompt(project, "Tone")
+    label(make_version(prompt, "Be kind to {{ name }}."))
+    return prompt
+
+
+@pytest.fixture
+def letter(project: Project) -> Prompt:
+    return make_prompt(project, "Letter")
+
+
+def test_a_version_keeps_what_its_includes_came_to(tone: Prompt, letter: Prompt) -> None:
+    versions = [
+        make_version(letter, f"{n}: " + include(f"tone{which}"))
+        for n, which in enumerate(("@production", "@1", "", "@latest"))
+    ]
+    newer = make_version(tone, "Be brief.")
+    label(newer)
+    first = tone.versions.get(number=1)
+    for number, version in enumerate(versions):
+        assert text_of(version, name="Ann") == f"{number}: Be kind to Ann."
+        assert version.variables == ["name"]
+        (kept,) = version.includes.values()
+        assert kept == {
+            "prompt": "tone",
+            "version": 1,
+            "version_id": str(first.pk),
+            "text": "Be kind to {{ name }}.",
+            "includes": {},
+        }
+    assert text_of(make_version(letter, "4: " + include("tone@production"))) == "4: Be brief."
+
+
+def test_the_same_text_is_a_new_version_when_its_includes_come_to_another(
+    tone: Prompt, letter: Prompt
+) -> None:
+    text = include("tone@production")
+    first = make_version(letter, text)
+    with pytest.raises(NothingChanged):
+        make_version(letter, text)
+    label(make_version(tone, "Be brief."))
+    second = make_version(letter, text)
+    assert (second.number, text_of(first, name="Ann"), text_of(second)) == (2, "Be kind to Ann.", "Be brief.")
+
+
+def test_all_texts_of_the_included_version_come_with_an_empty_line_between(
+    tone: Prompt, letter: Prompt
+) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": "One."},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "user", "content": "Two {{ x }}."},
+    ]
+    make_version(tone, messages=messages)
+    assert text_of(make_version(letter, include("tone")), x=2) == "One.\n\nTwo 2."
+
+
+def test_an_included_version_is_the_same_wherever_it_is_included(
+    project: Project, tone: Prompt, letter: Prompt
+) -> None:
+    middle = make_prompt(project, "Middle")
+    make_version(middle, "[" + include("tone@production") + "]")
+    label(make_version(tone, "Be brief."))
+    version = make_version(letter, include("middle") + include("tone@production"))
+    assert text_of(version, name="Ann") == "[Be kind to Ann.]Be brief."
+    assert set(version.includes) == {"middle", "tone@production", "tone@1"}
+    assert kept_includes(project=project, version=version) == [
+        KeptInclude("middle", "middle", 1),
+        KeptInclude("tone@production", "tone", 2),
+        KeptInclude("tone@production", "tone", 1, None, "middle"),
+    ]
+
+
+def test_a_version_tells_where_its_labels_point_now(project: Project, tone: Prompt, letter: Prompt) -> None:
+    version = make_version(letter, include("tone@production") + include("tone@1") + include("tone"))
+    label(make_version(tone, "Be brief."))
+    assert kept_includes(project=project, version=version) == [
+        KeptInclude("tone@production", "tone", 1, 2),
+        KeptInclude("tone@1", "tone", 1),
+        KeptInclude("tone", "tone", 1, 2),
+    ]
+    label_services.label_remove(prompt=tone, by=SYSTEM, name="production")
+    services.prompt_archive(prompt=tone, by=SYSTEM)
+    assert [kept.moved_to for kept in kept_includes(project=project, version=version)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("nobody", "there is no prompt “nobody” in this project"),
+        ("nobody@production", "there is no prompt “nobody” in this project"),
+        ("tone@staging", "“tone” has no label “staging”"),
+        ("tone@9", "“tone” has no version 9"),
+        ("empty", "“empty” has no version yet"),
+        ("letter", "a prompt cannot include itself (letter → letter)"),
+        ("letter@7", "a prompt cannot include itself (letter → letter)"),
+        ("away", "the prompt “away” is archived"),
+        ("talk", "“talk” version 1 cannot be included: it has a placeholder for messages (“history”)"),
+        ("silent", "“silent” version 1 cannot be included: none of its messages has a text"),
+        ("theirs", "there is no prompt “theirs” in this project"),
+    ],
+)
+def test_what_cannot_be_included_is_told_with_its_place(
+    reference: str, words: str, project: Project, other_project: Project, tone: Prompt, letter: Prompt
+) -> None:
+    make_prompt(project, "Empty")
+    make_version(make_prompt(other_project, "Theirs"))
+    away = make_prompt(project, "Away")
+    make_version(away)
+    services.prompt_archive(prompt=away, by=SYSTEM)
+    history = {"role": "placeholder", "name": "history"}
+    make_version(make_prompt(project, "Talk"), messages=[{"role": "user", "content": "x"}, history])
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    silent = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    make_version(make_prompt(project, "Silent"), messages=silent)
+    messages = [
+        {"role": "system", "content": include("tone")},
+        {"role": "user", "content": f"a\n  {include(reference)}"},
+    ]
+    with pytest.raises(InvalidContent) as caught:
+        make_version(letter, messages=messages)
+    (sentence,) = caught.value.fields["messages[1].content"]
+    assert sentence.startswith("Message 2, line 2: ")
+    assert words in sentence
+    (place,) = caught.value.extra["places"]
+    assert (place["message_index"], place["line"], place["column"]) == (1, 2, 14)
+    assert not letter.versions.exists()
+
+
+def test_prompts_that_include_each_other_are_refused_with_the_whole_way(project: Project) -> None:
+    a, b, c = (make_prompt(project, name) for name in ("A", "B", "C"))
+    make_version(a, "a")
+    make_version(b, include("a"))
+    make_version(c, "c\n" + include("b@1"))
+    with pytest.raises(InvalidContent, match="a → c → b → a"):
+        make_version(a, include("c"))
+    with pytest.raises(InvalidContent, match="a → b → a"):
+        make_version(a, include("b"))
+    assert includes_resolve(project=project, messages=[{"role": "user", "content": include("c")}])
+
+
+def test_includes_in_includes_end_at_a_depth(project: Project) -> None:
+    make_version(make_prompt(project, "P0"), "x")
+    for level in range(1, 11):
+        version = make_version(make_prompt(project, f"P{level}"), include(f"p{level - 1}"))
+    assert text_of(version) == "x"
+    with pytest.raises(InvalidContent, match="more than 10 levels deep: p10 → p9 → "):
+        make_version(make_prompt(project, "P11"), include("p10"))
+
+
+def test_included_texts_are_limited_together(project: Project, letter: Prompt) -> None:
+    for number in range(3):
+        make_version(make_prompt(project, f"Big{number}"), "x" * 399_000)
+    make_version(letter, include("big0") + include("big1"))
+    with pytest.raises(InvalidContent, match="at most 1,000,000 characters"):
+        make_version(letter, include("big0") + include("big1") + include("big2"))
+
+
+def test_a_rename_breaks_no_include_and_an_archived_prompt_goes_on_in_saved_versions(
+    tone: Prompt, letter: Prompt
+) -> None:
+    version = make_version(letter, include("tone@production"))
+    services.prompt_rename(prompt=tone, by=SYSTEM, name="Manner")
+    assert text_of(make_version(letter, "x" + include("tone@production")), name="Ann") == "xBe kind to Ann."
+    services.prompt_archive(prompt=tone, by=SYSTEM)
+    assert text_of(version, name="Ann") == "Be kind to Ann."
+    with pytest.raises(InvalidContent, match="archived"):
+        make_version(letter, "y" + include("tone@production"))
+
+
+def test_resolving_takes_few_queries_however_many_includes_there_are(
+    project: Project, django_assert_max_num_queries: Any
+) -> None:
+    make_version(make_prompt(project, "Base"), "base")
+    for number in range(12):
+        label(make_version(make_prompt(project, f"P{number}"), f"{number}" + include("base")))
+    text = "".join(include(f"p{n}@{'production' if n % 2 else 1}") for n in range(12)) + include("base")
+    with django_assert_max_num_queries(4):
+        found = includes_resolve(project=project, messages=[{"role": "user", "content": text}])
+    assert len(found) == 14
+
+
+def test_who_includes_a_prompt_is_known(project: Project, tone: Prompt, letter: Prompt) -> None:
+    through = make_prompt(project, "Through")
+    former, labelled = make_prompt(project, "Former"), make_prompt(project, "Labelled")
+    make_version(letter, include("tone"))
+    make_version(through, include("letter"))
+    make_version(former, include("tone"))
+    make_version(former, "no more")
+    label(make_version(labelled, include("tone@1")))
+    make_version(labelled, "no more")
+    assert [prompt.slug for prompt in included_by(prompt=tone)] == ["labelled", "letter", "through"]
+    services.prompt_archive(prompt=letter, by=SYSTEM)
+    assert [prompt.slug for prompt in included_by(prompt=tone)] == ["labelled", "through"]
+    assert not included_by(prompt=through).exists()
