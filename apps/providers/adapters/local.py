@@ -44,7 +44,7 @@ class LocalAdapter:
         try:
             while (text := await texts.get()) is not None:
                 first_token_s = first_token_s or time.perf_counter() - started
-                ready = _settled(text, request.parameters.stop)
+                ready = settled(text, request.parameters.stop)
                 if ready.startswith(sent) and len(ready) > len(sent):
                     yield CompletionDelta(text=ready[len(sent) :])
                     sent = ready
@@ -88,7 +88,7 @@ class LocalAdapter:
         """Nothing: the model stays in memory for the next call."""
 
 
-def _settled(text: str, stops: tuple[str, ...]) -> str:
+def settled(text: str, stops: tuple[str, ...]) -> str:
     """The part of a growing text that later tokens cannot take back."""
     text = text.rstrip("\ufffd")
     for stop in stops:

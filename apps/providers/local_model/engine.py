@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,20 @@ log = logging.getLogger(__name__)
 CPU_LIMITS = BatchLimits(rows=16, tokens=16_384)
 GPU_LIMITS = BatchLimits(rows=128, tokens=262_144)
 Result = CompletionResponse | ProviderError
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How a caller of `generate` follows it, and breaks it off."""
+
+    cancelled: threading.Event | None
+    on_text: Callable[[int, str], None] | None
+    on_result: Callable[[int, Result], None] | None
+    stopped: Callable[[int], bool] | None
+
+    @property
+    def gives_up(self) -> bool:
+        return self.cancelled is not None and self.cancelled.is_set()
 
 
 class LocalEngine:
@@ -102,17 +117,21 @@ class LocalEngine:
         *,
         cancelled: threading.Event | None = None,
         on_text: Callable[[int, str], None] | None = None,
+        on_result: Callable[[int, Result], None] | None = None,
+        stopped: Callable[[int], bool] | None = None,
     ) -> list[Result]:
         """Answer the requests, in their order; what failed is a ProviderError in its place.
 
-        `on_text(index, text so far)` is called after each token. When `cancelled` is set, the rest is
-        given up and answered with ProviderError(TIMEOUT). Raises ProviderError when the model cannot
-        be loaded at all. Token counts are of each request alone: no padding, and the end-of-turn token
-        counts as output.
+        `on_text(index, text so far)` is called after each token, `on_result(index, result)` as soon as that
+        one is answered. A request for which `stopped(index)` says so ends with what it has, the others go
+        on. When `cancelled` is set, the rest is given up and answered with ProviderError(TIMEOUT). Raises
+        ProviderError when the model cannot be loaded at all. Token counts are of each request alone: no
+        padding, and the end-of-turn token counts as output.
         """
         if not requests:
             return []
         self.load()
+        told = _Told(cancelled, on_text, on_result, stopped)
         results: list[Result | None] = [None] * len(requests)
         rows: list[Row] = []
         assert self._reader is not None
@@ -123,7 +142,7 @@ class LocalEngine:
                 results[index] = error
         for batch in batches(rows, self._limits):
             with self._lock:
-                self._answer(batch, results, cancelled, on_text)
+                self._answer(batch, results, told)
         return [result for result in results if result is not None]
 
     def likelihoods(self, texts: Sequence[Text]) -> list[Likelihood | TextTooLong]:
@@ -138,34 +157,31 @@ class LocalEngine:
         self,
         batch: list[Row],
         results: list[Result | None],
-        cancelled: threading.Event | None,
-        on_text: Callable[[int, str], None] | None,
+        told: _Told,
     ) -> None:
         """Fill in the batch's results; a batch that does not fit into memory is halved."""
         import torch
 
-        if cancelled is not None and cancelled.is_set():
+        if told.gives_up:
             outputs = None
         else:
             try:
-                outputs = self._run(batch, cancelled, on_text)
+                outputs = self._run(batch, told)
             except (torch.OutOfMemoryError, MemoryError):
                 if len(batch) == 1:
                     results[batch[0].index] = _out_of_memory(batch[0])
                     return
                 middle = len(batch) // 2
-                self._answer(batch[:middle], results, cancelled, on_text)
-                self._answer(batch[middle:], results, cancelled, on_text)
+                self._answer(batch[:middle], results, told)
+                self._answer(batch[middle:], results, told)
                 return
         for number, row in enumerate(batch):
-            gave_up = cancelled is not None and cancelled.is_set()
-            results[row.index] = (
-                _given_up() if outputs is None or gave_up else self._response(row, outputs[number])
-            )
+            if outputs is None or told.gives_up:
+                results[row.index] = _given_up()
+            else:
+                results[row.index] = self._response(row, outputs[number])
 
-    def _run(
-        self, batch: list[Row], cancelled: threading.Event | None, on_text: Callable[[int, str], None] | None
-    ) -> list[list[int]]:
+    def _run(self, batch: list[Row], told: _Told) -> list[list[int]]:
         """New token ids of each row, its end-of-turn token included."""
         import torch
 
@@ -173,9 +189,24 @@ class LocalEngine:
         from apps.providers.local_model.sampling import RowEnds
 
         end_ids = frozenset({self._tokenizer.eos_token_id})
-        ends = RowEnds(tokenizer=self._tokenizer, end_ids=end_ids, cancelled=cancelled, on_text=on_text)
+        ends = RowEnds(
+            tokenizer=self._tokenizer,
+            end_ids=end_ids,
+            cancelled=told.cancelled,
+            on_text=told.on_text,
+            on_end=self._on_end(told),
+            stopped=told.stopped,
+        )
         with torch.inference_mode():
             return decode(self._model, batch, ends, pad=self._tokenizer.pad_token_id)
+
+    def _on_end(self, told: _Told) -> Callable[[Row, list[int]], None] | None:
+        on_result = told.on_result
+        if on_result is None:
+            return None
+        return lambda row, new_ids: (
+            None if told.gives_up else on_result(row.index, self._response(row, new_ids))
+        )
 
     def _response(self, row: Row, new_ids: list[int]) -> CompletionResponse:
         end = self._tokenizer.eos_token_id

@@ -70,7 +70,7 @@ def _noisy(logits: torch.Tensor, row: Row) -> torch.Tensor:
 
 
 class RowEnds:
-    """Ends each row by itself: end of turn, its own token limit, its stop strings, or cancellation."""
+    """Ends each row by itself: end of turn, its token limit or stop strings, or as it or all are stopped."""
 
     def __init__(
         self,
@@ -79,11 +79,15 @@ class RowEnds:
         end_ids: frozenset[int],
         cancelled: threading.Event | None,
         on_text: Callable[[int, str], None] | None,
+        on_end: Callable[[Row, list[int]], None] | None = None,
+        stopped: Callable[[int], bool] | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._end_ids = end_ids
         self._cancelled = cancelled
         self._on_text = on_text
+        self._on_end = on_end
+        self._stopped = stopped
         self._started = time.perf_counter()
 
     def over(self, row: Row, tokens: list[int]) -> bool:
@@ -94,8 +98,14 @@ class RowEnds:
             ended = any(stop in tail for stop in row.stop)
         if self._on_text is not None:
             self._on_text(row.index, self._tokenizer.decode(tokens, skip_special_tokens=True))
-        if not ended and self._cancelled is not None:
-            ended = self._cancelled.is_set()
+        if not ended:
+            ended = self._broken_off(row)
         if ended:
             row.ended_at = time.perf_counter() - self._started
+            if self._on_end is not None:
+                self._on_end(row, tokens)
         return ended
+
+    def _broken_off(self, row: Row) -> bool:
+        cancelled = self._cancelled is not None and self._cancelled.is_set()
+        return cancelled or (self._stopped is not None and self._stopped(row.index))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -21,7 +22,15 @@ from apps.providers.registry import adapter_for
 from apps.workbench.calls.claims import ClaimedCall, calls_claim
 from apps.workbench.calls.database_threads import in_database
 from apps.workbench.calls.finishing import call_store, end_event
-from apps.workbench.calls.outcomes import Outcome, cancelled, completed, failed
+from apps.workbench.calls.outcomes import (
+    STOPPED,
+    WORKER_STOPPED,
+    Outcome,
+    Stop,
+    broken_off,
+    completed,
+    failed,
+)
 from apps.workbench.calls.publishing import Pieces, publisher
 from apps.workbench.calls.stream import event_of
 from apps.workbench.calls.watching import Watched, watcher
@@ -44,9 +53,27 @@ def call_answer(call_id: UUID) -> None:
 
 
 def _begin(claimed: ClaimedCall) -> None:
-    task = asyncio.get_running_loop().create_task(answer(claimed))
+    keep_running(answer(claimed))
+
+
+def keep_running(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """`work` as a task of the running loop, which is not forgotten before it is done."""
+    task = asyncio.get_running_loop().create_task(work)
     _under_way.add(task)
     task.add_done_callback(_under_way.discard)
+    return task
+
+
+def calls_break_off(within_s: float) -> None:
+    """The process ends: write what its calls have so far, as far as that is done in time."""
+
+    async def all_stopped() -> None:
+        watcher().stop_all(WORKER_STOPPED)
+        if _under_way:
+            await asyncio.wait(_under_way, timeout=within_s)
+
+    if _under_way:
+        asyncio.run_coroutine_threadsafe(all_stopped(), process_loop()).result(within_s + 1)
 
 
 async def answer(claimed: ClaimedCall) -> None:
@@ -88,7 +115,7 @@ class Answering:
         self._chars = 0
         self._began = time.perf_counter()
         self._first_token_ms: float | None = None
-        self._stopped: str | None = None
+        self._stopped: Stop | None = None
         self._lost = False
 
     async def outcome(self) -> Outcome | None:
@@ -100,7 +127,7 @@ class Answering:
         except asyncio.CancelledError:
             if self._lost:
                 return None
-            return cancelled(self._stopped or "", **self._so_far())
+            return broken_off(self._stopped or STOPPED, **self._so_far())
         except Exception as error:
             return failed(error, **self._so_far())
         return completed(
@@ -108,8 +135,8 @@ class Answering:
         )
 
     def _watch(self, streaming: asyncio.Task[CompletionResponse]) -> None:
-        def stop(reason: str) -> None:
-            self._stopped = self._stopped or reason
+        def stop(why: Stop) -> None:
+            self._stopped = self._stopped or why
             streaming.cancel()
 
         def lose() -> None:
@@ -123,7 +150,10 @@ class Answering:
     async def _stream(self) -> CompletionResponse:
         connection, key = self._claimed.connection, self._claimed.page.key
         await publisher().send(key, self._event("started", model_name=self._claimed.call.model_name))
-        async with places_at(connection.provider_id, connection.max_concurrency):
+        places = places_at(connection.provider_id, connection.max_concurrency)
+        if places.locked():
+            await publisher().send(key, self._event("waiting", at_once=connection.max_concurrency))
+        async with places:
             await one_turn(connection, tokens=self._claimed.request.parameters.max_tokens or 0)
             self._began = time.perf_counter()
             pieces = Pieces(key, self._event)

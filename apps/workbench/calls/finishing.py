@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from apps.core.dispatch import enqueue
 from apps.core.models import new_id
 from apps.evaluations.engine.rows import storable
 from apps.providers.prices import cost_usd
@@ -24,6 +25,7 @@ Status = Call.Status
 #: The type of the event that tells of each end.
 ENDS = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
 SOURCE = "workbench"
+ENDED_TASK = "worker.workbench.call_ended"
 _SAME_IN_SPAN = (
     *("inputs", "messages", "output", "tool_calls", "finish_reason", "error_kind", "error"),
     *("input_tokens", "output_tokens", "cost_usd", "time_to_first_token_ms", "duration_ms"),
@@ -54,6 +56,8 @@ def call_store(chosen: QuerySet[Call], outcome: Outcome) -> Call | None:
         if call.started_at is not None:
             call.span_id = _span_write(call)
         call.save()
+        if call.purpose != Call.Purpose.RUN:  # a trial is scored, a conversation goes on
+            enqueue(ENDED_TASK, queue="interactive", call_id=str(call.pk))
     return call
 
 

@@ -12,11 +12,31 @@ from apps.workbench.models import Call
 
 Status = Call.Status
 
-#: Why a call was stopped, as it is kept and shown.
-STOPPED = "Stopped."
-PAGE_LEFT = "Stopped, as the page was left. Ask to keep a call going when you leave."
-WORKER_STOPPED = "The worker was stopped while it answered. Run again."
-TOO_LONG = "too_long"
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a call was broken off, as it is kept and shown."""
+
+    status: Call.Status
+    error_kind: str
+    error: str
+
+
+STOPPED = Stop(Status.CANCELLED, "stopped", "Stopped.")
+PAGE_LEFT = Stop(
+    Status.CANCELLED,
+    "page_left",
+    "Stopped, as the page was left. A call can be asked to go on without its page.",
+)
+WORKER_STOPPED = Stop(
+    Status.FAILED, "worker_stopped", "The worker was stopped while it answered. Run it again."
+)
+WORKER_LOST = Stop(Status.FAILED, "worker_lost", "The worker was lost while it answered. Run it again.")
+NEVER_TAKEN = Stop(
+    Status.FAILED,
+    "never_taken",
+    "No worker took the call up. Is one running for its queue? Look at the workers' log, then run it again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +82,14 @@ def failed(error: Exception, *, output: str, first_token_ms: float | None, durat
     )
 
 
-def cancelled(reason: str, *, output: str, first_token_ms: float | None, duration_ms: float) -> Outcome:
+def broken_off(
+    why: Stop, *, output: str = "", first_token_ms: float | None = None, duration_ms: float | None = None
+) -> Outcome:
     return Outcome(
-        status=Status.CANCELLED,
+        status=why.status,
         output=output,
-        error=reason,
+        error_kind=why.error_kind,
+        error=why.error,
         first_token_ms=first_token_ms,
         duration_ms=duration_ms,
     )

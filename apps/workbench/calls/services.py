@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -18,11 +19,13 @@ from apps.prompts.models import Prompt
 from apps.providers.connection import LOCAL
 from apps.workbench.calls.columns import Planned, columns_read
 from apps.workbench.calls.finishing import calls_end
-from apps.workbench.calls.outcomes import STOPPED, Outcome
-from apps.workbench.calls.stream import Page, note_presence
+from apps.workbench.calls.outcomes import STOPPED, broken_off
+from apps.workbench.calls.stream import Page, note_presence, told_so_far
 from apps.workbench.models import Call
 
 Status = Call.Status
+#: How long a call may wait for a worker before the sweep sends its message again (which does no harm).
+PATIENCE = timedelta(seconds=20)
 ANSWER_TASK = "worker.workbench.answer_call"
 ANSWER_LOCAL_TASK = "worker.workbench.answer_local_calls"
 
@@ -87,6 +90,7 @@ def _call(
         page=page,
         column=planned.column,
         batch=batch,
+        lease_until=timezone.now() + PATIENCE,
         keep=keep,
         model=planned.model,
         model_name=str(planned.content.parameters["model"])[:200],
@@ -120,8 +124,9 @@ def call_stop(*, call: Call) -> Call:
 
     One that has ended stays as it is.
     """
-    waiting = Call.objects.filter(pk=call.pk, status=Status.PENDING)
-    if calls_end(waiting, Outcome(Status.CANCELLED, error=STOPPED)) is None:
+    nobody_there = Q(status=Status.PENDING) | Q(status=Status.RUNNING, lease_until__lt=timezone.now())
+    waiting = Call.objects.filter(nobody_there, pk=call.pk)
+    if calls_end(waiting, broken_off(STOPPED, output=told_so_far(call))) is None:
         calls_ask_to_stop(Call.objects.filter(pk=call.pk))
     call.refresh_from_db()
     return call

@@ -78,6 +78,22 @@ def events_since(page: Page, *, after: str = "0-0", most: int = MOST_EVENTS) -> 
     return [json.loads(fields[FIELD]) for _, fields in client.xrange(page.key, min=f"({after}", count=most)]
 
 
+def told_so_far(call: Call) -> str:
+    """The text that the call's page was told; "" where nothing is kept, or Valkey does not answer."""
+    try:
+        events = events_since(Page.of_call(call))
+    except Exception as error:
+        log.warning("The text of call %s could not be read: %s", call.pk, error)
+        return ""
+    mine = str(call.pk)
+    return "".join(e["text"] for e in events if e.get("type") == "text" and e.get("call") == mine)
+
+
+def is_present(page: Page) -> bool:
+    """Raises what Valkey's client raises."""
+    return bool(valkey().exists(page.presence_key))
+
+
 def note_presence(page: Page) -> None:
     """The page asked for something, so it is there, connected or not yet."""
     try:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from apps.workbench.calls.claims import claims_look, claims_renew
 from apps.workbench.calls.database_threads import in_database
-from apps.workbench.calls.outcomes import PAGE_LEFT, STOPPED
+from apps.workbench.calls.outcomes import PAGE_LEFT, STOPPED, Stop
 from apps.workbench.calls.publishing import publisher
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,13 @@ PRESENCE_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class Watched:
-    """A call under way. `stop(reason)` ends it; `lose()` drops it: it is somebody else's now, or ended."""
+    """A call under way. `stop(why)` ends it; `lose()` drops it: it is somebody else's now, or ended."""
 
     call_id: UUID
     lease: UUID
     #: None for a call that goes on without its page.
     presence_key: str | None
-    stop: Callable[[str], None]
+    stop: Callable[[Stop], None]
     lose: Callable[[], None]
     #: Looks in a row at which its page was not there: one may be a Valkey that was started anew.
     missed: int = 0
@@ -52,9 +52,9 @@ class Watcher:
     def remove(self, call_id: UUID) -> None:
         self._watched.pop(call_id, None)
 
-    def stop_all(self, reason: str) -> None:
+    def stop_all(self, why: Stop) -> None:
         for watched in list(self._watched.values()):
-            watched.stop(reason)
+            watched.stop(why)
 
     async def _watch(self) -> None:
         renewed = looked_for_pages = time.monotonic()

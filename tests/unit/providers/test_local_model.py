@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from apps.providers.adapters.local import LocalAdapter, _settled
+from apps.providers.adapters.local import LocalAdapter, settled
 from apps.providers.connection import LOCAL, ProviderConnection
-from apps.providers.local_model.engine import LocalEngine
+from apps.providers.local_model.engine import LocalEngine, Result
 from apps.providers.local_model.folder import MODEL_NAME, is_installed
 from apps.providers.protocol import (
     CompletionDelta,
@@ -153,6 +153,35 @@ def test_cancelling_gives_up_at_the_next_token(engine: LocalEngine) -> None:
     assert result.kind is ErrorKind.TIMEOUT
 
 
+def test_a_stopped_row_ends_alone_and_each_is_told_as_it_ends(engine: LocalEngine) -> None:
+    ended: list[tuple[int, str]] = []
+    seen: dict[int, int] = {0: 0, 1: 0, 2: 0}
+
+    def on_text(index: int, _: str) -> None:
+        seen[index] += 1
+
+    def on_result(index: int, result: Result) -> None:
+        assert isinstance(result, CompletionResponse)
+        ended.append((index, result.text))
+
+    question = ask(QUESTIONS[1], max_tokens=12)
+    results = engine.generate(
+        [question, question, ask(QUESTIONS[1], max_tokens=6)],
+        on_text=on_text,
+        on_result=on_result,
+        stopped=lambda index: index == 0 and seen[0] >= 3,
+    )
+    assert [index for index, _ in ended] == [0, 2, 1]
+    assert seen == {0: 3, 1: 12, 2: 6}
+    stopped, whole, short = results
+    assert isinstance(stopped, CompletionResponse)
+    assert isinstance(whole, CompletionResponse)
+    assert isinstance(short, CompletionResponse)
+    assert whole.text == answer(engine, question).text
+    assert whole.text.startswith(stopped.text)
+    assert dict(ended) == {0: stopped.text, 1: whole.text, 2: short.text}
+
+
 def test_the_adapter_streams_what_the_engine_answers(engine: LocalEngine) -> None:
     adapter = LocalAdapter(ProviderConnection(provider_id="l", slug="local", kind=LOCAL), engine)
 
@@ -167,9 +196,9 @@ def test_the_adapter_streams_what_the_engine_answers(engine: LocalEngine) -> Non
 
 
 def test_what_may_become_a_stop_string_is_held_back() -> None:
-    assert _settled("hello\n", ("\n\n",)) == "hello"
-    assert _settled("hello\n\nmore", ("\n\n",)) == "hello"
-    assert _settled("hello\ufffd", ()) == "hello"
+    assert settled("hello\n", ("\n\n",)) == "hello"
+    assert settled("hello\n\nmore", ("\n\n",)) == "hello"
+    assert settled("hello\ufffd", ()) == "hello"
 
 
 def test_importing_the_room_loads_no_torch() -> None:
