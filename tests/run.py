@@ -1,7 +1,7 @@
 """All tests, in the order in which a failure tells most: `python -m tests.run [arguments of pytest]`.
 
-First what needs no browser, on two processes; then the browser tests, one at a time, as each of them
-runs a whole stack of its own.
+First what needs no browser, on two processes; then the browser tests, on two as well, a file at a time, as
+each file runs a whole stack of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         "tests",
     ]
     first = _pytest(everything_else)
-    second = _pytest(["tests/e2e"])
+    second = _pytest(["-n", "2", "--dist", "loadfile", "tests/e2e"])
     return first or (0 if second == NO_TESTS_COLLECTED else second)
 
 
