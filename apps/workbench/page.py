@@ -10,17 +10,21 @@ from django.urls import NoReverseMatch, reverse
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest
 from apps.prompts import selectors
-from apps.prompts.models import Prompt, PromptVersion
-from apps.prompts.typed import typed_nothing, typed_of
+from apps.prompts.models import Prompt
+from apps.prompts.rendering.filters import prompt_filters
+from apps.prompts.typed import typed_of
 from apps.providers.connection import LOCAL
 from apps.providers.selectors import ModelRow, model_list, model_rows
+from apps.workbench.drafts.documents import Document, fresh_document
+from apps.workbench.drafts.selectors import NOTHING_KEPT, draft_as_json
+from apps.workbench.opening import opened
 
 #: So many of the newest versions are offered where one is picked from a list.
 VERSIONS_OFFERED = 200
+FILTERS = sorted(prompt_filters())
 _LOCAL = "Takes no tools and no response schema; of extra parameters it knows top_k."
 _ANY_ID = UUID(int=0)
 _ANY_NUMBER = 987654321
-Document = dict[str, Any]
 
 
 class Address(NamedTuple):
@@ -38,6 +42,11 @@ ADDRESSES: dict[str, Address] = {
     "version_typed": Address("workbench:version-typed", number="number"),
     "check": Address("workbench:check"),
     "completions": Address("workbench:completions", of_prompt=False),
+    "draft": Address("workbench:draft"),
+    "save": Address("workbench:save"),
+    "label_move": Address("workbench:label-move"),
+    "timeline": Address("workbench:timeline"),
+    "diff": Address("prompts:diff"),
     "run": Address("workbench:run"),
     "calls": Address("workbench:calls"),
     "stream": Address("workbench:stream"),
@@ -48,25 +57,26 @@ ADDRESSES: dict[str, Address] = {
 def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
     """Everything the page's script needs to begin; static/js/workbench.js says what each part is."""
     latest = selectors.version_latest(prompt=prompt)
-    document = first_document(latest)
+    may_edit = request.actor.may(Role.EDITOR) and prompt.archived_at is None
+    kept = draft_as_json(prompt=prompt, user=request.user) if may_edit else NOTHING_KEPT
+    document = kept["document"] or fresh_document(latest)
+    words = ""
+    if may_edit:
+        words = opened(document=document, prompt=prompt, query=request.GET, latest=latest)
     return {
+        "opened": words,
+        "filters": FILTERS,
         "prompt": {"slug": prompt.slug, "name": prompt.name},
         "document": document,
-        "revision": 0,
+        "revision": kept["revision"],
+        "kept": {"owner": str(request.user.pk), "saved_at": kept["saved_at"], "latest": kept["latest"]},
         "latest": latest.number if latest else None,
         "bases": _bases(prompt, document),
         "versions": _versions(prompt),
         "models": [_model(row) for row in model_rows(model_list(project=request.project))],
-        "may_edit": request.actor.may(Role.EDITOR) and prompt.archived_at is None,
+        "may_edit": may_edit,
         "urls": addresses_of(request.project.slug, prompt.slug),
     }
-
-
-def first_document(version: PromptVersion | None) -> Document:
-    """A document of one column that begins from `version`."""
-    typed = typed_of(version) if version else typed_nothing()
-    column = {"id": "a", "base": version.number if version else None, "typed": typed}
-    return {"columns": [column], "selected": "a", "values": {}}
 
 
 def addresses_of(project_slug: str, slug: str) -> dict[str, str]:

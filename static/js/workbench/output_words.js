@@ -1,0 +1,67 @@
+// What became of a call, in words: its figures, its error with what to do, why it ended.
+import { count } from "./dom.js";
+
+const ADVICE = {
+  rate_limited: "The provider allows fewer calls a minute. Wait a little, then run again.",
+  overloaded: "The provider is busy. Run again in a moment.",
+  timeout: "Run again, or raise the provider's time limit in its settings.",
+  connection: "Check the provider's address and that it is up; its page has a connection test.",
+  authentication: "Check the provider's key in its settings.",
+  unknown_model: "Choose another model, or test the provider's connection to list its models anew.",
+  context_length:
+    "Shorten the messages or the values, lower Max tokens, or choose a model with a larger window.",
+  content_filter: "The provider's filter refused it. Change the messages, then run again.",
+  bad_request: "Check the parameters: this model may not know one of them.",
+  quota: "The provider's account has no credit left.",
+  bad_response: "The provider answered something that is no completion. Run again, or check its address.",
+};
+
+/** The error's own sentence, then what to do. */
+export function errorWords(call) {
+  return [call.error || "The call failed.", ADVICE[call.error_kind]].filter(Boolean).join(" ");
+}
+
+/** Why the answer ends where it does, when that is not because the model was done. */
+export function finishWords(call, maxTokens) {
+  if (call.finish_reason === "length") {
+    const limit = maxTokens ? ` at ${maxTokens} tokens` : "";
+    return `The answer was cut off${limit}: it reached Max tokens, or the model's window. Raise Max tokens to let it finish.`;
+  }
+  if (call.finish_reason === "content_filter") return "The provider's filter cut the answer off.";
+  return "";
+}
+
+export const seconds = (ms) =>
+  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+
+export function dollars(text) {
+  const value = Number(text);
+  if (value === 0) return "$0";
+  return value < 0.01 ? `$${value.toPrecision(2).replace(/\.?0+e/, "e")}` : `$${value.toFixed(4)}`;
+}
+
+/** [label, value] of everything that is known of the call. */
+export function figures(call) {
+  const known = (value) => value !== null && value !== undefined;
+  const rows = [];
+  if (known(call.time_to_first_token_ms)) rows.push(["First token", seconds(call.time_to_first_token_ms)]);
+  if (known(call.duration_ms)) rows.push(["Total", seconds(call.duration_ms)]);
+  if (known(call.input_tokens)) rows.push(["In", `${count(call.input_tokens)} tokens`]);
+  if (known(call.output_tokens)) rows.push(["Out", `${count(call.output_tokens)} tokens`]);
+  if (call.status === "completed")
+    rows.push(["Cost", known(call.cost_usd) ? dollars(call.cost_usd) : "unknown"]);
+  if (call.model_name) rows.push(["Model", call.model_name]);
+  return rows;
+}
+
+const STATES = {
+  pending: ["Waiting", "busy"],
+  waiting: ["Waiting for a free place", "busy"],
+  running: ["Running", "busy"],
+  completed: ["Done", "good"],
+  failed: ["Failed", "bad"],
+  cancelled: ["Stopped", "warn"],
+};
+
+/** [words, look] of a state; nothing for a column that never ran. */
+export const stateWords = (status) => STATES[status] ?? ["", "neutral"];

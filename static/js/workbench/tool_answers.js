@@ -1,0 +1,80 @@
+// The tools that the model called, with a field for each to answer it by hand.
+import { el } from "./dom.js";
+
+const TEMPLATE_MARK = /\{[{%#]/;
+
+/** Text that stands in a template as it is. */
+export function literal(text) {
+  return TEMPLATE_MARK.test(text) ? `{% raw %}${text}{% endraw %}` : text;
+}
+
+function pretty(argumentsText) {
+  try {
+    return JSON.stringify(JSON.parse(argumentsText), null, 2);
+  } catch {
+    return argumentsText;
+  }
+}
+
+/**
+ * @param {{output: string, tool_calls: object[]}} call
+ * @param {(messages: object[]) => void} onContinue gets the messages to append: the assistant's and the tools'
+ * @returns {HTMLElement}
+ */
+export function toolAnswers(call, onContinue) {
+  const fields = call.tool_calls.map((one, index) => toolField(one, index));
+  const problem = el("p", { class: "wb-error", hidden: true });
+  const go = () => {
+    const empty = fields.find(({ area }) => !area.value.trim());
+    problem.hidden = !empty;
+    problem.textContent = empty ? "Answer each call first." : "";
+    if (empty) empty.area.focus();
+    else onContinue(messagesOf(call, fields));
+  };
+  const button = el("button", {
+    type: "button",
+    class: "btn btn-sm",
+    text: "Answer and continue",
+    on: { click: go },
+  });
+  return el("div", { class: "wb-tools" }, ...fields.map((field) => field.element), problem, button);
+}
+
+function toolField(one, index) {
+  const { name, arguments: given } = one.function;
+  const area = el("textarea", {
+    class: "form-control form-control-sm wb-value",
+    rows: "2",
+    "aria-label": `Answer to call ${index + 1}, ${name}`,
+  });
+  const element = el(
+    "div",
+    { class: "wb-tool" },
+    el("p", { class: "wb-tool-name" }, "The model calls ", el("code", { text: name })),
+    el("pre", {
+      class: "wb-tool-arguments",
+      tabindex: "0",
+      "aria-label": `Arguments of call ${index + 1}`,
+      text: pretty(given),
+    }),
+    area,
+  );
+  return { area, element, id: one.id };
+}
+
+function messagesOf(call, fields) {
+  const empty = { content: "", name: "", tool_call_id: "", tool_calls: "" };
+  const asked = {
+    ...empty,
+    role: "assistant",
+    content: literal(call.output),
+    tool_calls: JSON.stringify(call.tool_calls, null, 2),
+  };
+  const answered = fields.map(({ area, id }) => ({
+    ...empty,
+    role: "tool",
+    content: literal(area.value),
+    tool_call_id: id,
+  }));
+  return [asked, ...answered];
+}
