@@ -27,7 +27,7 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def typed_of(version: PromptVersion | VersionContent) -> dict[str, Any]:
     """What stands in the editor for what `version` is made of."""
     parameters = version.parameters
-    numbers = {name: "" if parameters.get(name) is None else str(parameters[name]) for name in NUMBERS}
+    numbers = {name: _written(parameters.get(name)) for name in NUMBERS}
     return {
         "messages": [_typed_message(message) for message in version.messages],
         "model": parameters.get("model", ""),
@@ -43,6 +43,13 @@ def typed_nothing() -> dict[str, Any]:
     """What stands in the editor of a prompt without a version."""
     empty = dict.fromkeys(PARTS, "")
     return {"messages": [_typed_message({"role": role}) for role in ("system", "user")], **empty}
+
+
+def _written(number: float | int | None) -> str:
+    """0.0 as a person writes it: 0."""
+    if number is None:
+        return ""
+    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
 
 
 def _typed_message(message: Mapping[str, Any]) -> dict[str, str]:

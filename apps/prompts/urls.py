@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.prompts import views, views_editor, views_labels, views_versions
+from apps.prompts import views, views_labels, views_versions
 
 app_name = "prompts"
 urlpatterns = [
@@ -11,8 +11,6 @@ urlpatterns = [
     path("-/protected-labels/", views_labels.protected_labels, name="protected-labels"),
     path("-/protected-labels/protect/", views_labels.label_protect, name="label-protect"),
     path("-/protected-labels/<str:label>/unprotect/", views_labels.label_unprotect, name="label-unprotect"),
-    path("<slug:slug>/save/", views_editor.version_save, name="version-save"),
-    path("<slug:slug>/preview/", views_editor.prompt_preview, name="preview"),
     path("<slug:slug>/settings/", views.prompt_settings, name="settings"),
     path("<slug:slug>/archive/", views.prompt_archive, name="archive"),
     path("<slug:slug>/restore/", views.prompt_restore, name="restore"),

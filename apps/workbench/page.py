@@ -51,6 +51,26 @@ ADDRESSES: dict[str, Address] = {
     "calls": Address("workbench:calls"),
     "stream": Address("workbench:stream"),
     "stop": Address("workbench:call-stop", of_prompt=False, id="call_id"),
+    "call": Address("workbench:call", of_prompt=False, id="call_id"),
+    "values": Address("workbench:values"),
+    "values_past": Address("workbench:values-past"),
+    "trial": Address("workbench:trial"),
+    "trial_choices": Address("workbench:trial-choices"),
+    "trial_plan": Address("workbench:trial-plan"),
+    "trial_detail": Address("workbench:trial-detail", of_prompt=False, id="trial_id"),
+    "trial_stop": Address("workbench:trial-stop", of_prompt=False, id="trial_id"),
+    "trial_retry": Address("workbench:trial-retry", of_prompt=False, id="trial_id"),
+    "conversations": Address("workbench:conversations"),
+    "conversation_new": Address("workbench:conversation-new"),
+    "conversation": Address("workbench:conversation", of_prompt=False, id="conversation_id"),
+    "conversation_settings": Address(
+        "workbench:conversation-settings", of_prompt=False, id="conversation_id"
+    ),
+    "conversation_turns": Address("workbench:conversation-turns", of_prompt=False, id="conversation_id"),
+    "conversation_example": Address(
+        "workbench:conversation-example", of_prompt=False, id="conversation_id"
+    ),
+    "evaluate": Address("evaluations:run-create", of_prompt=False),
 }
 
 

@@ -20,8 +20,8 @@ _MAX_ID, _MAX_NUMBER = 20, 2**31 - 1
 def fresh_document(version: PromptVersion | None) -> Document:
     """A workbench on which nothing was done yet: one column with `version`, or with nothing."""
     typed = typed_of(version) if version else typed_nothing()
-    column = {"id": "draft", "base": version.number if version else None, "typed": typed}
-    return {"columns": [column], "selected": "draft", "values": {}}
+    column = {"id": "a", "base": version.number if version else None, "typed": typed}
+    return {"columns": [column], "selected": "a", "values": {}}
 
 
 def checked_document(raw: Any) -> Document:

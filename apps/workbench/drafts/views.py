@@ -11,11 +11,10 @@ from django.views.decorators.http import require_http_methods
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.prompts.models import Prompt
-from apps.prompts.selectors import prompt_get, version_latest
+from apps.prompts.selectors import prompt_get
 from apps.workbench.bodies import json_body
 from apps.workbench.drafts.documents import MAX_BYTES
-from apps.workbench.drafts.selectors import draft_document, draft_get
+from apps.workbench.drafts.selectors import draft_as_json
 from apps.workbench.drafts.services import draft_discard, draft_keep
 
 _MOST = 2**31 - 1
@@ -31,24 +30,7 @@ def draft(request: ProjectRequest, slug: str) -> HttpResponse:
         return JsonResponse({"revision": kept.revision, "saved_at": kept.changed_at.isoformat()})
     if request.method == "DELETE":
         draft_discard(prompt=prompt, owner=request.user)
-    return JsonResponse(draft_as_json(prompt, request))
-
-
-def draft_as_json(prompt: Prompt, request: ProjectRequest) -> dict[str, Any]:
-    """{"document", "revision", "saved_at" (null: nothing is kept), "latest": {"number", "author", "saved_at",
-    "note"} or null}."""
-    document, revision = draft_document(prompt=prompt, user=request.user)
-    kept = draft_get(prompt=prompt, user=request.user)
-    newest = version_latest(prompt=prompt)
-    latest = newest and {
-        "number": newest.number,
-        "author": newest.author_label,
-        "saved_at": newest.created_at.isoformat(),
-        "note": newest.commit_message,
-    }
-    is_kept = kept is not None and not kept.is_discarded
-    saved_at = kept.changed_at.isoformat() if kept and is_kept else None
-    return {"document": document, "revision": revision, "saved_at": saved_at, "latest": latest}
+    return JsonResponse(draft_as_json(prompt=prompt, user=request.user))
 
 
 def _wanted(body: dict[str, Any]) -> dict[str, Any]:
