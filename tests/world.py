@@ -19,7 +19,7 @@ from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
 from apps.providers.services import ProviderSettings, provider_create
-from apps.workbench.models import Call
+from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
@@ -50,6 +50,8 @@ class World:
     comparison: Comparison
     comment: RowComment
     call: Call
+    trial: Trial
+    conversation: Conversation
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -77,6 +79,8 @@ class World:
             "comparison_id": self.comparison.pk,
             "comment_id": self.comment.pk,
             "call_id": self.call.pk,
+            "trial_id": self.trial.pk,
+            "conversation_id": self.conversation.pk,
             "key": self.example.key,
             "kind_name": "exact_match",
             "token": "a-trial",
@@ -164,6 +168,10 @@ def make_world(name: str = "Everything") -> World:
         call=Call.objects.create(
             project=project, prompt=prompt, page=new_id(), batch=new_id(), model_name="fake/echo", content={}
         ),
+        trial=Trial.objects.create(
+            project=project, prompt=prompt, dataset_version=version, page=new_id(), columns=[]
+        ),
+        conversation=Conversation.objects.create(project=project, prompt=prompt),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),
     )
