@@ -11,7 +11,7 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest
 from apps.prompts import selectors
 from apps.prompts.models import Prompt
-from apps.prompts.rendering.filters import prompt_filters
+from apps.prompts.rendering.language import FILTERS, KEYWORDS, TESTS
 from apps.prompts.typed import typed_of
 from apps.providers.connection import LOCAL
 from apps.providers.selectors import ModelRow, model_list, model_rows
@@ -21,7 +21,6 @@ from apps.workbench.opening import opened
 
 #: So many of the newest versions are offered where one is picked from a list.
 VERSIONS_OFFERED = 200
-FILTERS = sorted(prompt_filters())
 _LOCAL = "Takes no tools and no response schema; of extra parameters it knows top_k."
 _ANY_ID = UUID(int=0)
 _ANY_NUMBER = 987654321
@@ -85,7 +84,7 @@ def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
         words = opened(document=document, prompt=prompt, query=request.GET, latest=latest)
     return {
         "opened": words,
-        "filters": FILTERS,
+        "language": {"filters": FILTERS, "tests": TESTS, "keywords": KEYWORDS},
         "prompt": {"slug": prompt.slug, "name": prompt.name},
         "document": document,
         "revision": kept["revision"],
