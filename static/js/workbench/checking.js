@@ -6,7 +6,8 @@ const OF_TEXT = ["messages", "parameters", "tools", "response_schema", "model"];
 
 /**
  * @typedef {{variables: {name: string, optional: boolean, is_messages: boolean, used_in?: string[]}[],
- *   errors: {place: string, message: string, line?: number, column?: number}[], includes: object[],
+ *   errors: {place: string, message: string, line?: number, column?: number,
+ *   end_column?: number}[], render_error: {place: string, message: string} | null, includes: object[],
  *   rendered: {role: string, content: string}[] | null, tokens_estimate: number | null}} Check
  */
 export class Checks {
@@ -84,7 +85,8 @@ export class Checks {
     this.running.get(column.id)?.abort();
     const controller = new AbortController();
     this.running.set(column.id, controller);
-    const body = { typed: column.typed, values: this.context.store.document.values };
+    const { typed, base } = column;
+    const body = { typed, base, values: this.context.store.document.values };
     try {
       const result = await this.context.api.post("check", body, { signal: controller.signal });
       if (controller.signal.aborted) return;

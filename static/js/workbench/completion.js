@@ -1,35 +1,19 @@
 // What can be completed in a template: variables, filters, words of the language, and other prompts to include.
 
 const BEFORE = 2000;
-const TAGS = [
-  ["if", "if a condition holds"],
-  ["elif", "otherwise, if"],
-  ["else", "otherwise"],
-  ["endif", "end of if"],
-  ["for", "for each item of a list"],
-  ["endfor", "end of for"],
-  ["set", "give a name to a value"],
-  ["include", "another prompt, by name and label or version"],
-  ["macro", "a piece that is used again"],
-  ["endmacro", "end of macro"],
-  ["filter", "filter a block"],
-  ["endfilter", "end of filter"],
-  ["raw", "text that is no template"],
-  ["endraw", "end of raw"],
-];
-const WORDS = [
-  "in",
-  "not",
-  "and",
-  "or",
-  "is defined",
-  "is none",
-  "true",
-  "false",
-  "none",
-  "loop.index",
-  "loop.last",
-];
+/** What the commoner words of a tag are for; the others speak for themselves. */
+const MEANINGS = {
+  if: "if a condition holds",
+  elif: "otherwise, if",
+  else: "otherwise",
+  for: "for each item of a list",
+  set: "give a name to a value",
+  include: "another prompt, by name and label or version",
+  macro: "a piece that is used again",
+  filter: "filter a block",
+  raw: "text that is no template",
+};
+const WORDS = ["in", "not", "and", "or", "is", "true", "false", "none", "loop.index", "loop.last"];
 
 /** Where the caret stands: the text of the open {{ or {% before it, and which of the two; null outside. */
 export function openTag(text) {
@@ -62,11 +46,17 @@ export function completeTemplate(context) {
 }
 
 function optionsFor(context, kind, head) {
-  if (/\|\s*$/.test(head)) {
-    return (context.boot.filters ?? []).map((label) => ({ label, type: "function", detail: "filter" }));
-  }
+  const { filters, tests, keywords } = context.boot.language;
+  const plain = (labels, detail) => labels.map((label) => ({ label, type: "function", detail }));
+  if (/\|\s*$/.test(head)) return plain(filters, "filter");
+  if (/\bis\s+(not\s+)?$/.test(head)) return plain(tests, "test");
   if (kind === "{%" && /^-?\s*$/.test(head)) {
-    return TAGS.map(([label, detail]) => ({ label, detail, type: "keyword", apply: tagText(label) }));
+    return keywords.map((label) => ({
+      label,
+      detail: MEANINGS[label],
+      type: "keyword",
+      apply: tagText(label),
+    }));
   }
   const words = WORDS.map((label) => ({ label, type: "keyword", boost: -1 }));
   return [...variables(context).map((name) => variableOption(name, kind)), ...words];

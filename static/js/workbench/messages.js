@@ -124,12 +124,13 @@ class Messages {
   /** Errors of what is not typed any more are not drawn: a newer check is on its way then. */
   showCheck(result, columnId) {
     if (columnId !== this.context.store.selected.id) return;
+    const errors = result.render_error ? [...result.errors, result.render_error] : result.errors;
     const alone = result.rendered?.length === this.cards.length ? result.rendered : null;
     this.cards.forEach((card, index) => {
       if (card.dirty) return;
       const place = `messages[${index}]`;
       card.showErrors(
-        result.errors.filter((error) => error.place === place || error.place?.startsWith(`${place}.`)),
+        errors.filter((error) => error.place === place || error.place?.startsWith(`${place}.`)),
       );
       card.showRendered(alone?.[index]?.content ?? null);
     });
