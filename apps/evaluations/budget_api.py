@@ -40,6 +40,7 @@ class ProjectBudgetSerializer(serializers.Serializer[Any]):
     spent_usd = serializers.CharField()
     answers_usd = serializers.CharField()
     judges_usd = serializers.CharField()
+    others_usd = serializers.CharField(help_text="Calls outside of runs: the workbench's.")
     held_usd = serializers.CharField(help_text="Held back for calls under way.")
     left_usd = serializers.CharField(allow_null=True)
     answers_of_unknown_price = serializers.IntegerField()
@@ -89,6 +90,7 @@ class ProjectBudgetView(ProjectAPIView):
             "spent_usd": plain(month.spent),
             "answers_usd": plain(month.answers),
             "judges_usd": plain(month.judges),
+            "others_usd": plain(month.others),
             "held_usd": plain(month.held),
             "left_usd": None if month.left is None else plain(month.left),
             "answers_of_unknown_price": month.unknown,

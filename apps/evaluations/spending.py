@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.core.models import Project
 from apps.evaluations.engine.budget import ZERO, this_month
+from apps.evaluations.engine.other_spending import other_spending
 from apps.evaluations.models import BudgetHold, EvalRun, ProjectBudget, RunSpend
 
 RUNS_SHOWN = 50
@@ -28,10 +29,12 @@ class MonthSpending:
     judges: Decimal
     held: Decimal
     unknown: int
+    #: Calls outside of runs: the workbench's.
+    others: Decimal = ZERO
 
     @property
     def spent(self) -> Decimal:
-        return self.answers + self.judges
+        return self.answers + self.judges + self.others
 
     @property
     def left(self) -> Decimal | None:
@@ -57,7 +60,7 @@ class RunBudget:
 
 
 def month_spending(*, project: Project) -> MonthSpending:
-    """This month's budget, what is spent and what is held back: three queries."""
+    """This month's budget, what is spent and what is held back: three queries, and what other rooms ask."""
     budget = ProjectBudget.objects.filter(project=project).values_list("month_usd", flat=True).first()
     month = this_month()
     row = RunSpend.objects.filter(project=project, month=month).aggregate(
@@ -66,13 +69,15 @@ def month_spending(*, project: Project) -> MonthSpending:
     holds = BudgetHold.objects.filter(
         project=project, expires_at__gt=timezone.now(), run__status__in=("pending", "running")
     )
+    others = other_spending(project.pk, month)
     return MonthSpending(
         month=month,
         budget=budget,
         answers=row["answers"] or ZERO,
         judges=row["judges"] or ZERO,
         held=holds.aggregate(total=Sum("usd"))["total"] or ZERO,
-        unknown=row["unknown"] or 0,
+        unknown=(row["unknown"] or 0) + others.unknown,
+        others=others.usd,
     )
 
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet, Sum
 from django.utils import timezone
 
+from apps.evaluations.engine.other_spending import other_spending
 from apps.evaluations.models import BudgetHold, EvalRun, ProjectBudget, RunProgress, RunSpend
 from apps.providers.models import Model
 from apps.providers.prices import cost_usd
@@ -147,12 +148,12 @@ def spent_words(run: EvalRun) -> str:
 
 
 def month_spent(run: EvalRun) -> Decimal:
-    """What the project's runs cost this month, US dollars."""
+    """What the project's runs, and its other calls to models, cost this month, US dollars."""
     row = RunSpend.objects.filter(project=run.project_id, month=this_month()).aggregate(
         answers=Sum("answers_usd"), judges=Sum("judges_usd")
     )
     total: Decimal = (row["answers"] or ZERO) + (row["judges"] or ZERO)
-    return total
+    return total + other_spending(run.project_id, this_month()).usd
 
 
 def held_by_others(run: EvalRun) -> Decimal:

@@ -57,7 +57,7 @@ def call_store(chosen: QuerySet[Call], outcome: Outcome) -> Call | None:
             call.span_id = _span_write(call)
         call.save()
         if call.purpose != Call.Purpose.RUN:  # a trial is scored, a conversation goes on
-            enqueue(ENDED_TASK, queue="interactive", call_id=str(call.pk))
+            enqueue(ENDED_TASK, queue="default", call_id=str(call.pk))
     return call
 
 
@@ -83,8 +83,10 @@ def _take(call: Call, outcome: Outcome) -> None:
 
 
 def _cost(call: Call) -> Decimal | None:
-    """What the call cost; unknown for one that was broken off: its tokens were never told."""
-    if call.model is None or call.status != Status.COMPLETED:
+    """What the call cost; unknown for one that was broken off, as its tokens were never told."""
+    if call.started_at is None:
+        return Decimal(0)
+    if call.model is None:
         return None
     provider = call.model.provider
     return cost_usd(

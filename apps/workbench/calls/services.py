@@ -20,6 +20,7 @@ from apps.providers.connection import LOCAL
 from apps.workbench.calls.columns import Planned, columns_read
 from apps.workbench.calls.finishing import calls_end
 from apps.workbench.calls.outcomes import STOPPED, broken_off
+from apps.workbench.calls.spending import check_month
 from apps.workbench.calls.stream import Page, note_presence, told_so_far
 from apps.workbench.models import Call
 
@@ -65,6 +66,7 @@ def calls_start(
     """Ask the workers for these calls. Raises PromptArchived, BudgetUsedUp."""
     if prompt.archived_at is not None:
         raise PromptArchived(f"“{prompt.name}” is archived. Restore it before you run it.")
+    check_month(project=project, models=[each.model for each in planned])
     batch = batch or new_id()
     asked = Call.objects.filter(project=project, page=page, batch=batch, author_id=by.id, prompt=prompt)
     with transaction.atomic():

@@ -73,6 +73,9 @@ class Call(ProjectRow, AuthoredModel):
             models.Index(fields=("prompt", "-id"), name="workbench_call_of_prompt"),
             models.Index(fields=("project", "page", "id"), name="workbench_call_of_page"),
             models.Index(
+                fields=("project", "created_at"), include=("cost_usd", "status"), name="workbench_call_cost"
+            ),
+            models.Index(
                 fields=("lease_until",),
                 name="workbench_call_unfinished",
                 condition=models.Q(status__in=("pending", "running")),
