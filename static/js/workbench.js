@@ -3,6 +3,7 @@ import { Api } from "./workbench/api.js";
 import { Checks } from "./workbench/checking.js";
 import { mountColumnTabs } from "./workbench/column_tabs.js";
 import { Columns } from "./workbench/columns.js";
+import { mountDrafts } from "./workbench/drafts.js";
 import { mountJsonParts } from "./workbench/json_parts.js";
 import { mountMessages } from "./workbench/messages.js";
 import { mountOutputs } from "./workbench/outputs.js";
@@ -10,8 +11,10 @@ import { mountParameters } from "./workbench/parameters.js";
 import { mountPending } from "./workbench/pending.js";
 import { mountRun } from "./workbench/run.js";
 import { mountRunning } from "./workbench/running.js";
+import { mountSaving } from "./workbench/saving.js";
 import { Store } from "./workbench/store.js";
 import { mountStream } from "./workbench/stream.js";
+import { mountTimeline } from "./workbench/timeline.js";
 import { mountUndoNotice } from "./workbench/undo_notice.js";
 import { mountValues } from "./workbench/values.js";
 
@@ -21,9 +24,10 @@ import { mountValues } from "./workbench/values.js";
  * server says of each column; `columns` adds, moves and names columns; `offerUndo(sentence, undo)`;
  * `run(columnIds?)`; `outputs.panels` by column id.
  */
-const PARTS = [mountPending, mountStream, mountRun, mountUndoNotice];
+const PARTS = [mountPending, mountStream, mountRun, mountUndoNotice, mountTimeline];
 /** Only where the prompt may be edited. */
 const EDITING = [
+  mountDrafts,
   mountColumnTabs,
   mountMessages,
   mountParameters,
@@ -31,6 +35,7 @@ const EDITING = [
   mountValues,
   mountOutputs,
   mountRunning,
+  mountSaving,
 ];
 
 /**

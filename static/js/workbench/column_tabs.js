@@ -30,8 +30,6 @@ class ColumnTabs {
   }
 
   tab(column, selected) {
-    const title = this.columns.title(column);
-    const first = column === this.context.store.draft && title !== "Draft" ? "Draft: " : "";
     return el(
       "button",
       {
@@ -41,7 +39,7 @@ class ColumnTabs {
         "data-column": column.id,
         on: { click: () => this.columns.select(column.id) },
       },
-      `${first}${title}`,
+      this.columns.label(column),
       column.typed.model ? el("span", { class: "wb-tab-model", text: column.typed.model }) : null,
     );
   }

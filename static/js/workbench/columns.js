@@ -59,6 +59,12 @@ export class Columns {
     return `Version ${column.base}, changed`;
   }
 
+  /** The same, and which of them is the draft. */
+  label(column) {
+    const title = this.title(column);
+    return column === this.store.draft && title !== "Draft" ? `Draft: ${title}` : title;
+  }
+
   /** What a version says, asked for once. */
   async fetchBase(number) {
     if (this.asked.has(number)) return;

@@ -15,6 +15,9 @@ const MEANINGS = {
 };
 const WORDS = ["in", "not", "and", "or", "is", "true", "false", "none", "loop.index", "loop.last"];
 
+/** After these, something to complete comes next; elsewhere the first letter is waited for. */
+const EXPECTS = /(^-?\s*|\|\s*|\b(if|elif|in|is|not|and|or)\s+|[(,=]\s*)$/;
+
 /** Where the caret stands: the text of the open {{ or {% before it, and which of the two; null outside. */
 export function openTag(text) {
   const braces = text.lastIndexOf("{{");
@@ -36,6 +39,7 @@ export function completeTemplate(context) {
     if (included) return completeInclude(context, state, included[1]);
     const word = /[\w.]*$/.exec(open.inside)[0];
     const head = open.inside.slice(0, open.inside.length - word.length);
+    if (!word && !state.explicit && !EXPECTS.test(head)) return null;
     if (/["'][^"']*$/.test(head) && (head.match(/["']/g).length & 1) === 1) return null;
     return {
       from: state.pos - word.length,

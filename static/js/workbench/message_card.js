@@ -82,29 +82,31 @@ export class MessageCard {
         el("span", { class: "form-hint", text: hint }),
       );
     };
-    this.calls = codeEditor({
-      doc: message.tool_calls ?? "",
-      language: "json",
-      label: "Tool calls",
-      nonce: this.context.nonce,
-      hint: "A JSON list of tool calls",
-      onChange: () => this.onInput(),
-    });
-    const calls = el(
-      "div",
-      { class: "wb-small-field", "data-for": "tool_calls" },
-      "Tool calls",
-      this.calls.dom,
-    );
     this.more = el(
       "details",
       { class: "wb-more" },
       el("summary", { text: "Name and tool calls" }),
       field("name", "Name", "Optional; of a placeholder, the variable that holds the messages."),
       field("tool_call_id", "Answers the tool call", "Its id; of tool messages only."),
-      calls,
     );
     this.more.open = message.role === "placeholder" || message.role === "tool" || Boolean(message.tool_calls);
+  }
+
+  /** Few messages have tool calls: their editor is made when one could. */
+  drawCalls() {
+    if (this.calls) return;
+    this.calls = codeEditor({
+      doc: this.message.tool_calls ?? "",
+      language: "json",
+      label: "Tool calls",
+      nonce: this.context.nonce,
+      hint: "A JSON list of tool calls",
+      onChange: () => this.onInput(),
+    });
+    this.more.append(
+      el("div", { class: "wb-small-field", "data-for": "tool_calls" }, "Tool calls", this.calls.dom),
+    );
+    this.calls.contentDOM.setAttribute("aria-label", `Tool calls of ${this.called ?? "the message"}`);
   }
 
   onInput() {
@@ -129,11 +131,13 @@ export class MessageCard {
     const role = this.role.value;
     this.element.dataset.role = role;
     if (role === "placeholder" || role === "tool") this.more.open = true;
+    if (role === "assistant" || this.message.tool_calls) this.drawCalls();
   }
 
   /** The message is the `index`-th of `length`: its labels say so. */
   number(index, length) {
     const name = `message ${index + 1}`;
+    this.called = name;
     this.element.setAttribute("aria-label", `Message ${index + 1}`);
     this.handle.setAttribute("aria-label", `Move ${name}: drag, or press an arrow key`);
     this.role.setAttribute("aria-label", `Role of ${name}`);
@@ -142,7 +146,7 @@ export class MessageCard {
     this.down.setAttribute("aria-label", `Move ${name} down`);
     this.removeButton.setAttribute("aria-label", `Remove ${name}`);
     this.view.contentDOM.setAttribute("aria-label", `Text of ${name}`);
-    this.calls.contentDOM.setAttribute("aria-label", `Tool calls of ${name}`);
+    this.calls?.contentDOM.setAttribute("aria-label", `Tool calls of ${name}`);
     this.up.disabled = index === 0;
     this.down.disabled = index === length - 1;
   }
@@ -161,7 +165,7 @@ export class MessageCard {
       content: this.view.state.doc.toString(),
       name: this.name.value,
       tool_call_id: this.tool_call_id.value,
-      tool_calls: this.calls.state.doc.toString(),
+      tool_calls: this.calls?.state.doc.toString() ?? this.message.tool_calls,
     });
   }
 
@@ -213,7 +217,7 @@ export class MessageCard {
   destroy() {
     this.count.cancel();
     this.view.destroy();
-    this.calls.destroy();
+    this.calls?.destroy();
     this.element.remove();
   }
 }

@@ -100,7 +100,7 @@ export class OutputPanel {
   /** The head, as the column is called and placed now. */
   place(index, length) {
     const { columns, store } = this.context;
-    const name = columns.title(this.column);
+    const name = columns.label(this.column);
     this.title.textContent = length > 1 ? name : "Output";
     this.element.setAttribute("aria-label", `Output of ${name}`);
     this.body.element.setAttribute("aria-label", `Answer of ${name}`);
