@@ -94,6 +94,8 @@ PAGES: dict[str, Entry] = {
     "prompts:label-protect": {"POST": A},
     "prompts:label-unprotect": {"POST": A},
     "workbench:prompt": READ,
+    "workbench:check": {"POST": V},
+    "workbench:completions": READ,
     "workbench:run": {"POST": E},
     "workbench:stream": READ,
     "workbench:calls": READ,

@@ -39,6 +39,16 @@ class Resolution:
 
     includes: Includes
     problems: list[RenderError]
+    #: The references in the messages that could be resolved, in order.
+    references: tuple[str, ...] = ()
+
+    def kept(self) -> list[KeptInclude]:
+        """What they came to, in the shape of `kept_includes`."""
+        own = [
+            KeptInclude(text, self.includes[text]["prompt"], self.includes[text]["version"])
+            for text in self.references
+        ]
+        return own + _through(self.includes, self.references)
 
 
 def includes_resolve(
@@ -90,9 +100,8 @@ def resolution_of(
             entries |= _entries_of(text, reference, targets[reference], own, entries)
         except IncludeFailed as error:
             reasons[text] = error.reason
-    return Resolution(
-        entries, [_placed(i, tag, reasons[tag.reference]) for i, tag in tags if tag.reference in reasons]
-    )
+    problems = [_placed(i, tag, reasons[tag.reference]) for i, tag in tags if tag.reference in reasons]
+    return Resolution(entries, problems, tuple(text for text in references if text not in reasons))
 
 
 def _parsed(text: str) -> Reference:

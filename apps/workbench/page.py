@@ -11,6 +11,7 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest
 from apps.prompts import selectors
 from apps.prompts.models import Prompt
+from apps.prompts.rendering.language import FILTERS
 from apps.prompts.rendering.language import FILTERS, KEYWORDS, TESTS
 from apps.prompts.typed import typed_of
 from apps.providers.connection import LOCAL
@@ -94,6 +95,7 @@ def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
         "versions": _versions(prompt),
         "models": [_model(row) for row in model_rows(model_list(project=request.project))],
         "may_edit": may_edit,
+        "filters": FILTERS,
         "urls": addresses_of(request.project.slug, prompt.slug),
     }
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.workbench import values_views, views, views_saving, views_timeline
+from apps.workbench import values_views, views, views_language, views_saving, views_timeline
 from apps.workbench.calls import views as call_views
 from apps.workbench.conversations import views as conversation_views
 from apps.workbench.drafts import views as views_drafts
@@ -13,6 +13,8 @@ _TRIAL = "-/trials/<uuid:trial_id>/"
 _CONVERSATION = "-/conversations/<uuid:conversation_id>/"
 
 urlpatterns = [
+    path("-/completions/", views_language.completions, name="completions"),
+    path("<slug:slug>/check/", views_language.check, name="check"),
     path(_TRIAL, trial_views.trial_detail, name="trial-detail"),
     path(f"{_TRIAL}stop/", trial_views.trial_stop, name="trial-stop"),
     path(f"{_TRIAL}retry/", trial_views.trial_retry, name="trial-retry"),

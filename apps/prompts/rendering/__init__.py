@@ -14,6 +14,7 @@ from typing import Any
 from apps.prompts.messages import MessageError, parse_messages
 
 from .budget import Budget, RenderLimits, measure
+from .diagnosis import diagnose, place_of
 from .errors import (
     IncludeFailed,
     InvalidInputs,
@@ -46,8 +47,10 @@ __all__ = [
     "UndefinedVariable",
     "Variable",
     "check_templates",
+    "diagnose",
     "include_tags",
     "parse_reference",
+    "place_of",
     "render_messages",
     "variables_of",
 ]
@@ -224,9 +227,7 @@ def check_templates(messages: Sequence[Mapping[str, Any]]) -> list[RenderError]:
     """Everything that keeps the messages' texts from being compiled, one error a message at most."""
     errors = []
     for index, message in enumerate(messages):
-        try:
-            compiled(message.get("content") or "")
-        except RenderError as error:
+        for error in diagnose(message.get("content") or "")[:1]:
             error.message_index = index
             errors.append(error)
     return errors

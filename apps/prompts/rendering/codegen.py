@@ -53,6 +53,18 @@ def check_include(node: nodes.Include) -> str:
     raise TemplateSyntaxError(words, node.template.lineno)
 
 
+def refuse_jumps(node: nodes.Node, *, in_loop: bool) -> None:
+    """Raises TemplateSyntaxError for a break or continue that stands in no loop."""
+    if isinstance(node, nodes.Break | nodes.Continue) and not in_loop:
+        tag = type(node).__name__.lower()
+        raise TemplateSyntaxError(f"the tag “{tag}” stands inside a “{{% for %}}” only", node.lineno)
+    after = node.else_ if isinstance(node, nodes.For) else []
+    inside = isinstance(node, nodes.For) or (in_loop and not isinstance(node, nodes.Macro | nodes.CallBlock))
+    for child in node.iter_child_nodes():
+        beside = any(child is part for part in after)
+        refuse_jumps(child, in_loop=in_loop if beside else inside)
+
+
 class PaymentInserter(NodeTransformer):
     """Makes each turn of a loop and each call of a macro pay, and refuses tags that need other templates."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
@@ -16,7 +16,7 @@ from jinja2.exceptions import (
 )
 
 from .budget import Budget
-from .codegen import check_include
+from .codegen import check_include, refuse_jumps
 from .environment import PromptContext, PromptEnvironment
 from .errors import (
     RenderError,
@@ -48,6 +48,8 @@ class CompiledText:
     template: Template | None
     needs: Needs = field(default_factory=Needs)
     includes: tuple[IncludeTag, ...] = ()
+    #: Filters and tests that there are not, where Jinja notices only when it comes to them (inside an “if”).
+    unknown: tuple[TemplateSyntaxError, ...] = ()
 
     def render(self, inputs: dict[str, Any], budget: Budget, scope: Scope) -> str:
         """The text with `inputs` filled in. Raises RenderError with the line, without the message's index."""
@@ -103,13 +105,13 @@ def needs_of(text: CompiledText, scope: Scope, known: dict[str, Needs] | None = 
 
 @lru_cache(maxsize=128)
 def _needs_with(source: str, asked: tuple[tuple[str, Needs], ...]) -> Needs:
-    tree = _ENVIRONMENT.parse(source)
-    return _needs_of_tree(IncludeReplacer(dict(asked)).visit(tree))
+    tree = IncludeReplacer(dict(asked)).visit(_ENVIRONMENT.parse(source))
+    return _needs_of_tree(tree, list(tree.find_all(nodes.Node)))
 
 
-def _needs_of_tree(tree: nodes.Template) -> Needs:
+def _needs_of_tree(tree: nodes.Template, every: Sequence[nodes.Node]) -> Needs:
     variables = frozenset(meta.find_undeclared_variables(tree))
-    return Needs(variables, optional_names(tree) & variables)
+    return Needs(variables, optional_names(every) & variables)
 
 
 def _storable(text: str) -> str:
@@ -139,9 +141,12 @@ def _compile(source: str) -> CompiledText:
         raise SizeLimitExceeded(f"a message has at most {MAX_TEMPLATE_TAGS:,} tags")
     try:
         tree = _ENVIRONMENT.parse(source)
-        includes = tuple(map(_include_tag, tree.find_all(nodes.Include)))
-        needs = _needs_of_tree(tree)
-        return CompiledText(source, _ENVIRONMENT.from_string(tree), needs, includes)
+        every = list(tree.find_all(nodes.Node))
+        includes = tuple(_include_tag(node) for node in every if isinstance(node, nodes.Include))
+        if any(isinstance(node, nodes.Break | nodes.Continue) for node in every):
+            refuse_jumps(tree, in_loop=False)
+        needs, unknown = _needs_of_tree(tree, every), tuple(unknown_names(every))
+        return CompiledText(source, _ENVIRONMENT.from_string(tree), needs, includes, unknown)
     except TemplateSyntaxError as error:
         raise syntax_error(error) from error
     except (
@@ -155,6 +160,44 @@ def _compile(source: str) -> CompiledText:
             words = "“{% break %}” and “{% continue %}” stand inside a “{% for %}” only"
             raise TemplateSyntax(words) from error
         raise TemplateSyntax("the template is nested too deeply, or cannot be compiled") from error
+
+
+def parsed(source: str) -> nodes.Template:
+    """The text's tree. Raises TemplateSyntaxError, and RecursionError for nesting that is too deep."""
+    return _ENVIRONMENT.parse(source)
+
+
+def unknown_names(every: Iterable[nodes.Node]) -> list[TemplateSyntaxError]:
+    """Each of these nodes that uses a filter or a test that there is not."""
+    known = {nodes.Filter: _ENVIRONMENT.filters, nodes.Test: _ENVIRONMENT.tests}
+    return [
+        TemplateSyntaxError(f"No {type(node).__name__.lower()} named {node.name!r}.", node.lineno)
+        for node in every
+        if isinstance(node, nodes.Filter | nodes.Test) and node.name not in known[type(node)]
+    ]
+
+
+def tokens_of(source: str) -> Iterator[tuple[Place, str, str]]:
+    """Place, kind and text of each token, as far as the text can be read."""
+    try:
+        for place, kind, value in _ENVIRONMENT.lexer.tokeniter(source, None):
+            assert isinstance(place, Place)
+            yield place, kind, value
+    except TemplateSyntaxError:
+        return
+
+
+def filter_names() -> Iterable[str]:
+    return _ENVIRONMENT.filters
+
+
+def test_names() -> Iterable[str]:
+    return _ENVIRONMENT.tests
+
+
+def tag_names() -> Iterable[str]:
+    """Tags beyond Jinja's own."""
+    return {tag for extension in _ENVIRONMENT.iter_extensions() for tag in extension.tags}
 
 
 def syntax_error(error: TemplateSyntaxError) -> TemplateSyntax:
@@ -174,17 +217,20 @@ _compiled_small = lru_cache(maxsize=512)(_compile)
 _compiled_large = lru_cache(maxsize=16)(_compile)
 
 
-def optional_names(tree: nodes.Template) -> frozenset[str]:
-    """Names that the template only asks for with a way out: `x is defined`, or `x|default(…)`."""
+def optional_names(every: Iterable[nodes.Node]) -> frozenset[str]:
+    """Names that a template of these nodes only asks for with a way out: `x is defined`, `x|default(…)`."""
+    every = list(every)
     guarded: set[int] = set()
     names_tested: set[str] = set()
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
+    for node in every:
+        if not isinstance(node, nodes.Filter | nodes.Test):
+            continue
         way_out = node.name in ("default", "d", "defined", "undefined")
         if way_out and isinstance(node.node, nodes.Name):
             guarded.add(id(node.node))
             if node.name in ("defined", "undefined"):
                 names_tested.add(node.node.name)
-    loaded = [node for node in tree.find_all(nodes.Name) if node.ctx == "load"]
+    loaded = [node for node in every if isinstance(node, nodes.Name) and node.ctx == "load"]
     required = {n.name for n in loaded if id(n) not in guarded} - names_tested
     return frozenset({n.name for n in loaded} - required)
 
