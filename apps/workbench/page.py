@@ -11,7 +11,6 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest
 from apps.prompts import selectors
 from apps.prompts.models import Prompt
-from apps.prompts.rendering.language import FILTERS
 from apps.prompts.rendering.language import FILTERS, KEYWORDS, TESTS
 from apps.prompts.typed import typed_of
 from apps.providers.connection import LOCAL
