@@ -3,7 +3,9 @@ import { Api } from "./workbench/api.js";
 import { Checks } from "./workbench/checking.js";
 import { mountColumnTabs } from "./workbench/column_tabs.js";
 import { Columns } from "./workbench/columns.js";
+import { mountConversation } from "./workbench/conversation.js";
 import { mountDrafts } from "./workbench/drafts.js";
+import { mountFill } from "./workbench/fill.js";
 import { mountJsonParts } from "./workbench/json_parts.js";
 import { mountMessages } from "./workbench/messages.js";
 import { mountOutputs } from "./workbench/outputs.js";
@@ -15,6 +17,7 @@ import { mountSaving } from "./workbench/saving.js";
 import { Store } from "./workbench/store.js";
 import { mountStream } from "./workbench/stream.js";
 import { mountTimeline } from "./workbench/timeline.js";
+import { mountTrials } from "./workbench/trials.js";
 import { mountUndoNotice } from "./workbench/undo_notice.js";
 import { mountValues } from "./workbench/values.js";
 
@@ -36,6 +39,9 @@ const EDITING = [
   mountOutputs,
   mountRunning,
   mountSaving,
+  mountFill,
+  mountTrials,
+  mountConversation,
 ];
 
 /**

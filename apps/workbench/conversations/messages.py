@@ -48,8 +48,9 @@ def _message(turn: Turn) -> Message | None:
 
 
 def tool_call_message(call: Mapping[str, Any]) -> Message:
-    """A call as answers keep it, {"id", "name", "arguments"}, as a message carries it."""
-    function = {"name": str(call.get("name", "")), "arguments": str(call.get("arguments", ""))}
+    """A call as an answer keeps it, flat or with its "function", as a message carries it."""
+    of = call.get("function", call)
+    function = {"name": str(of.get("name", "")), "arguments": str(of.get("arguments", ""))}
     return {"id": str(call.get("id", "")), "type": "function", "function": function}
 
 

@@ -35,8 +35,8 @@ export class Api {
     return this.#send("PUT", this.url(name, parts), body, signal, keepalive);
   }
 
-  delete(name, { parts } = {}) {
-    return this.#send("DELETE", this.url(name, parts));
+  delete(name, { parts, body } = {}) {
+    return this.#send("DELETE", this.url(name, parts), body);
   }
 
   async #send(method, url, body, signal, keepalive = false) {
@@ -58,7 +58,8 @@ export class Api {
     }
     const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
     const answer = isJson ? await response.json() : null;
-    if (!response.ok) throw new ApiError(response.status, answer ?? { detail: `The server answered ${response.status}.` });
+    if (!response.ok)
+      throw new ApiError(response.status, answer ?? { detail: `The server answered ${response.status}.` });
     return answer;
   }
 }
