@@ -103,7 +103,8 @@ class LiveStack(LiveWorkers):
         self.port = free_port()
         self.environment |= {"PORT": str(self.port), "LLMOPS_PUBLIC_URL": self.url}
         command = [sys.executable, "-m", "uvicorn", "llmops_web.asgi:application", "--port", str(self.port)]
-        self._spawn("web", [*command, "--no-access-log", "--lifespan", "off"])
+        command += ["--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
+        self._spawn("web", command)
         wait_until(
             lambda: web_answers("127.0.0.1", self.port),
             seconds=60,

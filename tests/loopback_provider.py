@@ -68,7 +68,7 @@ class LoopbackProvider:
         self.models: tuple[str, ...] = MODELS
         self.api_key = API_KEY
         self.most_at_once = 0
-        self._at_once = 0
+        self.at_once = 0
         self._lock = threading.Lock()
         self.stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"provider": self})
@@ -98,12 +98,12 @@ class LoopbackProvider:
 
     def enter(self) -> None:
         with self._lock:
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
 
     def leave(self) -> None:
         with self._lock:
-            self._at_once -= 1
+            self.at_once -= 1
 
     def stop(self) -> None:
         self.stopping.set()

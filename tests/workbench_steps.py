@@ -76,6 +76,11 @@ class PageOfPerson:
         answer: dict[str, Any] = self.client.post(path).json()
         return answer
 
+    def calls(self) -> list[str]:
+        """The ids of the page's calls that the server tells a reloaded page of."""
+        answer = self.client.get(self._address("calls"), {"page": str(self.page)}).json()
+        return [call["id"] for call in answer["calls"]]
+
     def follow(self, *, last_id: str = "", page: UUID | None = None) -> EventClient:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
         address = f"{self.url}{self._address('stream')}?page={page or self.page}"
