@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apps.core.errors import ProductError
 from apps.prompts.content import VersionContent
 from apps.prompts.errors import RenderFailed
+from apps.prompts.including import includes_resolve
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.preview import value_of
 from apps.prompts.rendering import RenderError, render_messages, variables_of
@@ -70,15 +71,18 @@ def bases_of(prompt: Prompt, columns: Sequence[Any]) -> dict[int, PromptVersion]
 def _column_read(
     prompt: Prompt, column: Mapping[str, Any], versions: Mapping[int, PromptVersion], inputs: dict[str, Any]
 ) -> Planned:
-    content, version = column_content(column, versions)
+    content, version = column_content(prompt, column, versions)
     planned = call_plan(prompt=prompt, content=content, inputs=inputs, version=version)
     return with_column(planned, str(column.get("id") or "")[:MOST_COLUMN_CHARS])
 
 
 def column_content(
-    column: Mapping[str, Any], versions: Mapping[int, PromptVersion]
+    prompt: Prompt, column: Mapping[str, Any], versions: Mapping[int, PromptVersion]
 ) -> tuple[VersionContent, PromptVersion | None]:
-    """What is typed in a column, checked, and the saved version that says the same. Raises InvalidRun."""
+    """What is typed in a column, checked, and the saved version that says the same. Raises InvalidRun.
+
+    The includes of a saved version are those that it keeps, those of a draft what they come to now.
+    """
     raw, errors = read_typed(column.get("typed"))
     try:
         content = checked_content(**raw)
@@ -88,8 +92,10 @@ def column_content(
         raise InvalidRun(next(iter(errors.values()))[0], fields=errors)
     base = column.get("base")
     version = versions.get(base) if isinstance(base, int) else None
-    same = version is not None and content_of(version) == content
-    return content, version if same else None
+    if version is not None and content_of(version) == content:
+        return content_of(version), version
+    includes = includes_resolve(project=prompt.project, messages=content.messages, prompt=prompt)
+    return replace(content, includes=includes), None
 
 
 def with_column(planned: Planned, column: str) -> Planned:
@@ -126,17 +132,17 @@ def call_plan(
     errors |= {f"values.{name}": [f"Give a value for “{name}”."] for name in missing}
     if not missing:
         try:
-            messages = render_messages(content.messages, used)
+            messages = render_messages(content.messages, used, includes=content.includes)
         except RenderError as error:
             failed = RenderFailed.from_rendering(error)
             errors |= failed.fields
     if errors or model is None:
         raise InvalidRun(next(iter(errors.values()))[0], fields=errors)
-    return Planned(content, messages, model, used, version)
+    return Planned(content, messages, model, used, version, includes=content.includes)
 
 
 def _used(content: VersionContent, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The values that the messages use, and the names of those that they need and do not have."""
-    variables = variables_of(content.messages)
+    variables = variables_of(content.messages, content.includes)
     used = {v.name: inputs[v.name] for v in variables if inputs.get(v.name) not in (None, "")}
     return used, [v.name for v in variables if v.name not in used and not v.optional]

@@ -54,7 +54,7 @@ class NextSummary:
 def next_call(*, conversation: Conversation, turns: Sequence[Turn], asked: Asked) -> NextCall | NextSummary:
     """Raises InvalidRun for what cannot be rendered, ContextFull for what does not fit."""
     prompt = conversation.prompt
-    content, version = column_content(asked.column, bases_of(prompt, [asked.column]))
+    content, version = column_content(prompt, asked.column, bases_of(prompt, [asked.column]))
     head, tail = _around(prompt, content, version, asked.values)
     said = said_in(turns)
     window = conversation.window or head.model.context_window

@@ -99,7 +99,7 @@ def read_columns(prompt: Prompt, raw: Any) -> list[Column]:
         each = each if isinstance(each, dict) else {}
         name = str(each.get("id") or "")[:MOST_COLUMN_CHARS]
         try:
-            content, version = column_content(each, versions)
+            content, version = column_content(prompt, each, versions)
             kept = {"id": name, "base": each.get("base"), "typed": each.get("typed")}
             columns.append(Column(name, content, version, kept))
         except ProductError as error:
@@ -117,7 +117,8 @@ def trial_estimate(*, project: Project, prompt: Prompt, request: TrialRequest) -
     found = [
         estimate(
             project=project,
-            prompt=column.version or PromptVersion(prompt=prompt, **column.content.fields()),
+            prompt=column.version
+            or PromptVersion(prompt=prompt, includes=column.content.includes, **column.content.fields()),
             model_name=column.model_name,
             sample=request.examples[:20],
             calls=len(request.examples),
