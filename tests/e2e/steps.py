@@ -44,17 +44,33 @@ def add_provider(page: Page, project: str, kind: str, name: str, **fields: str) 
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
+def message(page: Page, number: int) -> Locator:
+    """The text of one message in the workbench's editor."""
+    return page.get_by_role("textbox", name=f"Text of message {number}", exact=True)
+
+
 def write_message(page: Page, number: int, text: str) -> None:
-    """Replace the text of one message of the prompt editor."""
-    editor = page.locator(".cm-content").nth(number - 1)
+    """Replace the text of one message in the workbench."""
+    editor = message(page, number)
     editor.click()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(text)
+    # A bracket or a name that is completed may have a list of words open.
+    page.keyboard.press("Escape")
+
+
+def save_dialog(page: Page) -> Locator:
+    """The dialogue that asks for a note and labels, opened."""
+    page.get_by_role("button", name="Save version", exact=True).first.click()
+    dialog = page.get_by_role("dialog", name="Save a version")
+    expect(dialog).to_be_visible()
+    return dialog
 
 
 def save_version(page: Page, note: str) -> None:
-    page.get_by_label("Commit message").fill(note)
-    page.get_by_role("button", name="Save version").last.click()
+    dialog = save_dialog(page)
+    dialog.get_by_label("Note").fill(note)
+    dialog.get_by_role("button", name="Save version").click()
 
 
 def version_saved(page: Page, number: int) -> Locator:
