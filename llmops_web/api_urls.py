@@ -11,4 +11,5 @@ urlpatterns = [
     path("", include("apps.prompts.api_urls")),
     path("", include("apps.datasets.api_urls")),
     path("", include("apps.evaluations.api_urls")),
+    path("", include("apps.workbench.api_urls")),
 ]

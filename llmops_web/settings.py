@@ -262,7 +262,10 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
-    "ENUM_NAME_OVERRIDES": {"ComparisonStatusEnum": "apps.evaluations.comparisons.serializers.STATUSES"},
+    "ENUM_NAME_OVERRIDES": {
+        "ComparisonStatusEnum": "apps.evaluations.comparisons.serializers.STATUSES",
+        "CallStatusEnum": "apps.workbench.call_serializers.STATUSES",
+    },
     "TITLE": "llmops-web",
     "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",
     "VERSION": "1",

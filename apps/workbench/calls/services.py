@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,10 @@ from apps.core.actor import Actor
 from apps.core.dispatch import enqueue
 from apps.core.models import Project, new_id
 from apps.prompts.errors import PromptArchived
-from apps.prompts.models import Prompt
+from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.services import checked_content, content_of
 from apps.providers.connection import LOCAL
-from apps.workbench.calls.columns import Planned, columns_read
+from apps.workbench.calls.columns import Planned, call_plan, columns_read
 from apps.workbench.calls.finishing import calls_end
 from apps.workbench.calls.outcomes import STOPPED, broken_off
 from apps.workbench.calls.spending import check_month
@@ -79,6 +81,31 @@ def calls_start(
         _enqueue(calls)
     note_presence(Page.of_actor(project=project, by=by, page=page))
     return calls
+
+
+def version_call_start(
+    *,
+    prompt: Prompt,
+    by: Actor,
+    version: PromptVersion,
+    inputs: Mapping[str, Any],
+    model: str = "",
+    parameters: Mapping[str, Any] | None = None,
+) -> Call:
+    """Call a saved version, with another model or other parameters where they are given. No page follows it.
+
+    Raises InvalidContent for parameters that are not valid, and what `calls_start` and `call_plan` raise.
+    """
+    content = content_of(version)
+    changed = {**content.parameters, **(parameters or {})} | ({"model": model} if model else {})
+    if changed != content.parameters:
+        checked = checked_content(content.messages, changed, content.tools, content.response_schema)
+        content = replace(content, parameters=checked.parameters)
+    planned = call_plan(prompt=prompt, content=content, inputs=inputs, version=version)
+    [call] = calls_start(
+        project=prompt.project, by=by, prompt=prompt, page=new_id(), planned=[planned], keep=True
+    )
+    return call
 
 
 def _call(
