@@ -8,6 +8,7 @@ import { mountDrafts } from "./workbench/drafts.js";
 import { mountFill } from "./workbench/fill.js";
 import { mountJsonParts } from "./workbench/json_parts.js";
 import { mountMessages } from "./workbench/messages.js";
+import { mountOpened } from "./workbench/opened.js";
 import { mountOutputs } from "./workbench/outputs.js";
 import { mountParameters } from "./workbench/parameters.js";
 import { mountPending } from "./workbench/pending.js";
@@ -42,6 +43,7 @@ const EDITING = [
   mountFill,
   mountTrials,
   mountConversation,
+  mountOpened,
 ];
 
 /**

@@ -29,6 +29,7 @@ const look = EditorView.theme({
     color: "var(--tblr-body-color) !important",
     background: "var(--selection) !important",
   },
+  ".cm-placeholder": { color: "var(--quiet)" },
   ".cm-completionDetail": { color: "var(--quiet)", fontStyle: "normal" },
   ".cm-diagnostic": { padding: "0.25rem 0.5rem", borderLeft: "3px solid var(--bad)" },
   ".cm-panels": { color: "inherit", backgroundColor: "var(--raised)" },

@@ -5,10 +5,10 @@ import { count, debounced, el } from "./dom.js";
 const ME = "parameters";
 /** name, label, how it is hinted, explanation */
 const FIELDS = [
-  ["temperature", "Temperature", "0 to 2", "How freely words are drawn; 0 takes the likeliest each time."],
-  ["top_p", "Top p", "0 to 1", "Draws only among the likeliest words that together have this probability."],
-  ["max_tokens", "Max tokens", "1 or more", "The answer ends here, finished or not."],
-  ["seed", "Seed", "a whole number", "The same seed gives the same answer where the provider keeps to it."],
+  ["temperature", "Temperature", "0 to 2", "0 takes the likeliest word each time."],
+  ["top_p", "Top p", "0 to 1", "Draws among the likeliest words only."],
+  ["max_tokens", "Max tokens", "1 or more", "The answer ends here."],
+  ["seed", "Seed", "a whole number", "The same again, if the provider can."],
 ];
 
 class Parameters {
@@ -156,7 +156,7 @@ class Parameters {
     if (model?.notes) parts.push(model.notes);
     this.hints.textContent = parts.join(" · ") || "Without a model, nothing can be run.";
     const [, , , words] = FIELDS[2];
-    const window = model?.context_window ? ` At most ${count(model.context_window)}, with the prompt.` : "";
+    const window = model?.context_window ? ` At most ${count(model.context_window)}.` : "";
     this.inputs.max_tokens.parentElement.querySelector(".form-hint").textContent = words + window;
   }
 

@@ -56,6 +56,7 @@ class Running {
     this.context.flush();
     this.showErrors([]);
     announce(this.context, columnIds.length > 1 ? `${columnIds.length} columns run.` : "It runs.");
+    this.bringIntoView();
     const asked = startRun(this.context, columnIds, { keep: this.keep.checked });
     this.show();
     try {
@@ -65,6 +66,13 @@ class Running {
       this.refused(error, columnIds);
     }
     this.show();
+  }
+
+  /** On a phone, and below several columns' editor, the answers would come unseen. */
+  bringIntoView() {
+    const outputs = this.context.root.querySelector("#wb-outputs");
+    if (outputs.getBoundingClientRect().top > window.innerHeight - 80)
+      outputs.scrollIntoView({ block: "center" });
   }
 
   refused(error, columnIds) {
