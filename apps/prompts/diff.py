@@ -32,6 +32,8 @@ class Version(Protocol):
     def response_schema(self) -> Any: ...
     @property
     def variables(self) -> Any: ...
+    @property
+    def includes(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class ValueDiff:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """All that differs between two versions. `tools` and `response_schema` are empty when they are equal."""
+    """All that differs between two versions. `tools` and `response_schema` are empty when they are equal;
+    `includes` are those whose text came to another version, by reference."""
 
     messages: list[MessageDiff]
     parameters: list[ValueDiff] = field(default_factory=list)
@@ -73,11 +76,12 @@ class VersionDiff:
     response_schema: list[Part] = field(default_factory=list)
     variables_added: list[str] = field(default_factory=list)
     variables_removed: list[str] = field(default_factory=list)
+    includes: list[ValueDiff] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         changed = any(message.kind != "equal" for message in self.messages)
-        return not (changed or self.parameters or self.tools or self.response_schema)
+        return not (changed or self.parameters or self.tools or self.response_schema or self.includes)
 
 
 def diff_versions(old: Version, new: Version) -> VersionDiff:
@@ -90,6 +94,7 @@ def diff_versions(old: Version, new: Version) -> VersionDiff:
         response_schema=_diff_json(old.response_schema, new.response_schema),
         variables_added=sorted(new_names - old_names),
         variables_removed=sorted(old_names - new_names),
+        includes=_diff_includes(old.includes, new.includes),
     )
 
 
@@ -243,6 +248,15 @@ def _diff_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Val
         ValueDiff(name, before.get(name), after.get(name))
         for name in names
         if before.get(name) != after.get(name)
+    ]
+
+
+def _diff_includes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[ValueDiff]:
+    """References that both have and that came to different versions; what one has only is in its text."""
+    return [
+        ValueDiff(reference, f"version {old[reference]['version']}", f"version {entry['version']}")
+        for reference, entry in new.items()
+        if reference in old and old[reference]["version"] != entry["version"]
     ]
 
 

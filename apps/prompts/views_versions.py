@@ -12,6 +12,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.prompts import selectors
 from apps.prompts.diff import diff_versions, flat_parameters, pretty_json
 from apps.prompts.forms import DiffForm
+from apps.prompts.including import kept_includes
 
 
 @project_view(Role.VIEWER)
@@ -34,6 +35,7 @@ def version_detail(request: ProjectRequest, slug: str, number: int) -> HttpRespo
         "labels": sorted(label.name for label in version.labels.all()),
         "parameters": flat_parameters(version.parameters),
         "response_schema": pretty_json(version.response_schema),
+        "includes": kept_includes(project=request.project, version=version),
         "is_editor": request.actor.may(Role.EDITOR),
     }
     return render(request, "prompts/version.html", context)

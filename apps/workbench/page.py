@@ -66,9 +66,7 @@ ADDRESSES: dict[str, Address] = {
         "workbench:conversation-settings", of_prompt=False, id="conversation_id"
     ),
     "conversation_turns": Address("workbench:conversation-turns", of_prompt=False, id="conversation_id"),
-    "conversation_example": Address(
-        "workbench:conversation-example", of_prompt=False, id="conversation_id"
-    ),
+    "conversation_example": Address("workbench:conversation-example", of_prompt=False, id="conversation_id"),
     "evaluate": Address("evaluations:run-create", of_prompt=False),
 }
 
@@ -94,7 +92,6 @@ def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
         "versions": _versions(prompt),
         "models": [_model(row) for row in model_rows(model_list(project=request.project))],
         "may_edit": may_edit,
-        "filters": FILTERS,
         "urls": addresses_of(request.project.slug, prompt.slug),
     }
 

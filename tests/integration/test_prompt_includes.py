@@ -1,18 +1,23 @@
-"""Prompts that include prompts, on the real database: what a version keeps, and what is refused when it is saved."""
+"""Prompts that include prompts, on the real database: what a version keeps, and what is refused."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.core.models import Project
+from apps.core.roles import Role
 from apps.prompts import label_services, services
 from apps.prompts.errors import InvalidContent, NothingChanged
 from apps.prompts.included_versions import included_by
 from apps.prompts.including import KeptInclude, includes_resolve, kept_includes
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.preview import version_render
+from tests.factories.core import make_project
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +233,109 @@ def test_who_includes_a_prompt_is_known(project: Project, tone: Prompt, letter: 
     services.prompt_archive(prompt=letter, by=SYSTEM)
     assert [prompt.slug for prompt in included_by(prompt=tone)] == ["labelled", "through"]
     assert not included_by(prompt=through).exists()
+
+
+def test_pages_show_what_includes_resolved_to_and_who_includes_a_prompt(
+    project: Project, tone: Prompt, letter: Prompt, client_as: Any, django_assert_max_num_queries: Any
+) -> None:
+    text = include("tone@production")
+    make_version(letter, text)
+    label(make_version(tone, "Be brief."))
+    client, at = client_as(Role.EDITOR), f"/p/{project.slug}/prompts"
+    page = client.get(f"{at}/letter/versions/1/").content.decode()
+    assert f'<a href="{at}/tone/versions/1/">tone, version 1</a>' in page
+    assert "version 2</a> now; this version keeps 1" in page
+    make_version(letter, text)
+    page = client.get(f"{at}/letter/diff/?old=1&new=2").content.decode()
+    assert "<del>version 1</del> → <ins>version 2</ins>" in page
+    settings = client.get(f"{at}/tone/settings/").content.decode()
+    assert "1 prompt includes it" in settings
+    assert f'<a href="{at}/letter/">Letter</a>' in settings
+    assert "includes it" not in client.get(f"{at}/letter/settings/").content.decode()
+
+
+def test_rest_tells_and_keeps_includes(
+    project: Project, tone: Prompt, letter: Prompt, api_client: Any
+) -> None:
+    make_version(letter, include("tone@production"))
+    client, at = api_client(Role.EDITOR), "/api/v1/prompts/letter"
+    label(make_version(tone, "Be brief."))
+    kept = client.get(f"{at}/versions/1/").json()["includes"]["tone@production"]
+    assert (kept["prompt"], kept["version"], kept["text"]) == ("tone", 1, "Be kind to {{ name }}.")
+    rendered = client.post(f"{at}/render/", {"inputs": {"name": "Ann"}}, format="json").json()
+    assert rendered["messages"] == [{"role": "user", "content": "Be kind to Ann."}]
+    body = {"messages": [{"role": "user", "content": include("nobody")}]}
+    refused = client.post(f"{at}/versions/", body, format="json")
+    assert refused.status_code == 400
+    problem = refused.json()
+    assert problem["places"] == [
+        {
+            "place": "messages[0].content",
+            "message_index": 0,
+            "line": 1,
+            "column": 12,
+            "reason": "there is no prompt “nobody” in this project",
+        }
+    ]
+
+
+def test_a_label_that_moves_while_a_version_is_saved_is_one_version_or_the_other(
+    transactional_db: None,
+) -> None:
+    project = make_project()
+    tone, letter = make_prompt(project, "Tone"), make_prompt(project, "Letter")
+    versions = [make_version(tone, "A"), make_version(tone, "B")]
+    label(versions[0])
+    barrier = Barrier(2)
+
+    def move() -> None:
+        try:
+            barrier.wait(timeout=20)
+            for turn in range(30):
+                label(versions[(turn + 1) % 2])
+        finally:
+            connection.close()
+
+    def save() -> list[PromptVersion]:
+        try:
+            barrier.wait(timeout=20)
+            return [make_version(letter, f"{n}" + include("tone@production")) for n in range(15)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        moving, saving = pool.submit(move), pool.submit(save)
+        moving.result()
+        saved = saving.result()
+    for number, version in enumerate(saved):
+        kept = version.includes["tone@production"]
+        assert kept["text"] == ("A" if kept["version"] == 1 else "B")
+        assert text_of(version) == f"{number}{kept['text']}"
+
+
+def test_two_prompts_that_include_each_other_at_once_end_all_the_same(transactional_db: None) -> None:
+    """Neither saver sees the other's version: both are saved, each with the older text of the other."""
+    project = make_project()
+    prompts = [make_prompt(project, name) for name in ("A", "B")]
+    for prompt in prompts:
+        make_version(prompt, prompt.slug)
+    barrier = Barrier(2)
+
+    def save(number: int) -> PromptVersion | InvalidContent:
+        try:
+            barrier.wait(timeout=20)
+            return make_version(prompts[number], f"{number}" + include(prompts[1 - number].slug))
+        except InvalidContent as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(save, range(2)))
+    saved = [each for each in results if isinstance(each, PromptVersion)]
+    assert saved
+    for version in saved:
+        assert text_of(version) == {"a": "0b", "b": "1a"}[version.prompt.slug]
+    with pytest.raises(InvalidContent, match="in a circle"):
+        make_version(prompts[0], "again" + include("b"))
+        make_version(prompts[1], "again" + include("a"))
