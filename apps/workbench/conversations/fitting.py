@@ -92,9 +92,7 @@ def fit(talk: Talk, rules: Rules) -> Fitted | SummaryNeeded:
         return whole
     match rules.policy:
         case Policy.REFUSE:
-            raise _full(
-                whole.tokens, rules, "Choose what to leave out when the window is full, or start anew."
-            )
+            raise _refused(talk, whole, rules)
         case Policy.DROP_OLDEST:
             return _drop_oldest(talk, rules)
         case Policy.KEEP_LAST:
@@ -130,6 +128,14 @@ def _fits(fitted: Fitted, rules: Rules) -> bool:
     return rules.window is None or fitted.tokens + rules.reserve <= rules.window
 
 
+def _refused(talk: Talk, whole: Fitted, rules: Rules) -> WindowFull:
+    """Whether leaving something out could help is worth knowing."""
+    last = _fitted(talk, rules, start=(exchanges(talk.said) or [0])[-1])
+    if not _fits(last, rules):
+        return _alone(last, rules)
+    return _full(whole.tokens, rules, "Choose what is left out when the window is full, or begin anew.")
+
+
 def _drop_oldest(talk: Talk, rules: Rules) -> Fitted:
     fitted = _fitted(talk, rules, start=0)
     for start in exchanges(talk.said):
@@ -146,8 +152,9 @@ def _keep_last(talk: Talk, rules: Rules) -> Fitted:
     fitted = _fitted(talk, rules, start=kept[0] if kept else 0, head=systems)
     if _fits(fitted, rules):
         return fitted
-    if len(kept) <= 1:
-        raise _alone(fitted, rules)
+    alone = _fitted(talk, rules, start=kept[-1] if kept else 0, head=systems)
+    if len(kept) <= 1 or not _fits(alone, rules):
+        raise _alone(alone, rules)
     text = f"The last {len(kept)} questions with their answers do not fit. Keep fewer of them."
     raise _full(fitted.tokens, rules, text)
 
