@@ -107,6 +107,8 @@ PAGES: dict[str, Entry] = {
     "workbench:calls": READ,
     "workbench:call": READ,
     "workbench:call-stop": {"POST": E},
+    "workbench:history": READ,
+    "workbench:call-page": READ,
     "workbench:save": {"GET": E, "POST": E},
     "workbench:label-move": {"POST": E},
     "workbench:timeline": READ,

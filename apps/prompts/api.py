@@ -49,8 +49,14 @@ class PromptViewSet(_PromptPartViewSet):
     @extend_schema(
         operation_id="prompts_list",
         parameters=[
-            OpenApiParameter("q", str, description="Text in the name, slug, messages or commit messages."),
+            OpenApiParameter(
+                "q",
+                str,
+                description="Words in the name, slug, messages or notes of any version, as in a web search "
+                '(or, -without, "a phrase"), or as a piece of the text.',
+            ),
             OpenApiParameter("folder", str, description="A folder, with its subfolders."),
+            OpenApiParameter("tag", str, many=True, description="Tags that a prompt has all of."),
             OpenApiParameter("archived", bool, description="Archived prompts instead of the others."),
         ],
         responses={200: serializers.PromptSerializer(many=True)},
@@ -61,6 +67,7 @@ class PromptViewSet(_PromptPartViewSet):
             project=self.project,
             search=query.get("q", ""),
             folder=query.get("folder", "").replace("\x00", "") or None,
+            tags=[tag.replace("\x00", "") for tag in query.getlist("tag")],
             archived=query.get("archived", "").lower() in ("true", "1"),
         )
         return self.page(prompts, serializers.PromptSerializer)

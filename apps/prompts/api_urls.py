@@ -3,9 +3,20 @@
 from django.urls import path
 
 from apps.prompts.api import PromptLabelViewSet, PromptRenderViewSet, PromptVersionViewSet, PromptViewSet
+from apps.prompts.exchange_api import (
+    ProjectExportView,
+    PromptExportView,
+    PromptImportView,
+    PromptRequestView,
+)
 
 urlpatterns = [
     path("prompts/", PromptViewSet.as_view({"get": "list", "post": "create"}), name="prompt-list"),
+    # No slug begins with a dash.
+    path("prompts/-/import/", PromptImportView.as_view(), name="prompt-import"),
+    path("prompts/-/export/", ProjectExportView.as_view(), name="prompt-export-all"),
+    path("prompts/<slug:slug>/export/", PromptExportView.as_view(), name="prompt-export"),
+    path("prompts/<slug:slug>/request/", PromptRequestView.as_view(), name="prompt-request"),
     path(
         "prompts/<slug:slug>/",
         PromptViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from collections.abc import Sequence
+
+from django.db.models import Count, Func, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.core.models import Project
@@ -14,9 +16,10 @@ from apps.prompts.models import (
     PromptVersion,
     ProtectedLabel,
 )
+from apps.prompts.search import MAX_SEARCH_CHARS as MAX_SEARCH_CHARS
+from apps.prompts.search import clean_search, matching
 
 LATEST = "latest"
-MAX_SEARCH_CHARS = 200
 
 
 def prompt_list(
@@ -24,16 +27,18 @@ def prompt_list(
     project: Project,
     search: str = "",
     folder: str | None = None,
+    tags: Sequence[str] = (),
     archived: bool | None = False,
 ) -> QuerySet[Prompt]:
     """The project's prompts with their labels and, as annotations, what the list shows of the newest version:
     `last_number`, `last_author`, `last_message`, `last_model`, `last_saved_at` (None without a version).
 
-    `search` finds text in names, slugs, and the messages and commit messages of all versions; `folder` takes
-    in its subfolders, "" means those without one; `archived` None means both.
+    `search` finds names, slugs, and the messages and commit messages of all versions, as
+    `apps.prompts.search` says, and adds `relevance`; `folder` takes in its subfolders, "" means those without
+    one; `tags` are those that a prompt has all of; `archived` None means both.
     """
     newest = PromptVersion.objects.filter(prompt=OuterRef("pk")).order_by("-number")
-    prompts = Prompt.objects.filter(project=project).annotate(
+    prompts: QuerySet[Prompt] = Prompt.objects.filter(project=project).annotate(
         last_number=Subquery(newest.values("number")[:1]),
         last_author=Subquery(newest.values("author_label")[:1]),
         last_message=Subquery(newest.values("commit_message")[:1]),
@@ -46,16 +51,15 @@ def prompt_list(
         prompts = prompts.filter(
             Q(folder=folder) | Q(folder__startswith=f"{folder}/") if folder else Q(folder="")
         )
-    words = search.replace("\x00", "")[:MAX_SEARCH_CHARS].strip()
-    if words:
-        found = PromptVersion.objects.filter(search_text__icontains=words, prompt__project=project)
-        named = Q(name__icontains=words) | Q(slug__icontains=words)
-        prompts = prompts.filter(named | Q(pk__in=found.values("prompt")))
+    if tags:
+        prompts = prompts.filter(tags__contains=list(tags))
+    if words := clean_search(search):
+        prompts = matching(prompts, project=project, words=words)
     labels = PromptLabel.objects.select_related("version").defer(*_HEAVY_OF_LABEL).order_by("name")
     return prompts.prefetch_related(Prefetch("labels", queryset=labels))
 
 
-_HEAVY = ("messages", "tools", "response_schema", "search_text")
+_HEAVY = ("messages", "tools", "response_schema", "includes", "search_text")
 _HEAVY_OF_LABEL = tuple(f"version__{name}" for name in _HEAVY)
 
 
@@ -65,12 +69,31 @@ def folder_list(*, project: Project) -> list[str]:
     return sorted(set(folders.values_list("folder", flat=True)))
 
 
+def folder_counts(*, project: Project, archived: bool = False) -> list[tuple[str, int]]:
+    """Folders with how many prompts lie in each itself; those without a folder are not counted."""
+    prompts = Prompt.objects.filter(project=project, archived_at__isnull=not archived).exclude(folder="")
+    return list(prompts.values_list("folder").annotate(count=Count("pk")).order_by("folder"))
+
+
+def tag_counts(*, project: Project, archived: bool = False) -> list[tuple[str, int]]:
+    """Tags with how many prompts have each, the most used first."""
+    prompts = Prompt.objects.filter(project=project, archived_at__isnull=not archived)
+    tags = prompts.annotate(tag=Func("tags", function="unnest")).values_list("tag")
+    return list(tags.annotate(count=Count("pk")).order_by("-count", "tag"))
+
+
 def prompt_get(*, project: Project, slug: str) -> Prompt:
     """One prompt. Raises PromptNotFound."""
     prompt = Prompt.objects.select_related("project").filter(project=project, slug=slug).first()
     if prompt is None:
         raise PromptNotFound(f"There is no prompt “{slug[:80]}” in this project.")
     return prompt
+
+
+def prompts_by_slug(*, project: Project, slugs: Sequence[str]) -> list[Prompt]:
+    """Those of `slugs` that the project has, archived or not."""
+    wanted = [slug for slug in slugs if "\x00" not in slug]
+    return list(Prompt.objects.filter(project=project, slug__in=wanted).order_by("name"))
 
 
 def prompt_summary(*, project: Project, slug: str) -> Prompt:

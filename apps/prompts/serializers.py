@@ -57,6 +57,27 @@ class SchemaField(SafeJSONField):
     pass
 
 
+_INCLUDED = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "string", "description": "Its slug."},
+        "version": {"type": "integer"},
+        "version_id": {"type": "string", "format": "uuid"},
+        "text": {"type": "string", "description": "The template that stands in for the include."},
+        "includes": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "Which of these entries its own includes are.",
+        },
+    },
+}
+
+
+@extend_schema_field({"type": "object", "additionalProperties": _INCLUDED})
+class IncludesField(SafeJSONField):
+    """What the includes resolved to when the version was saved, by reference."""
+
+
 @extend_schema_field(_ANY_OBJECT)
 class ObjectField(SafeJSONField):
     def to_internal_value(self, data: Any) -> Any:
@@ -66,15 +87,26 @@ class ObjectField(SafeJSONField):
         return value
 
 
+class TagsField(serializers.ListField):
+    """Words that prompts are found by."""
+
+    child = SafeCharField(max_length=60)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=20, **kwargs)
+
+
 class PromptCreateSerializer(serializers.Serializer[Any]):
     name = SafeCharField(max_length=120)
     slug = SafeCharField(max_length=80, required=False, allow_blank=True, default="")
     folder = SafeCharField(max_length=200, required=False, allow_blank=True, default="")
+    tags = TagsField(required=False, default=list)
 
 
 class PromptChangeSerializer(serializers.Serializer[Any]):
     name = SafeCharField(max_length=120, required=False)
     folder = SafeCharField(max_length=200, required=False, allow_blank=True)
+    tags = TagsField(required=False)
     archived = serializers.BooleanField(required=False)
 
 
@@ -92,6 +124,7 @@ class PromptSerializer(serializers.ModelSerializer[Prompt]):
             "slug",
             "name",
             "folder",
+            "tags",
             "latest_version",
             "labels",
             "author",
@@ -127,6 +160,7 @@ class VersionSerializer(serializers.ModelSerializer[PromptVersion]):
     parameters = ParametersField(read_only=True)
     tools = ToolsField(read_only=True)
     response_schema = SchemaField(read_only=True, allow_null=True)
+    includes = IncludesField(read_only=True)
     parent = serializers.SerializerMethodField()  # type: ignore[assignment]
     labels = serializers.SerializerMethodField()
     author = serializers.CharField(source="author_label", read_only=True)
@@ -140,6 +174,7 @@ class VersionSerializer(serializers.ModelSerializer[PromptVersion]):
             "parameters",
             "tools",
             "response_schema",
+            "includes",
             "variables",
             "commit_message",
             "parent",

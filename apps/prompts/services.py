@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
@@ -26,6 +27,7 @@ from apps.prompts.errors import (
 from apps.prompts.including import includes_resolve
 from apps.prompts.messages import MessageError
 from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.tags import clean_tags
 
 #: As a parent: whatever version is newest, for callers that do not edit from one.
 NEWEST: Final = "newest"
@@ -54,13 +56,21 @@ def clean_folder(folder: str) -> str:
     return folder
 
 
-def prompt_create(*, project: Project, by: Actor, name: str, slug: str = "", folder: str = "") -> Prompt:
+def prompt_create(
+    *,
+    project: Project,
+    by: Actor,
+    name: str,
+    slug: str = "",
+    folder: str = "",
+    tags: Sequence[str] = (),
+) -> Prompt:
     """A new prompt without versions. The slug is made from the name where none is given.
 
     Raises InvalidInput, PromptNameTaken for a name that a prompt in use has, PromptSlugTaken when the slug
     that was asked for is another prompt's, archived or not.
     """
-    name, folder = clean_name(name), clean_folder(folder)
+    name, folder, tags = clean_name(name), clean_folder(folder), clean_tags(tags)
     wanted = clean_slug(slug) if slug else ""
     prompts = Prompt.objects.filter(project=project)
     with transaction.atomic():
@@ -73,9 +83,9 @@ def prompt_create(*, project: Project, by: Actor, name: str, slug: str = "", fol
             )
         wanted = wanted or unique_slug(prompts, name)
         prompt = Prompt.objects.create(
-            project=project, slug=wanted, name=name, folder=folder, **Prompt.author_fields(by)
+            project=project, slug=wanted, name=name, folder=folder, tags=tags, **Prompt.author_fields(by)
         )
-        after = {"name": name, "slug": wanted, "folder": folder}
+        after = {"name": name, "slug": wanted, "folder": folder} | ({"tags": tags} if tags else {})
         audit(by, "prompt.create", prompt, project=project, after=after)
     return prompt
 
@@ -108,6 +118,26 @@ def prompt_move(*, prompt: Prompt, by: Actor, folder: str) -> Prompt:
     return _change(prompt, by, "prompt.move", folder=clean_folder(folder))
 
 
+def prompt_tag(*, prompt: Prompt, by: Actor, tags: Sequence[str]) -> Prompt:
+    """Give the prompt these tags and no others. Raises InvalidInput."""
+    return _change(prompt, by, "prompt.tag", tags=clean_tags(tags))
+
+
+def prompts_move(*, prompts: Sequence[Prompt], by: Actor, folder: str) -> int:
+    """Put several prompts of a project into a folder ("" takes them out); how many were elsewhere."""
+    folder = clean_folder(folder)
+    with transaction.atomic():
+        moving = Prompt.objects.filter(pk__in=[prompt.pk for prompt in prompts]).exclude(folder=folder)
+        found = list(moving.select_related("project").select_for_update(no_key=True, of=("self",)))
+        Prompt.objects.filter(pk__in=[prompt.pk for prompt in found]).update(
+            folder=folder, changed_at=timezone.now()
+        )
+        for prompt in found:
+            before, after = {"folder": prompt.folder}, {"folder": folder}
+            audit(by, "prompt.move", prompt, project=prompt.project, before=before, after=after)
+    return len(found)
+
+
 def prompt_archive(*, prompt: Prompt, by: Actor) -> Prompt:
     """Take the prompt out of the lists. Nothing is deleted, and what uses it goes on."""
     return prompt if prompt.archived_at else _change(prompt, by, "prompt.archive", archived_at=timezone.now())
@@ -127,14 +157,17 @@ def prompt_change(
     by: Actor,
     name: str | None = None,
     folder: str | None = None,
+    tags: Sequence[str] | None = None,
     archived: bool | None = None,
 ) -> Prompt:
-    """Rename, move, archive or restore in one transaction; None leaves a thing as it is."""
+    """Rename, move, tag, archive or restore in one transaction; None leaves a thing as it is."""
     with transaction.atomic():
         if name is not None:
             prompt_rename(prompt=prompt, by=by, name=name)
         if folder is not None:
             prompt_move(prompt=prompt, by=by, folder=folder)
+        if tags is not None:
+            prompt_tag(prompt=prompt, by=by, tags=tags)
         if archived is not None:
             (prompt_archive if archived else prompt_restore)(prompt=prompt, by=by)
     return prompt
@@ -163,7 +196,8 @@ def _change(prompt: Prompt, by: Actor, action: str, **fields: Any) -> Prompt:
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value if isinstance(value, str | None) else value.isoformat() for name, value in fields.items()
+        name: value if isinstance(value, str | list | None) else value.isoformat()
+        for name, value in fields.items()
     }
 
 

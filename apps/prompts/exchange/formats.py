@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.prompts.exchange import langfuse, openai_json, own_yaml, promptfoo
 from apps.prompts.exchange.reading import decoded, documents
 from apps.prompts.exchange.record import Endpoint, Found, PromptRecord, UnreadableFile, Written
 
-MAX_PROMPTS = 1_000
+MAX_PROMPTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def read_file(raw: bytes) -> tuple[list[str], list[Found]]:
             found.append(Found(place, problem=_UNKNOWN))
             continue
         names.append(one.label)
-        found += one.read(document, place if one.name != "promptfoo" or not place else f"{place}: ")
+        prompts = one.read(document, place if one.name != "promptfoo" or not place else f"{place}: ")
+        found += [replace(prompt, format=one.name) for prompt in prompts]
     if len(found) > MAX_PROMPTS:
         raise UnreadableFile(f"A file has at most {MAX_PROMPTS:,} prompts; this has {len(found):,}.")
     if not names and len(found) == 1:

@@ -106,6 +106,9 @@ def _record(document: dict[str, Any], losses: list[str]) -> PromptRecord:
     prompt = document["prompt"]
     raw = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     messages = [_message(item, number, losses) for number, item in enumerate(raw, 1)]
+    if any(_answers_nothing(message) for message in messages):
+        losses.append("Answers of tools are left out: the calls that they answer are not in the file.")
+        messages = [message for message in messages if not _answers_nothing(message)]
     config = document.get("config") or {}
     if not isinstance(config, dict):
         losses.append("The config, which is no object.")
@@ -128,6 +131,10 @@ def _record(document: dict[str, Any], losses: list[str]) -> PromptRecord:
         tools=tools,
         response_schema=schema,
     )
+
+
+def _answers_nothing(message: dict[str, Any]) -> bool:
+    return message["role"] == "tool" and not message.get("tool_call_id")
 
 
 def _texts(document: dict[str, Any], name: str) -> list[str]:

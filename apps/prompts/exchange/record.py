@@ -54,12 +54,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One prompt of a file: as a record, or what keeps it from being one. `place` says where it stands."""
+    """One prompt of a file: as a record, or what keeps it from being one. `place` says where it stands,
+    `format` is a name of `formats.FORMATS`."""
 
     place: str
     record: PromptRecord | None = None
     losses: list[str] = field(default_factory=list)
     problem: str = ""
+    format: str = ""
 
 
 def model_alone(model: str) -> str:

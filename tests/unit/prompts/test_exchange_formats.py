@@ -1,4 +1,4 @@
-"""OpenAI requests, promptfoo configurations, Langfuse prompts: there and back, and what is lost on the way."""
+"""OpenAI requests, promptfoo configurations, Langfuse prompts: there and back, and what is lost."""
 
 from __future__ import annotations
 

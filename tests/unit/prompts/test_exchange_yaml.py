@@ -18,7 +18,8 @@ from apps.prompts.exchange.record import PromptRecord, UnreadableFile
 
 HEAD = "format: llmops-web/prompt\nformat_version: 1\nname: X\n"
 ODD = [
-    "", " ", "yes", "on", "No", "~", "null", "1e3", "1_000", "0o17", "017", "12:30", "2020-01-01", "0x1F", ".5",
+    "", " ", "yes", "on", "No", "~", "null", "1e3", "1_000", "0o17", "017", "12:30", "2020-01-01",
+    "0x1F", ".5",
     "-", "- a", "a: b", "# c", "a #b", "'", '"', "\\", "%",
     "@a", "`a", "&a", "*a", "!a", "|", ">", "{{ x }}",
     "{% if a %}",
