@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.workbench import values_views, views, views_language, views_saving, views_timeline
+from apps.workbench.calls import history_views
 from apps.workbench.calls import views as call_views
 from apps.workbench.conversations import views as conversation_views
 from apps.workbench.drafts import views as views_drafts
@@ -34,6 +35,8 @@ urlpatterns = [
     path("<slug:slug>/run/", call_views.run, name="run"),
     path("<slug:slug>/stream/", call_views.stream, name="stream"),
     path("<slug:slug>/calls/", call_views.calls, name="calls"),
+    path("<slug:slug>/history/", history_views.history_list, name="history"),
+    path("<slug:slug>/history/<uuid:call_id>/", history_views.call_page, name="call-page"),
     path("<slug:slug>/draft/", views_drafts.draft, name="draft"),
     path("<slug:slug>/save/", views_saving.save, name="save"),
     path("<slug:slug>/labels/move/", views_saving.label_move, name="label-move"),
