@@ -150,6 +150,21 @@ def _comparison(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def _typing(found: Figures) -> str:
+    return "\n".join(
+        [
+            f"## Typing in a prompt of {found['words']:,} words",
+            "",
+            f"On the workbench's page in Chromium: from the key to the next paint, {found['keys']} keys in a",
+            f"message of {found['characters']:,} characters, with pauses in which drafts are kept.",
+            "",
+            "| median | 95th percentile | slowest |",
+            "|---:|---:|---:|",
+            f"| {found['median_ms']:.0f} ms | {found['p95_ms']:.0f} ms | {found['worst_ms']:.0f} ms |",
+        ]
+    )
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -157,4 +172,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "fairness": _fairness,
     "comparison": _comparison,
     "local": _local,
+    "typing": _typing,
 }

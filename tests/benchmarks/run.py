@@ -38,6 +38,7 @@ def main() -> None:
         "fairness": lambda: _figures("fairness"),
         "comparison": lambda: _figures("comparison"),
         "local": _local,
+        "typing": lambda: _figures("typing"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:

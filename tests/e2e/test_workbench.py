@@ -127,16 +127,20 @@ def output(page: Page, place: int = 0) -> Locator:
 
 def complete_a_variable_and_an_include(page: Page) -> None:
     write(page, 1, "Say {{ text }} and {{ te")
-    options = page.locator(".cm-tooltip-autocomplete")
-    expect(options).to_contain_text("text")
-    page.keyboard.press("Enter")
+    take(page, "text")
     expect(message(page, 1)).to_have_text("Say {{ text }} and {{ text }}")
     page.keyboard.press("Enter")
     page.keyboard.type('{% include "ton')
-    expect(options.get_by_role("option").first).to_contain_text("tone-of-voice@production")
-    page.keyboard.press("Enter")
+    take(page, "tone-of-voice@production")
     expect(message(page, 1)).to_contain_text('{% include "tone-of-voice@production" %}')
     expect(page.locator(".wb-message-errors p")).to_have_count(0)
+
+
+def take(page: Page, option: str) -> None:
+    """Take the first completion. In a list's first 75 ms, Enter is still a line break."""
+    expect(page.locator(".cm-tooltip-autocomplete [aria-selected]")).to_contain_text(option)
+    page.wait_for_timeout(200)
+    page.keyboard.press("Enter")
 
 
 def see_a_mistake_where_it_is(page: Page) -> None:

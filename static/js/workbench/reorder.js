@@ -53,12 +53,24 @@ function itemOf(list, handle) {
   return [...list.children].find((child) => child.contains(handle));
 }
 
-/** Before the first item whose middle is below the pointer. Items are only moved when their order changes. */
+/**
+ * Before the first item whose middle is below the pointer. The others make room for the item: one that is itself
+ * taken out and put back loses the pointer that it has captured.
+ */
 function placeAt(list, item, y) {
-  const others = [...list.children].filter((child) => child !== item);
-  const next = others.find((child) => {
+  const isBelow = (child) => {
     const box = child.getBoundingClientRect();
     return y < box.top + box.height / 2;
-  });
-  if ((next ?? null) !== item.nextElementSibling) list.insertBefore(item, next ?? null);
+  };
+  const others = [...list.children].filter((child) => child !== item);
+  for (const child of others) {
+    const after = isBelow(child);
+    const isAfter = Boolean(item.compareDocumentPosition(child) & Node.DOCUMENT_POSITION_FOLLOWING);
+    if (after && !isAfter)
+      item.after(...others.slice(others.indexOf(child)).filter((one) => precedes(one, item)));
+    else if (!after && isAfter) item.before(child);
+  }
 }
+
+const precedes = (one, other) =>
+  Boolean(other.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING);
