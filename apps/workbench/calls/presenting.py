@@ -27,7 +27,7 @@ def call_as_json(call: Call, *, whole: bool = False) -> dict[str, Any]:
         "error": call.error,
         "input_tokens": call.input_tokens,
         "output_tokens": call.output_tokens,
-        "cost_usd": None if call.cost_usd is None else f"{call.cost_usd:f}",
+        "cost_usd": None if call.cost_usd is None else f"{call.cost_usd.normalize():f}",
         "time_to_first_token_ms": call.time_to_first_token_ms,
         "duration_ms": call.duration_ms,
         "model_name": call.model_name,
