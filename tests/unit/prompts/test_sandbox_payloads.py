@@ -1,7 +1,8 @@
 """Published ways out of template sandboxes: in a message, in an included prompt, and in the inputs.
 
 From PayloadsAllTheThings, HackTricks, Jinja2's own advisories (CVE-2016-10745, CVE-2019-10906,
-CVE-2024-56201, CVE-2024-56326, CVE-2025-27516), and of our own. A payload is refused or put out as text; none reaches Python.
+CVE-2024-56201, CVE-2024-56326, CVE-2025-27516), and of our own. A payload is refused or put out as text; none
+reaches Python.
 """
 
 from __future__ import annotations
@@ -226,11 +227,11 @@ _seen: list[str] = []
 
 def _hook(event: str, _args: tuple[Any, ...]) -> None:
     if _watching and event in FORBIDDEN:
-        _seen.append(event)
+        _seen.append(f"{event} {_args}")
 
 
 sys.addaudithook(_hook)
-diagnose("{{ é }}")  # Jinja reads a module of its own when it first meets such a name
+diagnose("{{ é|nope }}")  # Jinja reads modules of its own when it first meets such a name, and an error
 
 
 @pytest.fixture
