@@ -30,6 +30,7 @@ _FIXED = {
     "Missing end of comment tag": "the comment “{#” is never closed; end it with “#}”",
     "Missing end of raw directive": "“{% raw %}” is never closed; add “{% endraw %}”",
     "invalid syntax for function call expression": "the arguments in “( )” cannot be read",
+    "Invalid character in identifier": "a name has a character that is none; use letters, digits and _",
     "You cannot chain multiple tests with is": "only one test follows “is”; join two tests with “and”",
 }
 

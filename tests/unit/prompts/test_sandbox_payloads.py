@@ -231,7 +231,7 @@ def _hook(event: str, _args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_hook)
-diagnose("{{ é|nope }}")  # Jinja reads modules of its own when it first meets such a name, and an error
+diagnose("{{ é }}{% if %}")  # Jinja reads modules of its own when it first meets such a name, and an error
 
 
 @pytest.fixture
