@@ -1,10 +1,24 @@
 // What all CodeMirror editors of the product have in common: languages, colours, and typing under our CSP.
-import { jinja } from "@codemirror/lang-jinja";
+import { closePercentBrace, jinjaLanguage } from "@codemirror/lang-jinja";
 import { json } from "@codemirror/lang-json";
 import { markdown } from "@codemirror/lang-markdown";
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { HighlightStyle, LanguageSupport, LRLanguage, syntaxHighlighting } from "@codemirror/language";
 import { EditorView } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+
+/**
+ * Jinja alone. As it comes, lang-jinja reads all that stands between the tags as HTML, anew at each keystroke: 70 ms
+ * in a prompt of 20,000 words. Without that wrapper only what changed is read, which takes less than one.
+ */
+function jinja() {
+  const parser = jinjaLanguage.parser.configure({});
+  parser.wrappers = [];
+  const language = LRLanguage.define({ name: "jinja", parser });
+  return new LanguageSupport(language, [
+    language.data.of({ closeBrackets: { brackets: ["{"] } }),
+    closePercentBrace,
+  ]);
+}
 
 const LANGUAGES = { jinja, json, markdown, text: () => [] };
 
