@@ -97,11 +97,14 @@ class Fill {
       this.say("There is no dataset with examples yet.");
       return;
     }
-    const { position } = this.kept.dataset === dataset ? this.kept : {};
+    // What was asked for last, answered or not: keys may come quicker than answers.
+    const last = this.wanted ?? this.kept;
+    const { position } = last.dataset === dataset ? last : {};
     this.fetch(dataset, position === undefined ? (by > 0 ? 0 : -1) : position + by);
   }
 
   async fetch(dataset, position) {
+    this.wanted = { dataset, position };
     const query = new URLSearchParams({ dataset, position: String(position) });
     for (const name of this.names) query.append("names", name);
     this.controller?.abort();
@@ -111,6 +114,7 @@ class Fill {
       this.context.store.change(ME, ["fill"], (document) => {
         document.fill = { dataset, position: found.position };
       });
+      this.wanted = null;
       const offer = `Example ${count(found.position + 1)} of ${count(found.count)}: ${found.key}`;
       const { lacking } = fillValues(this.context, found, offer);
       this.say(`${offer}.${lacking}`);
@@ -160,6 +164,7 @@ class Fill {
 
   refuse(error) {
     if (error.name === "AbortError") return;
+    this.wanted = null;
     if (!(error instanceof ApiError)) throw error;
     notify({ level: "danger", title: "The values could not be had", detail: error.message });
   }
