@@ -6,6 +6,7 @@ import { Columns } from "./workbench/columns.js";
 import { mountConversation } from "./workbench/conversation.js";
 import { mountDrafts } from "./workbench/drafts.js";
 import { mountFill } from "./workbench/fill.js";
+import { mountIncludes } from "./workbench/includes.js";
 import { mountJsonParts } from "./workbench/json_parts.js";
 import { mountMessages } from "./workbench/messages.js";
 import { mountOpened } from "./workbench/opened.js";
@@ -36,6 +37,7 @@ const EDITING = [
   mountMessages,
   mountParameters,
   mountJsonParts,
+  mountIncludes,
   mountValues,
   mountOutputs,
   mountRunning,

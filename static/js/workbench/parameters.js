@@ -29,7 +29,7 @@ class Parameters {
 
   draw() {
     const fields = FIELDS.map(([name, label, hint, words]) => this.numberField(name, label, hint, words));
-    this.hints = el("p", { class: "form-hint", id: "wb-model-hint" });
+    this.hints = el("p", { class: "form-hint", id: "wb-parameter-model-hint" });
     return el(
       "section",
       { class: "wb-part", "aria-labelledby": "wb-parameters-title" },
@@ -54,18 +54,18 @@ class Parameters {
       "select",
       {
         class: "form-select form-select-sm",
-        id: "wb-model",
-        "aria-describedby": "wb-model-hint",
+        id: "wb-parameter-model",
+        "aria-describedby": "wb-parameter-model-hint",
         on: { change: () => this.onInput(true) },
       },
       el("option", { value: "", text: "Choose a model" }),
       ...groups,
     );
-    return this.wrapped("model", el("label", { for: "wb-model", text: "Model" }), this.model);
+    return this.wrapped("model", el("label", { for: "wb-parameter-model", text: "Model" }), this.model);
   }
 
   numberField(name, label, hint, words) {
-    const id = `wb-${name}`;
+    const id = `wb-parameter-${name}`;
     const input = el("input", {
       class: "form-control form-control-sm",
       id,
@@ -83,18 +83,18 @@ class Parameters {
   stopField() {
     const area = el("textarea", {
       class: "form-control form-control-sm wb-short",
-      id: "wb-stop",
+      id: "wb-parameter-stop",
       rows: "2",
-      "aria-describedby": "wb-stop-hint",
+      "aria-describedby": "wb-parameter-stop-hint",
       on: { input: () => this.onInput() },
     });
     this.inputs.stop = area;
     const hint = el("span", {
       class: "form-hint",
-      id: "wb-stop-hint",
+      id: "wb-parameter-stop-hint",
       text: "One a line; \\n is a line break.",
     });
-    return this.wrapped("stop", el("label", { for: "wb-stop", text: "Stop texts" }), area, hint);
+    return this.wrapped("stop", el("label", { for: "wb-parameter-stop", text: "Stop texts" }), area, hint);
   }
 
   extraField() {

@@ -8,6 +8,11 @@ export function literal(text) {
   return TEMPLATE_MARK.test(text) ? `{% raw %}${text}{% endraw %}` : text;
 }
 
+/** A call as chat messages hold it, from that or from the flat {id, name, arguments}. */
+function asMessagePart({ id, name, arguments: given, function: called }) {
+  return { id, type: "function", function: called ?? { name, arguments: given } };
+}
+
 function pretty(argumentsText) {
   try {
     return JSON.stringify(JSON.parse(argumentsText), null, 2);
@@ -22,14 +27,15 @@ function pretty(argumentsText) {
  * @returns {HTMLElement}
  */
 export function toolAnswers(call, onContinue) {
-  const fields = call.tool_calls.map((one, index) => toolField(one, index));
+  const calls = call.tool_calls.map(asMessagePart);
+  const fields = calls.map(toolField);
   const problem = el("p", { class: "wb-error", hidden: true });
   const go = () => {
     const empty = fields.find(({ area }) => !area.value.trim());
     problem.hidden = !empty;
     problem.textContent = empty ? "Answer each call first." : "";
     if (empty) empty.area.focus();
-    else onContinue(messagesOf(call, fields));
+    else onContinue(messagesOf(call.output, calls, fields));
   };
   const button = el("button", {
     type: "button",
@@ -62,13 +68,13 @@ function toolField(one, index) {
   return { area, element, id: one.id };
 }
 
-function messagesOf(call, fields) {
+function messagesOf(output, calls, fields) {
   const empty = { content: "", name: "", tool_call_id: "", tool_calls: "" };
   const asked = {
     ...empty,
     role: "assistant",
-    content: literal(call.output),
-    tool_calls: JSON.stringify(call.tool_calls, null, 2),
+    content: literal(output),
+    tool_calls: JSON.stringify(calls, null, 2),
   };
   const answered = fields.map(({ area, id }) => ({
     ...empty,
