@@ -14,7 +14,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
@@ -23,7 +34,7 @@ from apps.prompts.models import Prompt, PromptVersion
 
 MAX_SEARCH_CHARS = 200
 _MATCHES = "search_vector @@ websearch_to_tsquery('simple', %s)"
-_RANK = "(ts_rank_cd(search_vector, websearch_to_tsquery('simple', %s), 1) * 1000000)::int"
+_RANK = "(ts_rank(search_vector, websearch_to_tsquery('simple', %s), 1) * 1000000)::int"
 #: A name that holds the words goes before any text, one that begins with them before that.
 _NAMED, _BEGINS = 10_000_000, 20_000_000
 _OPEN, _CLOSE = "\x02", "\x03"
@@ -50,19 +61,18 @@ def clean_search(text: str) -> str:
 
 def matching(prompts: QuerySet[Prompt], *, project: Project, words: str) -> QuerySet[Prompt]:
     """Those of `prompts` whose name, slug or any version matches, with `relevance`, a whole number."""
+    # Both tests in one pass over the versions: a piece of common letters has its index look at all of them.
     text = Q(RawSQL(_MATCHES, [words], BooleanField())) | Q(search_text__icontains=words)
-    found = PromptVersion.objects.filter(text, prompt__project=project)
+    versions = PromptVersion.objects.filter(text, prompt__project=project).values("prompt")
     named = Q(name__icontains=words) | Q(slug__icontains=words)
-    best = (
-        PromptVersion.objects.filter(prompt=OuterRef("pk"))
-        .annotate(rank=RawSQL(_RANK, [words], IntegerField()))
-        .order_by("-rank")
-        .values("rank")[:1]
-    )
+    found = named | Q(pk__in=versions)
+    rank = RawSQL(_RANK, [words], IntegerField())
+    of_prompt = PromptVersion.objects.filter(prompt=OuterRef("pk")).order_by().values("prompt")
+    best = of_prompt.annotate(best=Max(rank)).values("best")
     of_name = Case(
         When(name__istartswith=words, then=Value(_BEGINS)), When(named, then=Value(_NAMED)), default=0
     )
-    return prompts.filter(named | Q(pk__in=found.values("prompt"))).annotate(
+    return prompts.filter(found).annotate(
         relevance=Coalesce(Subquery(best, output_field=IntegerField()), 0) + of_name
     )
 
