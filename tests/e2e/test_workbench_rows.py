@@ -11,7 +11,7 @@ from apps.core.models import Project
 from apps.core.roles import Role
 from apps.datasets.models import Dataset
 from apps.providers.models import Model
-from tests.e2e.conftest import PHONE, OpenPage
+from tests.e2e.conftest import PHONE, OpenPage, Watch
 from tests.e2e.test_accessibility import problems
 from tests.factories.core import make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
@@ -62,8 +62,13 @@ def test_values_by_one_key_and_a_trial_on_rows(
 
 
 def test_a_conversation_fills_its_window_and_becomes_an_example(
-    live_stack: LiveStack, project: Project, loopback_provider: LoopbackProvider, open_page: OpenPage
+    live_stack: LiveStack,
+    project: Project,
+    loopback_provider: LoopbackProvider,
+    open_page: OpenPage,
+    watch: Watch,
 ) -> None:
+    watch.expect("status of 409")  # a full window is refused
     page = opened(open_page, live_stack.url, project, "assistant")
     page.get_by_label("manner", exact=True).fill("kind")
     talk_and_reload_in_the_middle(page, loopback_provider)
@@ -101,7 +106,7 @@ def try_on_rows(page: Page) -> None:
     page.get_by_role("button", name="Add column").first.click()
     page.get_by_label("Text of message 1").click()
     page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.type("Say {{ word ")
+    page.keyboard.type("Say {{ word }}")
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("t")
     region = trial(page)

@@ -192,6 +192,7 @@ class ConversationMode {
       this.log.replaceChildren(...elements);
       this.window.show(conversation);
     }
+    this.list.value = conversation?.id ?? "";
     const busy = isUnderWay(conversation?.turns.at(-1));
     this.stopButton.hidden = !busy;
     this.sendButton.disabled = busy;

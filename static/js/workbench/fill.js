@@ -28,6 +28,9 @@ export function fillValues(context, { values, missing = [] }, offer) {
   };
 }
 
+/** A key that somebody gave; one that was made of the inputs says nothing. */
+const keyWords = (key) => (/^[0-9a-f]{24}$/.test(key) ? "" : `: ${key}`);
+
 class Fill {
   constructor(context, place) {
     this.context = context;
@@ -115,7 +118,7 @@ class Fill {
         document.fill = { dataset, position: found.position };
       });
       this.wanted = null;
-      const offer = `Example ${count(found.position + 1)} of ${count(found.count)}: ${found.key}`;
+      const offer = `Example ${count(found.position + 1)} of ${count(found.count)}${keyWords(found.key)}`;
       const { lacking } = fillValues(this.context, found, offer);
       this.say(`${offer}.${lacking}`);
     } catch (error) {

@@ -65,7 +65,8 @@ class Trials {
     const ours = (event) => event.purpose === "trial" && this.trial && this.refresh();
     return [
       ...["trial", "started", "done", "failed", "cancelled"].map((type) => stream.on(type, ours)),
-      store.on(["columns", "messages", "parameters", "model"], () => this.details.open && this.plan()),
+      store.on(["columns"], () => this.details.open && this.plan()),
+      this.context.checks.on(() => this.details.open && this.plan()),
     ];
   }
 
@@ -92,6 +93,11 @@ class Trials {
 
   async estimate() {
     if (!this.form.chosen().dataset) return;
+    const { checks, store } = this.context;
+    if (store.columns.some(({ id }) => checks.result(id)?.errors?.length)) {
+      this.form.say("The prompt has mistakes: mend them first.");
+      return;
+    }
     try {
       const plan = await this.context.api.post("trial_plan", this.body());
       const { length } = this.context.store.columns;
@@ -192,8 +198,9 @@ class Trials {
     const values = Object.fromEntries(
       Object.entries(row.inputs).filter(([name]) => names.size === 0 || names.has(name)),
     );
-    const { undo } = fillValues(this.context, { values }, `The variables have the values of ${row.key}`);
-    this.context.offerUndo?.(`The variables have the values of “${row.key}”.`, undo);
+    const sentence = `The variables have the values of row ${row.position + 1}`;
+    const { undo } = fillValues(this.context, { values }, sentence);
+    this.context.offerUndo?.(`${sentence}.`, undo);
   }
 
   /** A saved version goes to a full run as it is; a draft is saved first, with the same dialogue as ever. */
