@@ -61,7 +61,7 @@ export function codeEditor({ doc, language, label, nonce, hint, onChange, comple
       keymap.of(keys),
       EditorState.readOnly.of(false),
       EditorView.editorAttributes.of({ class: "editor-box" }),
-      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) onChange?.();
       }),

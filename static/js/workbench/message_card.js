@@ -17,7 +17,7 @@ export class MessageCard {
     this.dirty = false;
     this.rendered = null;
     this.count = debounced(() => this.showCount(), 250);
-    this.element = el("article", { class: "wb-message", role: "listitem" });
+    this.element = el("div", { class: "wb-message", role: "listitem" });
     this.drawHead();
     this.drawText();
     this.drawMore();

@@ -10,6 +10,8 @@ class Messages {
   constructor(context) {
     this.context = context;
     this.list = context.root.querySelector("#wb-messages");
+    this.list.setAttribute("role", "list");
+    this.list.setAttribute("aria-label", "Messages");
     this.cards = [];
     // Typing writes into the editors at once, and into the document when it pauses.
     this.write = debounced(() => this.writeDirty(), 200);
