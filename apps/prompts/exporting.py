@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from apps.core.errors import InvalidInput
 from apps.core.models import Project
 from apps.prompts.exchange import own_yaml
 from apps.prompts.exchange.formats import FORMATS, Format
 from apps.prompts.exchange.record import Endpoint, PromptRecord
-from apps.prompts.exchange.templates import includes_of
+from apps.prompts.exchange.templates import includes_of, with_includes
 from apps.prompts.models import Prompt, PromptVersion
 from apps.providers.connection import DEFAULT_BASE_URL, OPENAI
 from apps.providers.models import Provider
@@ -75,7 +76,7 @@ def record_of(version: PromptVersion, labels: list[str] | None = None) -> Prompt
         includes=list(dict.fromkeys(references)),
         labels=labels or [],
         variables=list(version.variables),
-        resolved={reference: one.get("text", "") for reference, one in version.includes.items()},
+        resolved=_written_out(version.includes),
     )
 
 
@@ -87,3 +88,17 @@ def endpoint_of(version: PromptVersion) -> Endpoint | None:
         return None
     base_url = provider.base_url or (DEFAULT_BASE_URL if provider.kind == OPENAI else "")
     return Endpoint(provider.kind, base_url, model)
+
+
+def _written_out(includes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The text that each reference stands for, with what it includes itself written into it."""
+    found: dict[str, str] = {}
+
+    def text_of(key: str) -> str:
+        if key not in found:
+            entry = includes[key]
+            inner = {written: text_of(to) for written, to in entry["includes"].items() if to in includes}
+            found[key] = with_includes(entry["text"], inner)
+        return found[key]
+
+    return {reference: text_of(reference) for reference in includes}

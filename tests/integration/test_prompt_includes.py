@@ -13,6 +13,7 @@ from apps.core.models import Project
 from apps.core.roles import Role
 from apps.prompts import label_services, services
 from apps.prompts.errors import InvalidContent, NothingChanged
+from apps.prompts.exporting import version_export
 from apps.prompts.included_versions import included_by
 from apps.prompts.including import KeptInclude, includes_resolve, kept_includes
 from apps.prompts.models import Prompt, PromptVersion
@@ -339,3 +340,14 @@ def test_two_prompts_that_include_each_other_at_once_end_all_the_same(transactio
     with pytest.raises(InvalidContent, match="in a circle"):
         make_version(prompts[0], "again" + include("b"))
         make_version(prompts[1], "again" + include("a"))
+
+
+def test_an_export_writes_out_what_included_versions_keep(
+    project: Project, tone: Prompt, letter: Prompt
+) -> None:
+    make_version(make_prompt(project, "Middle"), "[" + include("tone@production") + "]")
+    label(make_version(tone, "Be brief."))
+    version = make_version(letter, include("middle") + include("tone@production"))
+    exported = version_export(version=version, format="openai").text
+    assert "[Be kind to" in exported
+    assert "]Be brief." in exported
