@@ -165,6 +165,45 @@ def _typing(found: Figures) -> str:
     )
 
 
+def _streaming(found: Figures) -> str:
+    lines = [
+        "## From the worker to the page",
+        "",
+        f"A provider on loopback streams {found['words']} words, one every {found['every_ms']:.0f} ms; one",
+        "web process, one `interactive` worker. From a piece's arrival at the worker until the page has it; later",
+        "pieces are gathered for up to 25 ms. The last column is the click until the first piece, the",
+        "provider's own wait included. Forty pages click within two seconds, and all stream at once after.",
+        "",
+        "| streams at once | first piece, median | 95th percentile | all pieces, median | 95th percentile "
+        "| click to first piece |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in found["delays"]:
+        lines.append(
+            f"| {one['streams']} | {one['first_ms']:.1f} ms | {one['first_p95_ms']:.1f} ms "
+            f"| {one['all_ms']:.1f} ms | {one['all_p95_ms']:.1f} ms | {one['click_ms']:.0f} ms |"
+        )
+    together = all(one["together"] for one in found["delays"])
+    lines += ["", f"{'Each stream' if together else 'Not each stream'} began before any ended."]
+    return "\n".join(lines)
+
+
+def _prompt_list(found: Figures) -> str:
+    lines = [
+        "## The list of prompts",
+        "",
+        f"{found['prompts']:,} prompts with {found['versions']} versions each, in 60 folders; fifty rows",
+        "a page. From the request to the whole page, with the folders' tree, the tags and, in a search, the",
+        "version that matched and an excerpt of it.",
+        "",
+        "| what is asked | median | slowest of twenty |",
+        "|---|---:|---:|",
+    ]
+    for one in found["pages"]:
+        lines.append(f"| {one['asked']} | {one['page_ms']:.0f} ms | {one['worst_ms']:.0f} ms |")
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -172,5 +211,7 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "fairness": _fairness,
     "comparison": _comparison,
     "local": _local,
+    "streaming": _streaming,
+    "prompt-list": _prompt_list,
     "typing": _typing,
 }

@@ -38,6 +38,8 @@ def main() -> None:
         "fairness": lambda: _figures("fairness"),
         "comparison": lambda: _figures("comparison"),
         "local": _local,
+        "streaming": lambda: _figures("streaming"),
+        "prompt-list": lambda: _figures("prompt_list"),
         "typing": lambda: _figures("typing"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}

@@ -40,7 +40,7 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
     """
     await _let_go_of_database()
     yield f"retry: {RECONNECT_AFTER_MS}\n\n".encode()
-    checked, client = time.monotonic(), _client()
+    checked, noted, client = time.monotonic(), 0.0, _client()
     try:
         while True:
             if time.monotonic() - checked > CHECK_EVERY_S:
@@ -49,7 +49,9 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
                     yield b'data: {"type": "closed"}\n\n'
                     return
             try:
-                await client.set(page.presence_key, "1", px=away_ms())
+                if time.monotonic() - noted > away_ms() / 4000:
+                    await client.set(page.presence_key, "1", px=away_ms())
+                    noted = time.monotonic()
                 found = await client.xread({page.key: after}, block=_block_ms(), count=_AT_ONCE)
             except Exception as error:  # Valkey is away for a moment; the page's rows are not
                 log.info("A page's stream waits for Valkey: %s", error)

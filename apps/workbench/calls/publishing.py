@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from apps.workbench.calls.stream import ANSWER_WITHIN_S, Event, add
+from apps.workbench.calls.stream import ANSWER_WITHIN_S, KEPT_S, Event, add
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,9 @@ GATHER_S = 0.025
 #: Of a long answer, which nobody reads as fast as it comes, more is gathered: a page's stream is bounded.
 LONG_AFTER_PIECES = 1500
 GATHER_LONG_S = 0.1
+#: How often a stream under way is given its hour anew.
+RENEW_EVERY_S = 60.0
+_MOST_RENEWED = 5000
 _PAUSE_S = 0.5
 
 
@@ -37,6 +40,7 @@ class Publisher:
         self._waiting: list[tuple[str, Event, asyncio.Future[bool]]] = []
         self._sender: asyncio.Task[None] | None = None
         self._told = False
+        self._renewed: dict[str, float] = {}
 
     async def send(self, key: str, event: Event) -> bool:
         """True once the event is in the stream; False where Valkey did not take it."""
@@ -64,7 +68,10 @@ class Publisher:
     async def _send(self, events: list[tuple[str, Event]]) -> bool:
         try:
             async with self._client.pipeline(transaction=False) as pipeline:
-                add(pipeline, events)
+                for key, event in events:
+                    add(pipeline, key, event)
+                for key in self._to_renew({key for key, _ in events}):
+                    pipeline.expire(key, KEPT_S)
                 await pipeline.execute()
         except Exception as error:  # whatever the client raises
             if not self._told:  # once an outage
@@ -73,6 +80,15 @@ class Publisher:
             return False
         self._told = False
         return True
+
+    def _to_renew(self, keys: set[str]) -> list[str]:
+        """Those streams that nobody gave a new end for a while."""
+        now = time.monotonic()
+        due = [key for key in keys if now - self._renewed.get(key, -RENEW_EVERY_S) >= RENEW_EVERY_S]
+        if len(self._renewed) > _MOST_RENEWED:
+            self._renewed.clear()
+        self._renewed.update(dict.fromkeys(due, now))
+        return due
 
 
 _PUBLISHERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Publisher] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,8 @@ def publish(page: Page, event: Event) -> None:
     """Tell the page, now. For code outside of an asyncio loop."""
     try:
         pipeline = valkey().pipeline(transaction=False)
-        add(pipeline, [(page.key, event)])
+        add(pipeline, page.key, event)
+        pipeline.expire(page.key, KEPT_S)
         pipeline.execute()
     except Exception as error:  # whatever the client raises
         log.warning("An event of a page could not be published: %s", error)
@@ -107,13 +108,9 @@ def away_ms() -> int:
     return int(1000 * float(settings.PAGE_AWAY_S))
 
 
-def add(pipeline: Any, events: Iterable[tuple[str, Event]]) -> None:
-    """Queue the events and the streams' new ends on a pipeline, of either client."""
-    events = list(events)
-    for key, event in events:
-        pipeline.xadd(key, {FIELD: written(event)}, maxlen=MOST_EVENTS, approximate=True)
-    for key in {key for key, _ in events}:
-        pipeline.expire(key, KEPT_S)
+def add(pipeline: Any, key: str, event: Event) -> None:
+    """Queue the event on a pipeline, of either client."""
+    pipeline.xadd(key, {FIELD: written(event)}, maxlen=MOST_EVENTS, approximate=True)
 
 
 def written(event: Event) -> bytes:
