@@ -59,6 +59,13 @@ def write_message(page: Page, number: int, text: str) -> None:
     page.keyboard.press("Escape")
 
 
+def write_schema(page: Page, text: str) -> None:
+    """Replace the text of the first code field of a form."""
+    page.locator(".cm-content").first.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type(text)
+
+
 def save_dialog(page: Page) -> Locator:
     """The dialogue that asks for a note and labels, opened."""
     page.get_by_role("button", name="Save version", exact=True).first.click()

@@ -27,7 +27,8 @@ def project(transactional_db: None) -> Project:
 @pytest.fixture
 def page(live_server: Any, project: Project, open_page: OpenPage, watch: Watch) -> Page:
     """A page of an editor. `watch` fails the test at each violation of the content security policy."""
-    watch.expect("status of 400")
+    for status in (400, 422):
+        watch.expect(f"status of {status}")
     return open_page(live_server.url, user=make_member(project, Role.EDITOR, make_user("e@example.com")))
 
 
@@ -35,8 +36,10 @@ def test_a_prompt_shown_again_with_its_mistake_can_be_typed_in(project: Project,
     page.goto(f"/p/{project.slug}/prompts/repeat/")
     steps.write_message(page, 1, "Say {{ text")
     steps.save_version(page, "broken")
-    expect(page.locator(".form-row .field-error")).to_be_visible()
-    expect(page.locator(".cm-content").first).to_contain_text("Say {{ text")
+    dialog = page.get_by_role("dialog", name="Save a version")
+    expect(dialog.get_by_role("alert")).to_contain_text("Message 1")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(steps.message(page, 1)).to_contain_text("Say {{ text")
     steps.write_message(page, 1, "Say {{ text }}")
     steps.save_version(page, "mended")
     expect(steps.version_saved(page, 2)).to_be_visible()
@@ -45,8 +48,8 @@ def test_a_prompt_shown_again_with_its_mistake_can_be_typed_in(project: Project,
 def test_an_evaluators_schema_shown_again_can_be_typed_in(project: Project, page: Page) -> None:
     page.goto(f"/p/{project.slug}/evaluators/new/?kind=json_schema")
     page.get_by_label("Name", exact=True).fill("Shape")
-    steps.write_message(page, 1, '{"type": "objekt"}')
+    steps.write_schema(page, '{"type": "objekt"}')
     page.get_by_role("button", name="Create").click()
     expect(page.locator(".field-error").first).to_be_visible()
-    steps.write_message(page, 1, '{"type": "object"}')
+    steps.write_schema(page, '{"type": "object"}')
     expect(page.locator(".cm-content").first).to_contain_text('"object"')

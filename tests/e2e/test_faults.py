@@ -59,10 +59,10 @@ def test_a_stale_save_shows_both_versions_and_loses_nothing(
     steps.save_version(theirs, "theirs")
     expect(steps.version_saved(theirs, 2)).to_be_visible()
     steps.save_version(ours, "ours")
-    conflict = ours.get_by_role("region", name=re.compile("saved version 2 while you were editing"))
-    expect(conflict).to_contain_text("Theirs:")
-    expect(ours.locator(".cm-content").first).to_contain_text("Ours: {{ text }}")
-    ours.get_by_role("button", name="Save version").last.click()
+    conflict = ours.get_by_role("dialog", name=re.compile("saved version 2 while you were editing"))
+    expect(conflict.get_by_role("textbox", name=re.compile("version 2"))).to_have_text("Theirs: {{ text }}")
+    expect(conflict.get_by_role("textbox", name=re.compile("will be saved"))).to_have_text("Ours: {{ text }}")
+    conflict.get_by_role("button", name="Save on top of version 2").click()
     expect(steps.version_saved(ours, 3)).to_be_visible()
     texts = (
         Prompt.objects.get(project=workshop).versions.order_by("number").values_list("messages", flat=True)
@@ -130,30 +130,35 @@ def test_the_main_actions_by_keyboard_alone(
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
     steps.tab_to(page.get_by_role("textbox", name="Text of message 2"))
     page.keyboard.type("One\n{{ text }}")
+    page.keyboard.press("Escape")
     page.keyboard.press("Control+s")
+    expect(page.get_by_label("Note")).to_be_focused()
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
     expect(steps.version_saved(page, 1)).to_be_visible()
     assert saved_texts("by-keyboard", 1) == ["", "One\n{{ text }}"]
+    page.keyboard.press("Shift+Tab")  # out of the text, in which an r is an r
     page.keyboard.press("r")
     page.wait_for_url("**/runs/new/**")
 
 
-def test_what_is_typed_while_the_editor_still_loads_is_saved(
+def test_what_is_typed_while_the_editor_still_loads_stays(
     live_server: Any, workshop: Project, editor: User, open_page: OpenPage
 ) -> None:
     page = open_page(live_server.url, user=editor)
     held: list[Route] = []
     page.route("**/dist/editor*.js", lambda route: held.append(route))
     with page.expect_request("**/dist/editor*.js"):
-        page.goto(f"/p/{workshop.slug}/prompts/repeat/")
-    page.locator("#id_messages-0-content").focus()
-    page.keyboard.press("Control+Home")
-    page.keyboard.type("Say ")
+        page.goto(f"/p/{workshop.slug}/evaluators/new/?kind=json_schema")
+    schema = page.locator("textarea[data-controller~=editor]").first
+    schema.fill('{"type": }')
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type('"obj')
     held[0].continue_()
     expect(page.locator(".cm-content").first).to_be_focused()
-    page.keyboard.type("again: ")
-    page.keyboard.press("Control+s")
-    expect(steps.version_saved(page, 2)).to_be_visible()
-    assert saved_texts("repeat", 2) == ["Say again: {{ text }}"]
+    page.keyboard.type('ect"')
+    expect(page.locator(".cm-content").first).to_have_text('{"type": "object"}')
+    expect(schema).to_have_value('{"type": "object"}')
 
 
 def saved_texts(prompt: str, version: int) -> list[str]:

@@ -85,17 +85,23 @@ def write_two_versions(page: Page) -> None:
     steps.write_message(page, 2, "{{ text }}")
     page.get_by_label("Model", exact=True).select_option("fake/upper")
     page.get_by_label("text", exact=True).fill("good morning")
-    expect(page.locator("#preview .message-text").last).to_have_text("good morning")
+    page.get_by_role("button", name="Preview message 2").click()
+    expect(page.get_by_role("listitem", name="Message 2").locator(".wb-preview")).to_have_text("good morning")
+    page.get_by_role("button", name="Preview message 2").click()
     steps.save_version(page, "In capitals")
     expect(steps.version_saved(page, 1)).to_be_visible()
     steps.write_message(page, 1, "Say it again.")
     page.get_by_label("Model", exact=True).select_option("fake/echo")
     page.keyboard.press("Control+s")
+    page.keyboard.press("Control+s")
     expect(steps.version_saved(page, 2)).to_be_visible()
 
 
 def look_at_the_difference(page: Page) -> None:
-    page.get_by_role("link", name="Compare versions").click()
+    for number in (1, 2):
+        page.get_by_label(f"Compare version {number}", exact=True).check()
+    page.keyboard.press("d")
+    page.get_by_role("link", name="The difference as a page").click()
     changed = page.get_by_role("region", name="What changed")
     expect(changed.locator("del").filter(has_text="Shout")).to_be_visible()
     expect(changed.locator("ins").filter(has_text="fake/echo")).to_be_visible()

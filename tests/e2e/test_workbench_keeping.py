@@ -1,5 +1,5 @@
-"""What is typed in the workbench is kept: saved with a note and labels, merged with what somebody else saved, and
-there again after a browser was killed."""
+"""What is typed in the workbench is kept: saved with a note and labels, merged with what somebody else saved,
+and there again after a browser was killed."""
 
 from __future__ import annotations
 

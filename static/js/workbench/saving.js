@@ -307,6 +307,7 @@ function settle(context, { column, sent, saved, note, replace }) {
     const url = new URL(evaluate.href);
     url.searchParams.set("version", saved.number);
     evaluate.href = url.href;
+    evaluate.hidden = false;
   }
   context.drafts?.send();
 }

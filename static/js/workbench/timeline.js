@@ -178,7 +178,7 @@ class Timeline {
   focusRow(row, step) {
     const rows = this.rows();
     const next = rows[rows.indexOf(row) + step];
-    if (next) next.querySelector("[data-name], [data-pick]").focus();
+    if (next) (next.querySelector("[data-name]") ?? next.querySelector("[data-pick]")).focus();
     else if (step > 0) this.list.querySelector("[data-before]")?.focus();
   }
 
