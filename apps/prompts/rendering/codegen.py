@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.visitor import NodeTransformer
 
 from .references import RULE, parse_reference
@@ -108,7 +111,20 @@ class PaymentInserter(NodeTransformer):
 
 
 class BoundedCodeGenerator(CodeGenerator):
-    """Generated code hands every value it makes, and every comparison, to the rendering's budget."""
+    """Generated code hands every value it makes, and every comparison, to the rendering's budget.
+
+    `asked` are the names that the code asks of the inputs, as `jinja2.meta` finds them, in the same pass.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked: set[str] = set()
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        for action, name in frame.symbols.loads.values():
+            if action == VAR_LOAD_RESOLVE and name is not None and name not in self.environment.globals:
+                self.asked.add(name)
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         PaymentInserter().visit(node)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from io import StringIO
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import StrictUndefined, Template, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import _GroupTuple
 from jinja2.runtime import Context, LoopContext, Macro
@@ -135,6 +136,17 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return PlacingParser(self, source, name, filename).parse()
+
+    def compiled(self, tree: nodes.Template) -> tuple[Template, frozenset[str]]:
+        """A tree, which is changed, as a template, with the names that it asks of the inputs.
+
+        Raises TemplateSyntaxError, and what Python raises for code that is nested too deeply.
+        """
+        stream = StringIO()
+        generator = BoundedCodeGenerator(self, None, None, stream=stream)
+        generator.visit(tree)
+        code = self._compile(stream.getvalue(), "<template>")
+        return Template.from_code(self, code, self.make_globals(None)), frozenset(generator.asked)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict) and attribute in obj:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
@@ -106,12 +106,9 @@ def needs_of(text: CompiledText, scope: Scope, known: dict[str, Needs] | None = 
 @lru_cache(maxsize=128)
 def _needs_with(source: str, asked: tuple[tuple[str, Needs], ...]) -> Needs:
     tree = IncludeReplacer(dict(asked)).visit(_ENVIRONMENT.parse(source))
-    return _needs_of_tree(tree, list(tree.find_all(nodes.Node)))
-
-
-def _needs_of_tree(tree: nodes.Template, every: Sequence[nodes.Node]) -> Needs:
+    optional = optional_names(tree.find_all(nodes.Node))
     variables = frozenset(meta.find_undeclared_variables(tree))
-    return Needs(variables, optional_names(every) & variables)
+    return Needs(variables, optional & variables)
 
 
 def _storable(text: str) -> str:
@@ -145,8 +142,9 @@ def _compile(source: str) -> CompiledText:
         includes = tuple(_include_tag(node) for node in every if isinstance(node, nodes.Include))
         if any(isinstance(node, nodes.Break | nodes.Continue) for node in every):
             refuse_jumps(tree, in_loop=False)
-        needs, unknown = _needs_of_tree(tree, every), tuple(unknown_names(every))
-        return CompiledText(source, _ENVIRONMENT.from_string(tree), needs, includes, unknown)
+        optional, unknown = optional_names(every), tuple(unknown_names(every))
+        template, variables = _ENVIRONMENT.compiled(tree)
+        return CompiledText(source, template, Needs(variables, optional & variables), includes, unknown)
     except TemplateSyntaxError as error:
         raise syntax_error(error) from error
     except (
