@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest
@@ -97,8 +97,7 @@ def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
 
 
 def addresses_of(project_slug: str, slug: str) -> dict[str, str]:
-    found = {name: _address(address, project_slug, slug) for name, address in ADDRESSES.items()}
-    return {name: path for name, path in found.items() if path}
+    return {name: _address(address, project_slug, slug) for name, address in ADDRESSES.items()}
 
 
 def _address(address: Address, project_slug: str, slug: str) -> str:
@@ -109,10 +108,7 @@ def _address(address: Address, project_slug: str, slug: str) -> str:
         kwargs[address.id] = _ANY_ID
     if address.number:
         kwargs[address.number] = _ANY_NUMBER
-    try:
-        path = reverse(address.route, kwargs=kwargs)
-    except NoReverseMatch:
-        return ""
+    path = reverse(address.route, kwargs=kwargs)
     return path.replace(str(_ANY_ID), "{id}").replace(str(_ANY_NUMBER), "{number}")
 
 

@@ -48,7 +48,23 @@ NO_PAGE = {
     "evaluations:run-progress",
     "evaluations:run-news",
     "mfa_download_recovery_codes",
+    "prompts:export",
+    "prompts:export-all",
     "providers:test-status",
+    "workbench:call",
+    "workbench:calls",
+    "workbench:completions",
+    "workbench:conversation",
+    "workbench:conversations",
+    "workbench:draft",
+    "workbench:save",
+    "workbench:stream",
+    "workbench:timeline",
+    "workbench:trial-choices",
+    "workbench:trial-detail",
+    "workbench:values",
+    "workbench:values-past",
+    "workbench:version-typed",
 }
 QUERIES = {
     "datasets:diff": "?old=1&new=1",
@@ -105,7 +121,7 @@ SECOND_FACTOR = {
     "mfa_generate_recovery_codes",
     "mfa_reauthenticate",
 }
-GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations")
+GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations", "workbench")
 
 
 @pytest.fixture
@@ -135,6 +151,9 @@ def test_pages(group: str, live_server: Any, world: World, open_page: OpenPage, 
         answer = page.goto(path_of(address, world), wait_until="load")
         if answer is None or answer.status >= 400:
             wrong.append(f"{address.name}: answered {answer and answer.status}")
+        if address.name == "workbench:prompt":
+            page.locator(".cm-content").first.wait_for()  # its script draws the editors
+            page.locator("#version-scores table").wait_for()
         wrong += problems(page, address.name)
     assert not wrong, "\n".join(sorted(set(wrong)))
 
