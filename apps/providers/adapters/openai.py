@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletionChunk
 
 from apps.core.guarded_transport import guarded_client
 from apps.core.url_guard import ForbiddenAddress, check_base_url
@@ -91,8 +90,16 @@ class OpenAIAdapter:
         try:
             async with asyncio.timeout(self._connection.timeout_s):
                 arguments = request_arguments(request, base_url=self._base_url)
-                chunks = await self._client.chat.completions.create(
-                    **arguments, stream=True, stream_options={"include_usage": True}
+                extra = arguments.pop("extra_body", {})
+                streamed = {"stream": True, "stream_options": {"include_usage": True}}
+                # Plain `post` again, and chunks as plain JSON: one as the SDK's object takes thirty times as
+                # long, and a worker reads a thousand a second.
+                chunks = await self._client.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body={**arguments, **streamed, **extra},
+                    stream=True,
+                    stream_cls=openai.AsyncStream[object],
                 )
                 async with chunks:
                     async for chunk in chunks:
@@ -147,7 +154,8 @@ def _json_object(content: bytes) -> dict[str, Any]:
     return clean
 
 
-def _chunk_json(chunk: ChatCompletionChunk) -> dict[str, Any]:
-    value = storable(chunk.model_dump(exclude_unset=True))
-    assert isinstance(value, dict)
+def _chunk_json(chunk: object) -> dict[str, Any]:
+    if not isinstance(chunk, dict):
+        raise bad_response("The server streams JSON that is not an object: is the base URL right?", chunk)
+    value: dict[str, Any] = storable(chunk)
     return value
