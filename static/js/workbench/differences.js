@@ -147,7 +147,7 @@ class Differences {
         { class: "text-diff" },
         text ? el(tag, { text }) : el("span", { class: "text-secondary", text: "not set" }),
       );
-    const head = ["", ...this.names].map((text) => el("th", { scope: "col", text }));
+    const head = ["Part", ...this.names].map((text) => el("th", { scope: "col", text }));
     return el(
       "table",
       { class: "table table-sm wbd-table" },

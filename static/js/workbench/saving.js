@@ -177,6 +177,7 @@ class Saving {
       if (!(error instanceof ApiError)) throw error;
       if (error.body.code === "stale_parent") {
         this.dialog.close();
+        this.hearOfLatest(error.body.theirs);
         openMerge(this.context, { column, note, labels, conflict: error.body });
       } else {
         this.refuse(error, labels);
