@@ -33,6 +33,8 @@ from apps.core.models import Project
 from apps.prompts.models import Prompt, PromptVersion
 
 MAX_SEARCH_CHARS = 200
+#: A word that more versions hold is no help in finding one; ranking them all would take its time.
+MAX_MATCHES = 3_000
 _MATCHES = "search_vector @@ websearch_to_tsquery('simple', %s)"
 _RANK = "(ts_rank(search_vector, websearch_to_tsquery('simple', %s), 1) * 1000000)::int"
 #: A name that holds the words goes before any text, one that begins with them before that.
@@ -45,6 +47,8 @@ _HEADLINE = (
 #: Cutting an excerpt reads the text word by word, so that of a long one only the beginning is read.
 _HEADLINE_CHARS = 20_000
 _AROUND = 70
+#: A phrase, "or", or -without: what is typed with these is meant as words, and stands nowhere as it is.
+_OPERATORS = re.compile(r"""(?:^|\s)(?:-\w|or\s|"[\w\s]*"(?:\s|$))""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,9 @@ def clean_search(text: str) -> str:
 
 def matching(prompts: QuerySet[Prompt], *, project: Project, words: str) -> QuerySet[Prompt]:
     """Those of `prompts` whose name, slug or any version matches, with `relevance`, a whole number."""
-    # Both tests in one pass over the versions: a piece of common letters has its index look at all of them.
-    text = Q(RawSQL(_MATCHES, [words], BooleanField())) | Q(search_text__icontains=words)
-    versions = PromptVersion.objects.filter(text, prompt__project=project).values("prompt")
+    prompts_found = _versions(project, words).values("prompt")[:MAX_MATCHES]
     named = Q(name__icontains=words) | Q(slug__icontains=words)
-    found = named | Q(pk__in=versions)
+    found = named | Q(pk__in=prompts_found)
     rank = RawSQL(_RANK, [words], IntegerField())
     of_prompt = PromptVersion.objects.filter(prompt=OuterRef("pk")).order_by().values("prompt")
     best = of_prompt.annotate(best=Max(rank)).values("best")
@@ -75,6 +77,20 @@ def matching(prompts: QuerySet[Prompt], *, project: Project, words: str) -> Quer
     return prompts.filter(found).annotate(
         relevance=Coalesce(Subquery(best, output_field=IntegerField()), 0) + of_name
     )
+
+
+def too_many(*, project: Project, words: str) -> bool:
+    """Whether more versions match than a search looks at, so that it shows the newest of them only."""
+    return _versions(project, words).values("pk")[: MAX_MATCHES + 1].count() > MAX_MATCHES
+
+
+def _versions(project: Project, words: str) -> QuerySet[PromptVersion]:
+    """Versions that match, newest first: keys are made in the order of time."""
+    text = Q(RawSQL(_MATCHES, [words], BooleanField()))
+    if not _OPERATORS.search(words):
+        # In one pass over the versions: a piece of common letters has its index look at all of them.
+        text |= Q(search_text__icontains=words)
+    return PromptVersion.objects.filter(text, prompt__project=project).order_by("-pk")
 
 
 _FOUND = f"""

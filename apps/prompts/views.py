@@ -17,7 +17,7 @@ from apps.prompts.copying import prompt_duplicate as duplicate
 from apps.prompts.folders import folder_tree
 from apps.prompts.forms import DuplicateForm, NewPromptForm, PromptForm
 from apps.prompts.included_versions import included_by
-from apps.prompts.search import clean_search, matches_of
+from apps.prompts.search import clean_search, matches_of, too_many
 
 SORTS = {"name": "name", "changed": "changed_at", "folder": "folder", "relevance": "relevance"}
 _SHOWN_TAGS = 40
@@ -41,6 +41,7 @@ def prompt_list(request: ProjectRequest) -> HttpResponse:
     counts = selectors.folder_counts(project=request.project, archived=archived)
     context = {
         "page": page,
+        "too_many": bool(words and page.next_url) and too_many(project=request.project, words=words),
         "rows": [(prompt, matches.get(prompt.pk)) for prompt in page.rows],
         "default_sort": default,
         "tree": folder_tree(counts, folder),

@@ -6,11 +6,9 @@ import random
 
 from apps.core.models import Project
 from apps.prompts.models import Prompt, PromptLabel, PromptVersion
+from tests.benchmarks.prompt_list import RARE, VERSIONS
 
-VERSIONS = 3
 TAGS = ("billing", "support", "draft", "legal", "english", "german", "tested", "old")
-#: One prompt in a hundred holds it, in its second version only.
-RARE = "quixotic"
 _TEXT = (
     "answer the question as shortly as you can with what the customer wrote and nothing else check each "
     "number twice keep names dates amounts in their own language write no greeting cite the paragraph that "

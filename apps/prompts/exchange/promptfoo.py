@@ -93,8 +93,8 @@ def read(document: Any, place: str) -> list[Found]:
         return [Found(f"{place}providers", problem=str(error))]
     for key in ("tests", "defaultTest", "scenarios", "redteam", "env", "nunjucksFilters", "derivedMetrics"):
         if document.get(key):
-            number = f"{len(document[key])} " if isinstance(document[key], list) else ""
-            shared.append(f"{number}{key}; import rows into a dataset, and checks as evaluators.")
+            number = f" ({len(document[key])})" if isinstance(document[key], list) else ""
+            shared.append(f"{key}{number}: rows belong into a dataset here, checks into evaluators.")
     note = document.get("description")
     made = PromptRecord(
         note=note[:500] if isinstance(note, str) else "",

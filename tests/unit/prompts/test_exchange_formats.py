@@ -294,7 +294,7 @@ def test_a_foreign_promptfoo_configuration_keeps_what_it_can() -> None:
     assert "another file" in found[1].problem
     assert found[1].place == "prompts[1]"
     told = " ".join(found[0].losses)
-    for words in ("1 of 2 providers", "“apiKey”", "apiHost", "2 tests"):
+    for words in ("1 of 2 providers", "“apiKey”", "apiHost", "tests (2)"):
         assert words in told, words
     assert "sk-secret" not in repr(found)
 
