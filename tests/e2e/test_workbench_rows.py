@@ -10,12 +10,14 @@ from playwright.sync_api import Locator, Page, expect
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.datasets.models import Dataset
+from apps.evaluations.evaluators import default_config, kind
+from apps.evaluations.models import Evaluator
 from apps.providers.models import Model
 from tests.e2e.conftest import PHONE, OpenPage, Watch
+from tests.e2e.steps import message
 from tests.e2e.test_accessibility import problems
 from tests.factories.core import make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
-from tests.factories.evaluations import make_evaluator_version
 from tests.factories.prompts import make_prompt, make_version
 from tests.live_stack import LiveStack
 from tests.loopback_provider import MODELS, Behaviour, LoopbackProvider
@@ -39,14 +41,17 @@ def project(transactional_db: None, loopback_provider: LoopbackProvider) -> Proj
     messages = [{"role": "system", "content": "You are {{ manner }}."}]
     make_version(assistant, messages=messages, parameters={"model": "loop/loop-small"})
     import_bytes(make_dataset(project, "Words"), ROWS, "words.csv")
-    make_evaluator_version(project, slug="exact-match")
+    evaluator = Evaluator.objects.create(
+        project=project, slug="exact-match", name="exact-match", kind="exact_match"
+    )
+    evaluator.versions.create(number=1, config=default_config(kind("exact_match")))
     return project
 
 
 def opened(open_page: OpenPage, url: str, project: Project, slug: str = "repeat", **more: object) -> Page:
     page = open_page(url, user=make_member(project, Role.EDITOR), **more)
     page.goto(f"/p/{project.slug}/prompts/{slug}/")
-    expect(page.get_by_label("Text of message 1")).to_be_visible()
+    expect(message(page, 1)).to_be_visible()
     return page
 
 
@@ -103,8 +108,10 @@ def trial(page: Page) -> Locator:
 
 
 def try_on_rows(page: Page) -> None:
-    page.get_by_role("button", name="Add column").first.click()
-    page.get_by_label("Text of message 1").click()
+    page.get_by_role("button", name="Add column").click()
+    page.locator(".wb-menu").get_by_role("button", name="A copy of what the editor shows").click()
+    page.locator(".wb-tab").nth(1).click()
+    message(page, 1).click()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("Say {{ word }}")
     page.get_by_role("heading", level=1).click()

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import JsonResponse
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.core.errors import ProductError
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.prompts.selectors import prompt_get
@@ -42,9 +43,13 @@ def trial_choices(request: ProjectRequest, slug: str) -> JsonResponse:
 def trial_plan(request: ProjectRequest, slug: str) -> JsonResponse:
     """The body of `trial` → what it would take: {"rows", "calls", "judge_calls", "likely", "high"}.
 
-    The last two in US dollars as text, null where a price is not known. Nothing is written."""
+    The last two in US dollars as text, null where a price is not known. Nothing is written. {"problem"}: why it cannot be tried as it stands."""
     prompt = prompt_get(project=request.project, slug=slug)
-    asked = trial_request(project=request.project, prompt=prompt, body=json_body(request))
+    body = json_body(request)
+    try:
+        asked = trial_request(project=request.project, prompt=prompt, body=body)
+    except ProductError as error:  # asked while it is typed: a plan that is not possible yet is no failure
+        return JsonResponse({"problem": error.detail})
     cost = trial_estimate(project=request.project, prompt=prompt, request=asked)
     return JsonResponse(
         {

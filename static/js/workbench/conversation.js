@@ -17,6 +17,7 @@ class ConversationMode {
   constructor(context, place) {
     this.context = context;
     this.place = place;
+    this.storage = `workbench-conversation:${context.boot.urls.conversations}`;
     this.cut = null;
     this.streaming = new Map();
     this.texts = new Map();
@@ -29,11 +30,14 @@ class ConversationMode {
     if (this.kept.open) this.show(true);
   }
 
+  /** The document is kept a moment later, so a reload right now would bring an older conversation back. */
   get kept() {
-    return this.context.store.document.conversation ?? {};
+    const kept = sessionStorage.getItem(this.storage);
+    return { ...this.context.store.document.conversation, ...(kept ? JSON.parse(kept) : {}) };
   }
 
   keep(change) {
+    sessionStorage.setItem(this.storage, JSON.stringify({ ...this.kept, ...change }));
     this.context.store.change(ME, ["conversation"], (document) => {
       document.conversation = { ...document.conversation, ...change };
     });

@@ -51,7 +51,6 @@ function turnOf(conversation, turn, acts, streaming) {
     "article",
     {
       class: `wb-turn wb-turn-${turn.role}${gone ? " wb-turn-gone" : ""}`,
-      "aria-label": `${WHO[turn.role]}, turn ${turn.position + 1}`,
       "data-position": String(turn.position),
     },
     ...parts,
@@ -165,7 +164,7 @@ function actionsOf(turn, last, acts) {
   const found = [];
   if (turn.role === "user") found.push(button("Edit", "Edit and send again", () => acts.edit(turn)));
   if (turn.role === "assistant")
-    found.push(button("Retry", "Ask for another answer", () => acts.retry(turn)));
+    found.push(button("Retry", "Retry, for another answer", () => acts.retry(turn)));
   found.push(button(last ? "Delete" : "Delete from here", "Delete from here on", () => acts.remove(turn)));
   return el("div", { class: "wb-turn-actions" }, ...found);
 }
@@ -174,7 +173,7 @@ function summaryOf({ summary, summary_call: call, summary_until: until }) {
   const words = figures(call ?? {}).map(([label, value]) => `${label} ${value}`);
   return el(
     "article",
-    { class: "wb-turn wb-turn-summary", "aria-label": "Summary of the earlier turns" },
+    { class: "wb-turn wb-turn-summary" },
     el("p", { class: "wb-turn-who", text: `Summary of the turns before turn ${until + 1}` }),
     el("div", { class: "wb-turn-text", text: summary }),
     el("p", { class: "wb-trial-figures", text: words.join(" · ") }),

@@ -26,7 +26,12 @@ export class TrialForm {
       { class: "wb-trial-evaluators" },
       el("legend", { class: "form-label", text: "Evaluators" }),
     );
-    this.button = el("button", { type: "submit", class: "btn btn-sm btn-primary", text: "Try" });
+    this.button = el("button", {
+      type: "submit",
+      class: "btn btn-sm btn-primary",
+      text: "Try",
+      disabled: true,
+    });
     this.note = el("p", { class: "form-hint wb-trial-plan", role: "status" });
     this.sure = el("div", { class: "wb-trial-sure", hidden: true });
     const field = (label, input) =>
@@ -57,6 +62,7 @@ export class TrialForm {
   /** What the project has, and what was chosen last. */
   offer({ datasets, evaluators, most_rows: most }, kept) {
     this.limit.max = String(most);
+    this.button.disabled = datasets.length === 0;
     this.dataset.replaceChildren(
       ...datasets.map(({ slug, name, version, examples }) =>
         el("option", { value: slug, text: `${name}, version ${version} (${count(examples)})` }),
@@ -64,7 +70,6 @@ export class TrialForm {
     );
     if (!datasets.length) {
       this.dataset.append(el("option", { value: "", text: "No dataset has examples yet" }));
-      this.button.disabled = true;
     }
     if (datasets.some(({ slug }) => slug === kept.dataset)) this.dataset.value = kept.dataset;
     if (kept.limit) this.limit.value = String(kept.limit);

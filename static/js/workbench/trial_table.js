@@ -132,11 +132,17 @@ function outputOf(cell, acts) {
   return el("div", {}, text, button);
 }
 
+/** One metric of an evaluator goes by its name, several are told apart. */
+function metricWords(trial, metric) {
+  const alone = trial.metrics.filter(({ slug }) => slug === metric.slug).length === 1;
+  return alone ? metric.evaluator : `${metric.evaluator}: ${metric.title}`;
+}
+
 function scoresOf(trial, cell, baseline) {
   if (cell.status !== "completed") return [];
   return trial.metrics.map((metric) => {
     const score = cell.scores[metric.name];
-    const label = el("span", { class: "wb-score-name", text: metric.evaluator });
+    const label = el("span", { class: "wb-score-name", text: metricWords(trial, metric) });
     if (!score) {
       const waiting = cell.scored ? "missing" : "…";
       return el("p", { class: "wb-score" }, label, el("span", { class: "wb-score-missing", text: waiting }));
@@ -162,10 +168,7 @@ function sumsOf(trial, column) {
   const first = trial.figures[trial.columns[0].id];
   const lines = trial.metrics.map((metric) => {
     const sum = figures.metrics[metric.name];
-    const name = el("span", {
-      class: "wb-score-name",
-      text: metric.title === metric.evaluator ? metric.evaluator : `${metric.evaluator}: ${metric.title}`,
-    });
+    const name = el("span", { class: "wb-score-name", text: metricWords(trial, metric) });
     if (sum.mean === null)
       return el(
         "p",

@@ -16,6 +16,7 @@ const POLL_MS = 3000;
 class Trials {
   constructor(context, place) {
     this.context = context;
+    this.place = `workbench-trial:${context.boot.urls.trial}`;
     this.form = new TrialForm(context, { changed: () => this.plan(), start: (sure) => this.start(sure) });
     this.state = el("span", { class: "wb-trial-status", role: "status" });
     this.stop = el("button", { type: "button", class: "btn btn-sm", text: "Stop all", hidden: true });
@@ -50,11 +51,15 @@ class Trials {
     this.details.open = Boolean(this.kept.open);
   }
 
+  /** The document is kept a moment later, so a reload right now would bring an older trial back. */
   get kept() {
-    return this.context.store.document.trial ?? {};
+    const id = sessionStorage.getItem(this.place);
+    return { ...this.context.store.document.trial, ...(id ? { id } : {}) };
   }
 
   keep(change) {
+    if (change.id) sessionStorage.setItem(this.place, change.id);
+    else if ("id" in change) sessionStorage.removeItem(this.place);
     this.context.store.change(ME, ["trial"], (document) => {
       document.trial = { ...document.trial, ...change };
     });
@@ -100,6 +105,10 @@ class Trials {
     }
     try {
       const plan = await this.context.api.post("trial_plan", this.body());
+      if (plan.problem) {
+        this.form.say(plan.problem);
+        return;
+      }
       const { length } = this.context.store.columns;
       const judged = plan.judge_calls ? ` and ${plural(plan.judge_calls, "call")} of judges` : "";
       const cost =
