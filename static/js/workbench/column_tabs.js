@@ -45,23 +45,7 @@ class ColumnTabs {
   }
 
   drawAdder() {
-    const copy = el(
-      "button",
-      {
-        type: "button",
-        class: "dropdown-item",
-        on: { click: () => this.columns.duplicate(this.context.store.selected.id) },
-      },
-      "A copy of what the editor shows",
-    );
-    const versions = this.context.boot.versions.map(({ number, note, labels }) =>
-      el(
-        "button",
-        { type: "button", class: "dropdown-item", on: { click: () => this.columns.addVersion(number) } },
-        `Version ${number}`,
-        el("span", { class: "wb-option-note", text: [labels.join(", "), note].filter(Boolean).join(" · ") }),
-      ),
-    );
+    const menu = el("div", { class: "dropdown-menu wb-menu", "aria-labelledby": "wb-add-column" });
     const button = el(
       "button",
       {
@@ -74,13 +58,24 @@ class ColumnTabs {
       icon("columns") ?? "",
       "Add column",
     );
-    const menu = el(
-      "div",
-      { class: "dropdown-menu wb-menu", "aria-labelledby": "wb-add-column" },
-      copy,
-      ...versions,
-    );
+    // Drawn when it opens: versions are saved while the page is open.
+    button.addEventListener("show.bs.dropdown", () => menu.replaceChildren(...this.choices()));
     return el("div", { class: "dropdown" }, button, menu);
+  }
+
+  choices() {
+    const item = (click, ...inside) =>
+      el("button", { type: "button", class: "dropdown-item", on: { click } }, ...inside);
+    const copy = item(
+      () => this.columns.duplicate(this.context.store.selected.id),
+      "A copy of what the editor shows",
+    );
+    const versions = this.context.boot.versions.map(({ number, note, labels }) => {
+      const words = [labels.join(", "), note].filter(Boolean).join(" · ");
+      const told = el("span", { class: "wb-option-note", text: words });
+      return item(() => this.columns.addVersion(number), `Version ${number}`, told);
+    });
+    return [copy, ...versions];
   }
 
   showTokens(result, id) {

@@ -62,7 +62,7 @@ export class MessageCard {
       onChange: () => this.onInput(),
     });
     this.text = el("div", { class: "wb-message-text" }, this.view.dom);
-    this.preview = el("div", { class: "wb-preview markdown", hidden: true });
+    this.preview = el("div", { class: "wb-preview markdown", hidden: true, tabindex: "0", role: "group" });
   }
 
   drawMore() {
@@ -145,6 +145,7 @@ export class MessageCard {
     this.up.setAttribute("aria-label", `Move ${name} up`);
     this.down.setAttribute("aria-label", `Move ${name} down`);
     this.removeButton.setAttribute("aria-label", `Remove ${name}`);
+    this.preview.setAttribute("aria-label", `Preview of ${name}`);
     this.view.contentDOM.setAttribute("aria-label", `Text of ${name}`);
     this.calls?.contentDOM.setAttribute("aria-label", `Tool calls of ${name}`);
     this.up.disabled = index === 0;
