@@ -1,6 +1,9 @@
 import os
+import sys
 
 from django.core.asgi import get_asgi_application
 
+# Pages that follow a stream share the loop, which must not stand behind each busy thread for 5 ms.
+sys.setswitchinterval(0.001)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmops_web.settings")
 application = get_asgi_application()

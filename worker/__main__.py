@@ -80,6 +80,12 @@ def import_adapters(names: list[str]) -> None:
     """What the first call would have to wait for: importing the SDK takes a second."""
     if {"llm", "interactive"} & set(names):
         from apps.providers.adapters import openai  # noqa: F401
+    if "interactive" in names:
+        import genai_prices  # noqa: F401
+        import redis.asyncio  # noqa: F401
+
+        # Streams of all calls share one loop, which must not stand behind each busy thread for 5 ms.
+        sys.setswitchinterval(0.001)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,21 @@ export async function startRun(context, columnIds, { keep = false } = {}) {
     return answer;
   } catch (error) {
     for (const { id } of columns) if (running.get(id) === "") running.delete(id);
+    if (error instanceof ApiError && error.body.errors) {
+      error.body.errors = placedAsGiven(error.body.errors, columns, columnIds);
+    }
     throw error;
   }
+}
+
+/** The server counts the columns that were sent; the caller those that it named. */
+function placedAsGiven(errors, sent, columnIds) {
+  const given = (place) =>
+    place.replace(/^columns\[(\d+)\]/, (all, index) => {
+      const column = sent[Number(index)];
+      return column ? `columns[${columnIds.indexOf(column.id)}]` : all;
+    });
+  return Object.fromEntries(Object.entries(errors).map(([place, texts]) => [given(place), texts]));
 }
 
 function take({ running, stream }, call) {
