@@ -17,7 +17,10 @@ INCLUDE = re.compile(r"\{%[-+]?\s*include\s+(?:\"([^\"]*)\"|'([^']*)')\s*[-+]?%\
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _WORD = re.compile(r"\{%[-+]?\s*([a-z]+)")
 _OPENER = re.compile(r"\{(?=[{%#])")
+#: Jinja takes the line break after a tag away.
+_INCLUDE_LINE = re.compile(INCLUDE.pattern + r"\n?")
 _MAX_INCLUDED_CHARS = 1_000_000
+_MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +79,35 @@ def includes_of(text: str) -> list[str]:
     return list(dict.fromkeys(piece.name for piece in pieces(text) if piece.kind == "include"))
 
 
-def with_includes(text: str, resolved: Mapping[str, str], depth: int = 0) -> str:
+def with_includes(text: str, resolved: Mapping[str, str]) -> str:
     """`text` with the texts that its includes stand for, theirs written out as well.
 
-    A reference that `resolved` does not know stays as it is.
+    A reference that `resolved` does not know stays as it is; so does all of `text` where it would grow beyond
+    1,000,000 characters.
     """
+    parts: list[str] = []
+    return "".join(parts) if _write_out(text, resolved, parts, [_MAX_INCLUDED_CHARS], 0) else text
 
-    def written(match: re.Match[str]) -> str:
+
+def _write_out(text: str, resolved: Mapping[str, str], parts: list[str], left: list[int], depth: int) -> bool:
+    """Add the pieces of `text` to `parts`; False when `left`, the characters there is room for, runs out."""
+    end = 0
+    for match in _INCLUDE_LINE.finditer(text) if depth <= _MAX_DEPTH else ():
         inner = resolved.get(match[1] or match[2] or "")
-        if inner is None or depth > 8 or len(inner) > _MAX_INCLUDED_CHARS:
-            return match[0]
-        return with_includes(inner, resolved, depth + 1)
+        if inner is None:
+            continue
+        if not _add(text[end : match.start()], parts, left):
+            return False
+        if not _write_out(inner, resolved, parts, left, depth + 1):
+            return False
+        end = match.end()
+    return _add(text[end:], parts, left)
 
-    found = re.sub(INCLUDE.pattern + r"\n?", written, text) if "include" in text else text
-    return found if len(found) <= _MAX_INCLUDED_CHARS else text
+
+def _add(text: str, parts: list[str], left: list[int]) -> bool:
+    parts.append(text)
+    left[0] -= len(text) + 1  # so that empty texts come to an end, too
+    return left[0] >= 0
 
 
 def literal(text: str) -> str:
@@ -108,7 +126,7 @@ def from_plain(text: str) -> tuple[str, str]:
         return text, "what stands in {# #} is a comment here, which is not sent" if "{#" in text else ""
     parts: list[str] = []
     end = 0
-    for match in re.finditer(r"\{\{\s*([^{}%#]+?)\s*\}\}", text):
+    for match in re.finditer(r"\{\{([^{}%#]+)\}\}", text):
         name = identifier(match[1])
         parts += [literal(text[end : match.start()]), "{{ " + name + " }}" if name else literal(match[0])]
         end = match.end()

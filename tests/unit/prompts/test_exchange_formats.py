@@ -12,7 +12,7 @@ from apps.prompts.content import parse_content
 from apps.prompts.exchange import langfuse, openai_json, promptfoo
 from apps.prompts.exchange.formats import FORMATS, read_file
 from apps.prompts.exchange.record import Endpoint, Found, PromptRecord, UnreadableFile
-from apps.prompts.exchange.templates import from_plain, literal, with_includes
+from apps.prompts.exchange.templates import from_plain, literal, pieces, with_includes
 from apps.prompts.rendering import render_messages
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
@@ -160,6 +160,21 @@ def test_includes_of_includes_are_written_out_and_cycles_end() -> None:
     assert with_includes('{% include "a" %}!', resolved) == "1 2!"
     assert len(with_includes('{% include "c" %}', resolved)) < 100
     assert with_includes('{% include "zzz" %}', resolved) == '{% include "zzz" %}'
+
+
+def test_what_grows_without_bound_is_left_as_it_is() -> None:
+    tags = '{% include "a" %}' * 4000
+    assert with_includes(tags, {"a": "x" * 400_000}) == tags
+    doubling = dict.fromkeys("ab", '{% include "a" %}' * 100)
+    assert with_includes('{% include "b" %}', doubling) == '{% include "b" %}'
+
+
+@pytest.mark.parametrize(
+    "text", ["{{" + " " * 100_000, "{{ a " * 50_000, "{%" * 50_000, "{{" + "}" * 100_000]
+)
+def test_long_texts_without_an_end_are_read_quickly(text: str) -> None:
+    from_plain(text)
+    pieces(text)
 
 
 # --- Langfuse ---
