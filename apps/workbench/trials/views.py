@@ -43,7 +43,8 @@ def trial_choices(request: ProjectRequest, slug: str) -> JsonResponse:
 def trial_plan(request: ProjectRequest, slug: str) -> JsonResponse:
     """The body of `trial` → what it would take: {"rows", "calls", "judge_calls", "likely", "high"}.
 
-    The last two in US dollars as text, null where a price is not known. Nothing is written. {"problem"}: why it cannot be tried as it stands."""
+    The last two in US dollars as text, null where a price is not known. Nothing is written.
+    {"problem"} says why it cannot be tried as it stands."""
     prompt = prompt_get(project=request.project, slug=slug)
     body = json_body(request)
     try:
