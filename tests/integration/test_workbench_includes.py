@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from apps.core.models import Project
+from apps.evaluations.engine.requests import RequestBuilder
+from apps.evaluations.engine.work import WorkItem
+from apps.evaluations.models import EvalRun
 from apps.evaluations.run_plan import check_variables
 from apps.prompts.label_services import label_set
 from apps.prompts.models import PromptVersion
 from apps.prompts.typed import typed_of
-from apps.providers.models import Provider
+from apps.providers.models import Model, Provider
 from apps.workbench.calls.columns import columns_read
 from apps.workbench.calls.errors import InvalidRun
 from tests.factories.driven_runs import make_dataset
@@ -65,3 +68,14 @@ def test_a_run_asks_the_dataset_for_what_included_prompts_need(
     words = make_dataset(project, ["a,A,1"])
     with pytest.raises(Exception, match="The prompt uses name, which the dataset"):
         check_variables(letter, words)
+
+
+def test_a_run_sends_the_included_texts_that_the_version_keeps(
+    letter: PromptVersion, tone: PromptVersion, fake: Provider
+) -> None:
+    label_set(
+        prompt=tone.prompt, by=SYSTEM, name="production", version=make_version(tone.prompt, "Be brief.")
+    )
+    run = EvalRun(prompt_version=letter, model=Model(provider=fake, name="upper"), parameters={})
+    item = WorkItem(letter.pk, "1", 1, 0, {"name": "Ann"}, None, {})
+    assert [message.content for message in RequestBuilder(run).build(item).messages] == ["Be kind to Ann."]
