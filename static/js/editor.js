@@ -1,16 +1,8 @@
-// CodeMirror, loaded only on pages that edit or compare text.
+// CodeMirror, loaded only on pages that edit text.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, indentOnInput } from "@codemirror/language";
-import { MergeView } from "@codemirror/merge";
 import { EditorState } from "@codemirror/state";
-import {
-  drawSelection,
-  EditorView,
-  highlightSpecialChars,
-  keymap,
-  lineNumbers,
-  placeholder,
-} from "@codemirror/view";
+import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { base, typingOver } from "./editor_base.js";
 
 function labelOf(textarea) {
@@ -99,29 +91,4 @@ function withTwoWayBinding(view, textarea) {
       view.destroy();
     },
   };
-}
-
-/**
- * Show two texts side by side in place of the parent's content.
- * @param {HTMLElement} parent
- */
-export function showDiff(parent, { left, right, language, nonce }) {
-  const side = (doc, label) => ({
-    doc,
-    extensions: [
-      base(language, nonce),
-      lineNumbers(),
-      EditorState.readOnly.of(true),
-      EditorView.contentAttributes.of({ "aria-label": label }),
-    ],
-  });
-  parent.replaceChildren();
-  return new MergeView({
-    a: side(left, "Before"),
-    b: side(right, "After"),
-    parent,
-    gutter: true,
-    highlightChanges: true,
-    collapseUnchanged: { margin: 3, minSize: 6 },
-  });
 }

@@ -3,7 +3,6 @@ import BlindController from "./blind_controller.js";
 import ChoiceController from "./choice_controller.js";
 import ClipboardController from "./clipboard_controller.js";
 import ConfirmController from "./confirm_controller.js";
-import DiffController from "./diff_controller.js";
 import DirtyController from "./dirty_controller.js";
 import DraftController from "./draft_controller.js";
 import DrawerController from "./drawer_controller.js";
@@ -23,7 +22,6 @@ export const CONTROLLERS = {
   choice: ChoiceController,
   clipboard: ClipboardController,
   confirm: ConfirmController,
-  diff: DiffController,
   dirty: DirtyController,
   draft: DraftController,
   drawer: DrawerController,
