@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from apps.prompts.parameters import parse_parameters, parse_response_schema, par
 from apps.prompts.rendering import check_templates, variables_of
 
 MAX_ALL_CHARS = 1_000_000
+MAX_ALL_TAGS = 20_000
+_TAG = re.compile(r"\{[{%]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ def _template_errors(messages: list[dict[str, Any]]) -> dict[str, list[str]]:
         return {
             "messages": [f"All messages together have at most {MAX_ALL_CHARS:,} characters, not {size:,}."]
         }
+    tags = sum(len(_TAG.findall(message.get("content") or "")) for message in messages)
+    if tags > MAX_ALL_TAGS:
+        return {"messages": [f"All messages together have at most {MAX_ALL_TAGS:,} tags, not {tags:,}."]}
     errors: dict[str, list[str]] = {}
     for error in check_templates(messages):
         errors[error.field] = [f"{error}."]

@@ -34,6 +34,7 @@ from apps.workbench.mistakes import Mistake, json_mistakes, mistake_of, placed
 #: A preview, not an answer: less than what a saved prompt may take, so that a page that types stays quick.
 LIMITS = RenderLimits(seconds=0.5, output_chars=400_000)
 COMPILE_SECONDS = 1.5
+MOST_MISTAKES = 100
 
 
 @dataclass
@@ -73,7 +74,7 @@ def check_typed(
             }
             for variable in variables
         ],
-        "errors": [mistake.as_json() for mistake in column.mistakes],
+        "errors": [mistake.as_json() for mistake in column.mistakes[:MOST_MISTAKES]],
         "includes": [_include_as_json(prompt.project, include) for include in kept],
         "rendered": rendered,
         "render_error": failed.as_json() if failed else None,

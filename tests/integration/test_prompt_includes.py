@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -351,3 +352,11 @@ def test_an_export_writes_out_what_included_versions_keep(
     exported = version_export(version=version, format="openai").text
     assert "[Be kind to" in exported
     assert "]Be brief." in exported
+
+
+def test_a_prompt_of_tags_alone_is_refused_before_it_is_compiled(letter: Prompt) -> None:
+    messages = [{"role": "user", "content": "{{ a }}" * 4_900}] * 5
+    begun = time.thread_time()
+    with pytest.raises(InvalidContent, match="at most 20,000 tags, not 24,500"):
+        make_version(letter, messages=messages)
+    assert time.thread_time() - begun < 1

@@ -252,6 +252,10 @@ def test_whatever_is_sent_the_answer_is_no_failure(body: Any, client_as: SignedI
     assert set(answer.json()) >= {"variables", "errors", "includes", "rendered", "render_error"}
 
 
+def test_no_more_mistakes_are_told_than_anybody_reads(check: Any) -> None:
+    assert len(check("{{ a|nope }}" * 4_000)["errors"]) == 100
+
+
 def test_nothing_is_stored_and_few_queries_are_made(
     check: Any, tone: PromptVersion, django_assert_max_num_queries: Any
 ) -> None:
