@@ -174,6 +174,28 @@ def test_different_changes_come_together_by_themselves(
     assert text_of(prompt, 3) == TEXT.replace("Correct", "Mend") + " Please."
 
 
+def test_somebody_elses_version_is_told_while_typing(
+    workbench: Workbench, prompt: Prompt, editor: User, watch: Watch
+) -> None:
+    watch.expect("409")
+    page = workbench(editor)
+    make_version(prompt, "Theirs: {{ sentence }}", parameters={"temperature": 0.5})
+    end_of(page, 1, " Mine.")
+    notice = page.get_by_role("region", name="A newer version")
+    expect(notice).to_contain_text("Version 2 was saved by tests")
+    expect(steps.version_saved(page, 2)).to_be_visible()
+    notice.get_by_role("button", name="Show what differs").click()
+    dialog = page.get_by_role("dialog", name="Version 2 → Draft")
+    expect(dialog).to_contain_text("1 message changed.")
+    dialog.get_by_role("button", name="Close").click()
+    notice.get_by_role("button", name="Put the two together").click()
+    merge = page.get_by_role("dialog", name=re.compile("saved version 2"))
+    merge.get_by_role("button", name="Drop mine").click()
+    expect(steps.message(page, 1)).to_have_text("Theirs: {{ sentence }}")
+    page.get_by_role("button", name="Undo").click()
+    expect(steps.message(page, 1)).to_contain_text("Mine.")
+
+
 def test_a_draft_is_there_again_after_the_browser_was_killed(
     workbench: Workbench, prompt: Prompt, editor: User, watch: Watch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from apps.core.models import User
 from apps.prompts.models import Prompt, PromptVersion
-from apps.prompts.selectors import version_latest
+from apps.prompts.selectors import version_history, version_latest
 from apps.prompts.typed import typed_of
 from apps.workbench.drafts.documents import Document, fresh_document
 from apps.workbench.models import Draft
@@ -60,6 +60,12 @@ def _follow(document: Document, prompt: Prompt, newest: PromptVersion) -> None:
         base = prompt.versions.filter(number=first["base"]).first()
         if base is not None and first["typed"] == typed_of(base):
             first |= {"base": newest.number, "typed": typed}
+
+
+def latest_as_json(*, prompt: Prompt) -> dict[str, Any] | None:
+    """The newest version as `draft_as_json` tells it, without reading its contents."""
+    newest = version_history(prompt=prompt).prefetch_related(None).first()
+    return _as_json(newest) if newest else None
 
 
 def _as_json(version: PromptVersion) -> dict[str, Any]:

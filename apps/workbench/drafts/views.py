@@ -14,7 +14,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.prompts.selectors import prompt_get
 from apps.workbench.bodies import json_body
 from apps.workbench.drafts.documents import MAX_BYTES
-from apps.workbench.drafts.selectors import draft_as_json
+from apps.workbench.drafts.selectors import draft_as_json, latest_as_json
 from apps.workbench.drafts.services import draft_discard, draft_keep
 
 _MOST = 2**31 - 1
@@ -27,7 +27,8 @@ def draft(request: ProjectRequest, slug: str) -> HttpResponse:
     if request.method == "PUT":
         # Escaped characters take up to six bytes on the way; what counts is checked when it is read.
         kept = draft_keep(prompt=prompt, owner=request.user, **_wanted(json_body(request, 3 * MAX_BYTES)))
-        return JsonResponse({"revision": kept.revision, "saved_at": kept.changed_at.isoformat()})
+        answer = {"revision": kept.revision, "saved_at": kept.changed_at.isoformat()}
+        return JsonResponse(answer | {"latest": latest_as_json(prompt=prompt)})
     if request.method == "DELETE":
         draft_discard(prompt=prompt, owner=request.user)
     return JsonResponse(draft_as_json(prompt=prompt, user=request.user))

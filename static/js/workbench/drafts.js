@@ -5,20 +5,13 @@ import { BrowserCopy, same } from "./browser_copy.js";
 import { chooseDraft } from "./choosing.js";
 import { debounced, el } from "./dom.js";
 import { newId } from "./stream.js";
+import { timeOf } from "./words.js";
 
 const ME = "drafts";
 const WAIT_MS = 700;
 const RETRY_MS = [2_000, 5_000, 15_000];
 /** What a browser sends after its page is gone is at most 64 KiB, headers and all. */
 const MAX_PARTING_BYTES = 60_000;
-
-/** In words: the time, and the day where it is not today. */
-export function timeOf(iso) {
-  const date = new Date(iso);
-  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const isToday = date.toDateString() === new Date().toDateString();
-  return isToday ? time : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
-}
 
 class Drafts {
   constructor(context) {
@@ -110,6 +103,12 @@ class Drafts {
     else this.copy.clear();
     this.channel?.postMessage(this.revision);
     this.showState();
+    this.tellLatest(answer.latest);
+  }
+
+  /** Whoever saved a version meanwhile, it is heard of with the next pause of the typing. */
+  tellLatest(latest) {
+    this.context.root.dispatchEvent(new CustomEvent("workbench:latest", { detail: latest }));
   }
 
   failed(error) {
@@ -229,7 +228,7 @@ class Drafts {
       this.savedAt = found.saved_at;
       if (!same(found.document, this.store.document)) this.put(found.document);
       this.showState();
-      this.context.root.dispatchEvent(new CustomEvent("workbench:latest", { detail: found.latest }));
+      this.tellLatest(found.latest);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
@@ -245,7 +244,7 @@ class Drafts {
     try {
       const found = await this.context.api.get("draft");
       if (!found) return;
-      this.context.root.dispatchEvent(new CustomEvent("workbench:latest", { detail: found.latest }));
+      this.tellLatest(found.latest);
       if (found.revision > this.revision) await this.follow();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

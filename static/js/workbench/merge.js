@@ -3,10 +3,10 @@ import { ApiError } from "./api.js";
 import { aligned, sameMessage } from "./aligning.js";
 import { OF_MESSAGE, TEXTS, VALUES } from "./differences.js";
 import { debounced, el } from "./dom.js";
-import { timeOf } from "./drafts.js";
 import { ChoiceUnit, LoneMessageUnit, TextUnit } from "./merge_units.js";
 import { notify } from "../notices.js";
-import { saveVersion, sentencesOf } from "./saving.js";
+import { saveVersion } from "./saving.js";
+import { sentencesOf, timeOf } from "./words.js";
 
 const ME = "merge";
 const KEEP_MS = 500;

@@ -3,31 +3,11 @@ import { notify } from "../notices.js";
 import { ApiError } from "./api.js";
 import { showDifferences } from "./differences.js";
 import { announce, el } from "./dom.js";
-import { timeOf } from "./drafts.js";
 import { openMerge } from "./merge.js";
+import { sentencesOf, timeOf } from "./words.js";
 
 const ME = "saving";
 const NOTHING = { messages: [], model: "", stop: "", extra: "", tools: "", response_schema: "" };
-
-/** "messages[1].content" as a person says it: "Message 2". */
-export function placeInWords(place) {
-  const found = /^messages\[(\d+)\](?:\.(\w+))?/.exec(place);
-  if (!found)
-    return place
-      .replace(/^parameters\./, "")
-      .replaceAll("_", " ")
-      .replace(/^./, (first) => first.toUpperCase());
-  const part = found[2] && found[2] !== "content" ? `, ${found[2].replaceAll("_", " ")}` : "";
-  return `Message ${Number(found[1]) + 1}${part}`;
-}
-
-/** A problem of the server as sentences, one for each place. */
-export function sentencesOf(error) {
-  const found = Object.entries(error.body.errors ?? {}).flatMap(([place, texts]) =>
-    texts.map((text) => `${placeInWords(place)}: ${text}`),
-  );
-  return found.length ? found : [error.message];
-}
 
 /** The version that a save of this column comes after: the one it began from, or was put on top of. */
 export const parentOf = (column) => column.parent ?? column.base;
