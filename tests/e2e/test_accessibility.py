@@ -48,7 +48,6 @@ NO_PAGE = {
     "evaluations:run-progress",
     "evaluations:run-news",
     "mfa_download_recovery_codes",
-    "prompts:export",
     "prompts:export-all",
     "providers:test-status",
     "workbench:call",
