@@ -1,4 +1,5 @@
 // Running columns and stopping their calls.
+import { notify } from "../notices.js";
 import { ApiError } from "./api.js";
 import { newId } from "./stream.js";
 
@@ -96,6 +97,11 @@ async function sendUntilReached({ api, stream }, body) {
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 0 || wait === null) throw error;
       stream.emit({ type: "connection", state: "lost" });
+      notify({
+        level: "warning",
+        title: "The server does not answer",
+        detail: "It is asked again; your text is kept.",
+      });
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
