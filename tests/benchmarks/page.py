@@ -170,9 +170,9 @@ def _streaming(found: Figures) -> str:
         "## From the worker to the page",
         "",
         f"A provider on loopback streams {found['words']} words, one every {found['every_ms']:.0f} ms; one",
-        "web process, one `interactive` worker. From a piece's arrival at the worker until the page has it; later",
-        "pieces are gathered for up to 25 ms. The last column is the click until the first piece, the",
-        "provider's own wait included. Forty pages click within two seconds, and all stream at once after.",
+        "web process, one `interactive` worker. From a piece's arrival at the worker until the page has it;",
+        "later pieces are gathered for up to 25 ms. The last column is the click until the first piece, the",
+        "provider's wait included. Forty pages click within two seconds, and all stream at once after.",
         "",
         "| streams at once | first piece, median | 95th percentile | all pieces, median | 95th percentile "
         "| click to first piece |",
