@@ -79,7 +79,7 @@ def test_a_conversation_fills_its_window_and_becomes_an_example(
     talk_and_reload_in_the_middle(page, loopback_provider)
     fill_the_window(page)
     leave_out_the_oldest(page)
-    have_the_rest_summarised(page)
+    have_the_rest_summarised(page, loopback_provider)
     hear_it_from_the_provider(page, loopback_provider)
     save_as_an_example(page, project)
 
@@ -206,19 +206,24 @@ def fill_the_window(page: Page) -> None:
 
 def leave_out_the_oldest(page: Page) -> None:
     page.get_by_label("When the window is full").select_option("drop_oldest")
-    page.get_by_label("Your turn").fill("alpha " * 15)
-    page.get_by_role("button", name="Send").click()
+    page.get_by_label("Your turn").fill("alpha " * 20)
+    page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_text(re.compile(r"Sent without \d earlier turns"))).to_be_visible()
     expect(page.locator(".wb-turn-gone").first).to_contain_text("no longer sent")
 
 
-def have_the_rest_summarised(page: Page) -> None:
+def have_the_rest_summarised(page: Page, loopback: LoopbackProvider) -> None:
+    loopback.behaviour = Behaviour(
+        reply=lambda body: "In short." if body["model"] == "loop-large" else "Agreed."
+    )
     page.get_by_label("When the window is full").select_option("summarise")
     expect(page.get_by_label("Model that summarises")).to_be_visible()
     page.get_by_label("Model that summarises").select_option("loop/loop-large")
     page.get_by_label("Your turn").fill("beta " * 6)
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator(".wb-turn-summary")).to_be_visible()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator(".wb-turn-summary")).to_contain_text("In short.")
+    expect(turns(page).last).to_contain_text("Agreed.")
+    loopback.behaviour = Behaviour()
 
 
 def hear_it_from_the_provider(page: Page, loopback: LoopbackProvider) -> None:
