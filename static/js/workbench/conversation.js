@@ -21,7 +21,9 @@ class ConversationMode {
     this.cut = null;
     this.streaming = new Map();
     this.texts = new Map();
-    this.window = new WindowPanel(context, { change: (settings) => this.change(settings) });
+    this.window = new WindowPanel(context, {
+      change: (settings) => (this.changing = this.change(settings)),
+    });
     this.saving = new SaveAsExample(context, () => this.conversation);
     this.build();
     this.refresh = debounced(() => this.fetch(), 150);
@@ -290,6 +292,7 @@ class ConversationMode {
     this.context.flush();
     this.window.flush();
     this.sendButton.disabled = true;
+    await this.changing; // what was chosen a moment ago holds for this turn
     const taken = await this.asking(async () => {
       stream.open();
       if (!this.conversation) {
