@@ -63,6 +63,7 @@ export class WindowPanel {
     const change = debounced(() => this.changed(), 300);
     for (const input of [this.policy, this.keepLast, this.model, this.window])
       input.addEventListener("change", () => {
+        this.chosen = (this.chosen ?? 0) + 1;
         this.showFields();
         change();
       });
@@ -89,13 +90,16 @@ export class WindowPanel {
     };
   }
 
-  changed() {
-    this.acts.change(this.settings());
+  async changed() {
+    const { chosen } = this;
+    await this.acts.change(this.settings());
+    if (chosen === this.chosen) this.chosen = 0;
   }
 
   /** As the conversation has it. */
   show(conversation) {
     this.usage = conversation.usage;
+    if (this.chosen) return; // what was just chosen is on its way, and an older state must not undo it
     const active = document.activeElement;
     if (active !== this.policy) this.policy.value = conversation.policy;
     if (active !== this.keepLast) this.keepLast.value = String(conversation.keep_last);
