@@ -247,7 +247,7 @@ def save_as_an_example(page: Page, project: Project) -> None:
     page.get_by_label("Name of the new dataset").fill("Talks")
     page.get_by_label("Reference: what the last answer should be").fill("And then")
     page.get_by_role("button", name="Save example").click()
-    expect(page.get_by_text("Saved in Talks, version 1.")).to_be_visible()
+    expect(page.locator(".wb-example")).to_contain_text("Saved in Talks, version 1.")
     assert Dataset.objects.get(project=project, slug="talks").versions.get().example_count == 1
     page.get_by_role("link", name="Show it").click()
     expect(page.get_by_text("And then").first).to_be_visible()
