@@ -387,3 +387,48 @@ def test_another_projects_conversation_is_not_there(talk: Callable[..., Talk], c
     assert Conversation.objects.filter(pk=one.conversation.pk).exists()
     response = client.get(f"/p/elsewhere/prompts/-/conversations/{one.conversation.pk}/")
     assert response.status_code in (302, 404)
+
+
+def waiting_for_summary(talk: Callable[..., Talk]) -> Talk:
+    one = talk(policy="summarise", window=55)
+    for _ in range(2):
+        one.say("word " * 12)
+        one.hear("answer " * 12)
+    assert one.say("And now? " + "word " * 12) is None
+    return one
+
+
+def test_what_is_swept_is_not_hidden_behind_calls_that_nobody_waits_for(
+    talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = waiting_for_summary(talk)
+    with monkeypatch.context() as lost:
+        lost.setattr("apps.workbench.call_ends.turn_ended", lambda call: None)
+        one.hear("They talked.")
+    assert Call.objects.count() > 2
+    Call.objects.update(finished_at=timezone.now() - turns.LOST_AFTER * 2)
+    monkeypatch.setattr(turns, "_SWEPT_AT_ONCE", 1)
+    turns_sweep()
+    assert one.turns[-1].call is not None
+
+
+def test_nothing_is_added_while_an_answer_waits_for_its_summary(
+    talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = waiting_for_summary(talk)
+    with monkeypatch.context() as late:
+        late.setattr("apps.workbench.call_ends.turn_ended", lambda call: None)
+        summary = one.hear("They talked.")
+    with pytest.raises(InvalidTurn, match="still coming"):
+        one.say("Another")
+    call_ended(summary.pk)
+    assert one.turns[-1].call is not None
+
+
+def test_what_was_sent_with_each_answer_is_not_read_to_show_a_talk(talk: Callable[..., Talk]) -> None:
+    one = talk()
+    one.say("Hello")
+    one.hear("Hi")
+    call = one.turns[-1].call
+    assert call is not None
+    assert {"content", "messages", "inputs"} <= call.get_deferred_fields()

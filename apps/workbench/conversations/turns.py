@@ -27,7 +27,10 @@ MOST_TURNS = 2_000
 MOST_CHARS = 400_000
 LOST_AFTER = timedelta(seconds=20)
 _UNDER_WAY = (Call.Status.PENDING, Call.Status.RUNNING)
+_SWEPT_AT_ONCE = 100
 _TITLE = 80
+#: Of a long talk's calls: what was sent with each is most of the talk again.
+_HEAVY = tuple(f"{of}__{part}" for of in ("call", "waits_for") for part in ("content", "messages", "inputs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,9 @@ def turns_cut(*, conversation: Conversation, revision: int, position: int) -> Co
 
 
 def turns_of(conversation: Conversation) -> list[Turn]:
+    """In order. What their calls were made of is read when it is asked for."""
     turns = conversation.turns.select_related("call__prompt_version", "waits_for__prompt_version")
-    return list(turns.order_by("position"))
+    return list(turns.defer(*_HEAVY).order_by("position"))
 
 
 def turn_ended(call: Call) -> None:
@@ -90,8 +94,9 @@ def turn_ended(call: Call) -> None:
 
 def turns_sweep() -> None:
     """Find answers that wait for a summary which is there."""
-    ended = Call.objects.filter(waiting_turns__call=None).exclude(status__in=_UNDER_WAY)
-    for call in ended.filter(finished_at__lt=timezone.now() - LOST_AFTER).order_by("pk")[:100]:
+    # From the turns: from the calls, a call that no turn waits for would count as one without an answer.
+    lost = Turn.objects.filter(call=None, waits_for__finished_at__lt=timezone.now() - LOST_AFTER)
+    for call in Call.objects.filter(pk__in=lost.values("waits_for")).order_by("pk")[:_SWEPT_AT_ONCE]:
         turn_ended(call)
 
 
@@ -126,8 +131,9 @@ def _refuse_under_way(turns: Sequence[Turn]) -> None:
     last = turns[-1] if turns else None
     if last is None:
         return
-    waiting = last.waits_for if last.call is None else last.call
-    if waiting is not None and waiting.status in _UNDER_WAY:
+    # A summary that has ended is still to be followed by the answer that waits for it.
+    summarised = last.call is None and last.waits_for is not None
+    if summarised or (last.call is not None and last.call.status in _UNDER_WAY):
         raise InvalidTurn("The answer is still coming. Wait for it, or stop it first.")
     if len(turns) >= MOST_TURNS:
         raise InvalidTurn(f"A conversation has at most {MOST_TURNS:,} turns. Begin a new one.")
