@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +21,37 @@ def version_render(*, version: PromptVersion, inputs: Mapping[str, Any]) -> list
 
 
 def value_of(text: str) -> Any:
-    """A list or an object when the text is one in JSON; the text itself otherwise."""
+    """A list or an object when the text is one in JSON that can be stored; the text itself otherwise."""
     if text.lstrip()[:1] in ("{", "["):
         try:
-            return json.loads(text)
+            value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+            return value if _is_storable(value) else text
         except (ValueError, RecursionError):
             return text
     return text
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether its texts are free of NUL and of halves of surrogate pairs, which escapes can bring in."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\x00" in one or any("\ud800" <= character <= "\udfff" for character in one):
+                return False
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+    return True
