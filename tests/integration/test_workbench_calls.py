@@ -304,3 +304,32 @@ def test_presence_is_noted_by_a_run(person: PageOfPerson) -> None:
     call = run_one(person)
     assert 0 < valkey().pttl(Page.of_call(call).presence_key) <= 30_000
     note_presence(Page.of_call(call))
+
+
+@pytest.mark.parametrize("odd", ['["\\u0000"]', '{"a": "\\ud800"}', "[NaN]", "[-Infinity]", '{"a": 1e999}'])
+def test_json_that_cannot_be_stored_stays_a_text(person: PageOfPerson, odd: str) -> None:
+    call = run_one(person, "{{ word }}", values={"word": odd})
+    assert (call.inputs, call.messages[0]["content"]) == ({"word": odd}, odd)
+
+
+def test_the_embedded_model_is_not_given_up_while_it_takes_calls(person: PageOfPerson, actor: Actor) -> None:
+    local_provider_ensure(project=person.project, by=actor)
+    local = Model.objects.get(provider__project=person.project, provider__kind="local").full_name
+    taken, waits = run_one(person, model=local), run_one(person, model=local)
+    calls_claim([taken.pk])
+    old = timezone.now() - timedelta(minutes=11)
+    Call.objects.filter(pk=waits.pk).update(lease_until=old, created_at=old)
+    calls_sweep()
+    waits.refresh_from_db()
+    assert waits.status == "pending"
+    Call.objects.filter(pk=taken.pk).update(started_at=old)
+    Call.objects.filter(pk=waits.pk).update(lease_until=old)
+    calls_sweep()
+    waits.refresh_from_db()
+    assert (waits.status, waits.error_kind) == ("failed", "never_taken")
+
+
+def test_stopping_what_nobody_took_up_does_not_read_its_pages_events(person: PageOfPerson) -> None:
+    call = run_one(person)
+    with patch("apps.workbench.calls.services.told_so_far", side_effect=AssertionError):
+        assert person.stop(str(call.pk))["status"] == "cancelled"

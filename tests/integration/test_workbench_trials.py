@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -23,7 +24,7 @@ from apps.workbench.calls.errors import InvalidRun
 from apps.workbench.calls.finishing import call_finish
 from apps.workbench.calls.outcomes import Outcome
 from apps.workbench.models import Call, Trial, TrialCell, TrialScore
-from apps.workbench.trials import scoring
+from apps.workbench.trials import scoring, services
 from apps.workbench.trials.choosing import trial_estimate, trial_request
 from apps.workbench.trials.errors import DearTrial, InvalidTrial
 from apps.workbench.trials.evaluating import evaluator_choices
@@ -304,3 +305,19 @@ def test_a_trial_of_any_size_is_read_in_the_same_few_queries(
     trial.refresh_from_db()
     with django_assert_max_num_queries(6):
         assert len(trial_as_json(trial)["rows"]) == 30
+
+
+def test_what_is_taken_up_while_a_trial_is_stopped_is_stopped_too(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = start(prompt, by, body)
+    ask = services.calls_ask_to_stop
+
+    def then_taken_up(calls: QuerySet[Call]) -> int:
+        asked = ask(calls)
+        calls_claim(list(Call.objects.values_list("pk", flat=True)))
+        return asked
+
+    monkeypatch.setattr(services, "calls_ask_to_stop", then_taken_up)
+    trial_stop(trial=trial)
+    assert not Call.objects.filter(cancel_requested_at=None).exists()

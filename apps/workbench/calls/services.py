@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -153,10 +153,12 @@ def call_stop(*, call: Call) -> Call:
 
     One that has ended stays as it is.
     """
-    nobody_there = Q(status=Status.PENDING) | Q(status=Status.RUNNING, lease_until__lt=timezone.now())
-    waiting = Call.objects.filter(nobody_there, pk=call.pk)
-    if calls_end(waiting, broken_off(STOPPED, output=told_so_far(call))) is None:
-        calls_ask_to_stop(Call.objects.filter(pk=call.pk))
+    this = Call.objects.filter(pk=call.pk)
+    if calls_end(this.filter(status=Status.PENDING), broken_off(STOPPED)) is None:
+        lost = this.filter(status=Status.RUNNING, lease_until__lt=timezone.now())
+        if lost.exists():
+            calls_end(lost, broken_off(STOPPED, output=told_so_far(call)))
+        calls_ask_to_stop(this)
     call.refresh_from_db()
     return call
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -28,11 +28,13 @@ def calls_sweep() -> int:
     forgotten = Q(lease_until__lt=now) | Q(lease_until=None, created_at__lt=now - PATIENCE)
     unfinished = Call.objects.filter(forgotten, status__in=(Status.PENDING, Status.RUNNING))
     found = list(unfinished.select_related("model__provider").order_by("pk")[:_AT_ONCE])
+    old = [call for call in found if call.created_at < now - GIVE_UP_AFTER]
+    is_local_busy = any(map(_is_local, old)) and _takes_local_calls(now)
     again = []
     for call in found:
         if call.status == Status.RUNNING:
             _end(call, WORKER_LOST)
-        elif call.created_at < now - GIVE_UP_AFTER:
+        elif call in old and not (is_local_busy and _is_local(call)):
             _end(call, NEVER_TAKEN)
         elif not call.keep and not is_present(Page.of_call(call)):
             _end(call, PAGE_LEFT)
@@ -40,6 +42,16 @@ def calls_sweep() -> int:
             again.append(call)
     _send_again(again)
     return len(found)
+
+
+def _takes_local_calls(now: datetime) -> bool:
+    """Whether a worker takes up calls to the embedded model: then each has its turn, however many wait."""
+    lately = now - GIVE_UP_AFTER
+    return Call.objects.filter(model__provider__kind=LOCAL, started_at__gte=lately).exists()
+
+
+def _is_local(call: Call) -> bool:
+    return call.model is not None and call.model.provider.kind == LOCAL
 
 
 def _end(call: Call, why: Stop) -> None:
@@ -53,7 +65,7 @@ def _send_again(calls: list[Call]) -> None:
     ids = [call.pk for call in calls]
     waiting = Call.objects.filter(pk__in=ids, status=Status.PENDING)
     waiting.update(lease_until=timezone.now() + AGAIN_AFTER)
-    local = [call for call in calls if call.model and call.model.provider.kind == LOCAL]
+    local = [call for call in calls if _is_local(call)]
     for call in calls:
         if call not in local:
             call_enqueue(call.pk)

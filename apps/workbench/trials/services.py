@@ -83,9 +83,11 @@ def trial_stop(*, trial: Trial) -> None:
     """Have every call of the trial stopped; what has been answered stays."""
     Trial.objects.filter(pk=trial.pk, stopped_at=None).update(stopped_at=timezone.now())
     calls = Call.objects.filter(trial_cell__trial=trial)
-    calls_ask_to_stop(Call.objects.filter(pk__in=calls.values("pk")))
+    of_trial = Call.objects.filter(pk__in=calls.values("pk"))
+    calls_ask_to_stop(of_trial)
     for call in calls.filter(status=Call.Status.PENDING):
         call_stop(call=call)  # tells the page of each
+    calls_ask_to_stop(of_trial)  # what was taken up between the two
 
 
 def trial_retry(*, trial: Trial, by: Actor, page: UUID) -> int:
