@@ -135,8 +135,10 @@ def read_message(raw: Any, place: str, losses: list[str]) -> dict[str, Any]:
 
 def _content(content: Any, place: str, losses: list[str]) -> Any:
     """The text of a content that is a list of parts; parts that are no text are left out, and told."""
-    if not isinstance(content, list):
+    if content is None or isinstance(content, str):
         return content
+    if not isinstance(content, list):
+        raise UnreadableFile(f"{place}: its content must be a text, or a list of parts.")
     texts = []
     for part in content:
         if isinstance(part, dict) and isinstance(part.get("text"), str):
@@ -162,7 +164,10 @@ def read_parameters(
         if name in rest and "max_tokens" not in parameters:
             parameters["max_tokens"] = rest.pop(name)
     tools = rest.pop("tools", [])
-    if functions := rest.pop("functions", None):
+    functions = rest.pop("functions", None)
+    if not isinstance(tools, list) or not isinstance(functions, list | None):
+        raise UnreadableFile("Tools and functions are lists.")
+    if functions:
         tools = [*tools, *({"type": "function", "function": one} for one in functions)]
         losses.append("“functions” became tools.")
     schema = _schema(rest.pop("response_format", None), losses)

@@ -336,3 +336,17 @@ def test_what_is_no_prompt_is_refused(raw: str) -> None:
 def test_each_entry_of_a_list_that_is_no_prompt_is_listed() -> None:
     _, found = read_file(b"[1, 2]")
     assert [item.place for item in found if item.problem] == ["document 1", "document 2"]
+
+
+@pytest.mark.parametrize("odd", [1, True, 1.5, {"a": 1}])
+def test_a_content_that_is_no_text_makes_the_prompt_bad(odd: Any) -> None:
+    message = {"role": "user", "content": odd}
+    for raw in ({"messages": [message]}, {"name": "x", "prompt": [message]}, {"prompts": [[message]]}):
+        assert "text" in one(raw).problem
+
+
+@pytest.mark.parametrize("odd", [1, "x", {"a": 1}])
+@pytest.mark.parametrize("name", ["tools", "functions"])
+def test_tools_that_are_no_list_make_the_prompt_bad(name: str, odd: Any) -> None:
+    body = {"messages": [{"role": "user", "content": "x"}], "functions": [{"name": "f"}], name: odd}
+    assert "lists" in one(body).problem
