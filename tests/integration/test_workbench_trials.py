@@ -24,7 +24,7 @@ from apps.workbench.calls.errors import InvalidRun
 from apps.workbench.calls.finishing import call_finish
 from apps.workbench.calls.outcomes import Outcome
 from apps.workbench.models import Call, Trial, TrialCell, TrialScore
-from apps.workbench.trials import scoring, services
+from apps.workbench.trials import choosing, scoring, services
 from apps.workbench.trials.choosing import trial_estimate, trial_request
 from apps.workbench.trials.errors import DearTrial, InvalidTrial
 from apps.workbench.trials.evaluating import evaluator_choices
@@ -321,3 +321,21 @@ def test_what_is_taken_up_while_a_trial_is_stopped_is_stopped_too(
     monkeypatch.setattr(services, "calls_ask_to_stop", then_taken_up)
     trial_stop(trial=trial)
     assert not Call.objects.filter(cancel_requested_at=None).exists()
+
+
+def test_a_prompt_that_takes_its_time_is_not_filled_in_for_ever(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_FILLING_S", 0.0)
+    with pytest.raises(InvalidTrial, match="fewer rows"):
+        start(prompt, by, body)
+    assert not Trial.objects.exists()
+
+
+def test_an_estimate_fills_in_as_many_rows_as_it_has_time_for(
+    project: Project, prompt: PromptVersion, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = trial_request(project=project, prompt=prompt.prompt, body=body)
+    assert [len(choosing.sampled(column, request.examples)) for column in request.columns] == [3, 3]
+    monkeypatch.setattr(choosing, "MOST_SAMPLING_S", 0.0)
+    assert [len(choosing.sampled(column, request.examples)) for column in request.columns] == [1, 1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from time import thread_time
 from typing import Any
 
 from apps.core.errors import NotFound, ProductError
@@ -16,6 +18,7 @@ from apps.evaluations.estimating import estimate
 from apps.evaluations.models import EvaluatorVersion
 from apps.prompts.content import VersionContent
 from apps.prompts.models import Prompt, PromptVersion
+from apps.prompts.rendering import RenderError, render_messages
 from apps.workbench.calls.columns import MOST_COLUMN_CHARS, MOST_COLUMNS, bases_of, column_content
 from apps.workbench.calls.errors import InvalidRun
 from apps.workbench.trials.errors import InvalidTrial
@@ -24,6 +27,8 @@ from apps.workbench.trials.evaluating import chosen_evaluators
 MOST_ROWS = 50
 #: Above this many US dollars, somebody has to say that it is meant.
 DEAR_USD = Decimal(1)
+#: An estimate rests on so many rows at most, or on those that are filled in within so many seconds of work.
+MOST_SAMPLED, MOST_SAMPLING_S = 20, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def trial_estimate(*, project: Project, prompt: Prompt, request: TrialRequest) -
             prompt=column.version
             or PromptVersion(prompt=prompt, includes=column.content.includes, **column.content.fields()),
             model_name=column.model_name,
-            sample=request.examples[:20],
+            sample=sampled(column, request.examples),
             calls=len(request.examples),
             evaluators=request.evaluators,
         )
@@ -134,6 +139,15 @@ def trial_estimate(*, project: Project, prompt: Prompt, request: TrialRequest) -
         likely=_sum([cost.likely if cost else None for cost in (*costs, *judges)]),
         high=_sum([cost.high if cost else None for cost in (*costs, *judges)]),
     )
+
+
+def sampled(column: Column, examples: Sequence[Example]) -> Sequence[Example]:
+    """The first of the rows, as many as are filled in within MOST_SAMPLING_S, and one in any case."""
+    began = thread_time()
+    with suppress(RenderError):
+        render_messages(column.content.messages, examples[0].inputs, includes=column.content.includes)
+    took = max(thread_time() - began, 0.0001)
+    return examples[: max(1, min(MOST_SAMPLED, int(MOST_SAMPLING_S / took)))]
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from time import thread_time
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,10 @@ from apps.workbench.trials.choosing import (
     trial_estimate,
     trial_request,
 )
-from apps.workbench.trials.errors import DearTrial
+from apps.workbench.trials.errors import DearTrial, InvalidTrial
+
+#: A page waits while the values are filled into every row's messages: no longer than this.
+MOST_FILLING_S = 15.0
 
 
 def trial_start(
@@ -119,9 +123,16 @@ Plan = Planned | ProductError
 
 
 def _plans(prompt: Prompt, places: Sequence[tuple[Column, int, Example]]) -> list[Plan]:
-    """The call of each place, or why there is none."""
+    """The call of each place, or why there is none. Raises InvalidTrial for what takes too long."""
     plans: list[Plan] = []
+    until = thread_time() + MOST_FILLING_S
     for column, _, row in places:
+        if thread_time() > until:
+            text = (
+                f"Filling in the values took {MOST_FILLING_S:g} seconds of work for {len(plans)} of "
+                f"{len(places)} calls. Try fewer rows, or look for loops inside loops in the prompt."
+            )
+            raise InvalidTrial(text, fields={"limit": [text]})
         try:
             planned = call_plan(
                 prompt=prompt, content=column.content, inputs=row.inputs, version=column.version
