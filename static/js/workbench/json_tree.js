@@ -6,8 +6,7 @@ const OPEN_DEPTH = 2;
 
 /** The JSON that a text holds, on its own or in a ``` fence; undefined when there is none. */
 export function jsonIn(text) {
-  const fenced = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(text);
-  for (const candidate of [text, fenced?.[1]]) {
+  for (const candidate of [text, fencedIn(text)]) {
     if (!candidate || !/^\s*[[{"\d-tfn]/.test(candidate)) continue;
     try {
       return JSON.parse(candidate);
@@ -16,6 +15,15 @@ export function jsonIn(text) {
     }
   }
   return undefined;
+}
+
+/** What stands in the first ``` fence. No pattern goes over the same characters twice, however many there are. */
+function fencedIn(text) {
+  const begin = /```(?:json)?[ \t\r]*\n/.exec(text);
+  if (!begin) return undefined;
+  const lines = text.slice(begin.index + begin[0].length).split("\n");
+  const end = lines.findIndex((line) => line.trimStart().startsWith("```"));
+  return end < 0 ? undefined : lines.slice(0, end).join("\n");
 }
 
 export function jsonTree(value) {

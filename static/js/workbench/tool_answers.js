@@ -1,11 +1,11 @@
 // The tools that the model called, with a field for each to answer it by hand.
 import { el } from "./dom.js";
 
-const TEMPLATE_MARK = /\{[{%#]/;
+const OPENS_A_TAG = /\{(?=[{%#])/g;
 
-/** Text that stands in a template as it is. */
+/** Text that stands in a template as it is, whatever it says: a raw block it could end itself. */
 export function literal(text) {
-  return TEMPLATE_MARK.test(text) ? `{% raw %}${text}{% endraw %}` : text;
+  return text.replace(OPENS_A_TAG, '{{ "{" }}');
 }
 
 /** A call as chat messages hold it, from that or from the flat {id, name, arguments}. */
