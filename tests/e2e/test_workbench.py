@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.core.models import Project
 from apps.core.roles import Role
@@ -81,6 +81,8 @@ def test_a_prompt_is_written_completed_run_and_stopped(
     run_with_streaming(page, loopback_provider)
     stop_what_runs(page, loopback_provider)
     run_by_keyboard_only(page, loopback_provider)
+    hear_that_an_answer_is_empty(page, loopback_provider)
+    hear_what_a_call_waits_for(page)
 
 
 def test_four_columns_tools_and_a_strangers_markdown(
@@ -89,6 +91,7 @@ def test_four_columns_tools_and_a_strangers_markdown(
     page = opened(open_page, live_stack.url, project)
     page.get_by_label("text", exact=True).fill("good morning")
     compare_four_columns(page)
+    see_editor_and_answers_together(page)
     swap_duplicate_and_promote(page)
     answer_a_tool(page, loopback_provider)
     read_a_strangers_markdown(page, loopback_provider)
@@ -226,6 +229,31 @@ def run_by_keyboard_only(page: Page, provider: LoopbackProvider) -> None:
     expect(output(page).locator(".wb-output-text")).to_have_text("Heard: Only keys")
 
 
+def hear_that_an_answer_is_empty(page: Page, provider: LoopbackProvider) -> None:
+    provider.behaviour = Behaviour(reply=lambda _: "")
+    page.keyboard.press("ControlOrMeta+Enter")
+    expect(output(page).locator(".wb-output-words")).to_contain_text("The answer is empty")
+
+
+def hear_what_a_call_waits_for(page: Page) -> None:
+    """A call that no worker takes up."""
+
+    def accept(route: Route) -> None:
+        asked = route.request.post_data_json
+        call = {
+            "id": asked["batch"],
+            "column": asked["columns"][0]["id"],
+            "purpose": "run",
+            "status": "pending",
+        }
+        route.fulfill(status=202, json={"batch": asked["batch"], "calls": [call]})
+
+    page.route("**/run/", accept)
+    page.keyboard.press("ControlOrMeta+Enter")
+    expect(output(page)).to_have_attribute("data-status", "pending")
+    expect(output(page).locator(".wb-output-words")).to_contain_text("It waits for a worker.")
+
+
 def compare_four_columns(page: Page) -> None:
     for choice in ("A copy of what the editor shows", "Version 1", "A copy of what the editor shows"):
         page.get_by_role("button", name="Add column").click()
@@ -251,6 +279,19 @@ def compare_four_columns(page: Page) -> None:
     expect(output(page, 1).locator(".wb-output-text")).to_have_text("Whisper good morning")
 
 
+def see_editor_and_answers_together(page: Page) -> None:
+    """The parameters stand beside the messages then, and an answer's head has two rows at most."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("#wb-side").get_by_label("Model", exact=True)).to_be_visible()
+    for place in (message(page, 1), output(page).locator(".wb-output-text")):
+        expect(place).to_be_in_viewport()
+    for head in page.locator(".wb-output-head").all():
+        box = head.bounding_box()
+        assert box
+        assert box["height"] < 70
+
+
 def swap_duplicate_and_promote(page: Page) -> None:
     output(page, 3).locator("[data-act=left]").click()
     expect(output(page, 2).locator(".wb-output-text")).to_have_text("Say good morning")
@@ -267,6 +308,7 @@ def swap_duplicate_and_promote(page: Page) -> None:
     for _ in range(3):
         output(page, 1).locator("[data-act=remove]").click()
     expect(page.locator(".wb-tab")).to_have_count(1)
+    expect(page.locator("#wb-edit").get_by_label("Model", exact=True)).to_be_visible()
 
 
 def answer_a_tool(page: Page, provider: LoopbackProvider) -> None:

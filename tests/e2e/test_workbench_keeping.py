@@ -114,8 +114,29 @@ def test_what_cannot_be_saved_is_told_by_its_place(
     steps.write_message(page, 1, "one {% for %}")
     steps.save_version(page, "broken")
     alert = page.get_by_role("dialog", name="Save a version").get_by_role("alert")
-    expect(alert).to_contain_text("Message 1")
+    expect(alert).to_have_text(re.compile("^Message 1, line 1: "))
     assert prompt.versions.count() == 1
+
+
+def test_what_only_saving_finds_is_marked_at_its_field(
+    workbench: Workbench, prompt: Prompt, editor: User, watch: Watch
+) -> None:
+    watch.expect("422")
+    watch.expect("503")
+    page = workbench(editor)
+    page.route("**/check/", lambda route: route.fulfill(status=503))
+    temperature = page.get_by_label("Temperature", exact=True)
+    temperature.fill("9")
+    expect(temperature).not_to_have_class(re.compile("is-invalid"))
+    steps.save_version(page, "hotter")
+    dialog = page.get_by_role("dialog", name="Save a version")
+    expect(dialog.get_by_role("alert")).to_contain_text("Temperature")
+    expect(temperature).to_have_class(re.compile("is-invalid"))
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(temperature).to_be_focused()
+    page.unroute("**/check/")
+    temperature.fill("1")
+    expect(temperature).not_to_have_class(re.compile("is-invalid"))
 
 
 def test_two_people_save_and_the_second_chooses_piece_by_piece(

@@ -4,6 +4,15 @@ import { debounced } from "./dom.js";
 const WAIT_MS = 300;
 const OF_TEXT = ["messages", "parameters", "tools", "response_schema", "model"];
 
+const NOTHING_KNOWN = {
+  variables: [],
+  errors: [],
+  render_error: null,
+  includes: [],
+  rendered: null,
+  tokens_estimate: null,
+};
+
 /**
  * @typedef {{variables: {name: string, optional: boolean, is_messages: boolean, used_in?: string[]}[],
  *   errors: {place: string, message: string, line?: number, column?: number,
@@ -64,6 +73,23 @@ export class Checks {
       }
     }
     return [...found.values()];
+  }
+
+  /**
+   * The server refused the column's text: what the newest check does not tell is shown at its place, too, until
+   * the next check.
+   * @param {Record<string, string[]>} errors sentences by place
+   */
+  refused(columnId, errors) {
+    const known = this.results.get(columnId) ?? NOTHING_KNOWN;
+    const told = new Set(known.errors.map((error) => error.place));
+    const more = Object.entries(errors)
+      .filter(([place]) => !told.has(place))
+      .map(([place, texts]) => ({ place, message: texts.join(" ") }));
+    if (!more.length) return;
+    const result = { ...known, errors: [...known.errors, ...more] };
+    this.results.set(columnId, result);
+    this.listeners.forEach((listener) => listener(result, columnId));
   }
 
   mark(...columnIds) {

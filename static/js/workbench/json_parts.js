@@ -77,6 +77,7 @@ class JsonPart {
     showErrors(this.view, errors);
     this.problem.textContent = errors.map((error) => wordsOf(error, this.name)).join(" ");
     this.problem.hidden = errors.length === 0;
+    this.element.classList.toggle("wb-wrong", errors.length > 0);
     if (errors.length) this.element.open = true;
   }
 

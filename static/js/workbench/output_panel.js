@@ -1,6 +1,6 @@
 // One column's output: what stands at its head, the answer, its figures, and what can be done with the column.
-import { count, el, iconButton } from "./dom.js";
-import { errorWords, figures, finishWords, stateWords } from "./output_words.js";
+import { announce, count, el, iconButton } from "./dom.js";
+import { errorWords, figures, finishWords, stateWords, waitingWords } from "./output_words.js";
 import { OutputText } from "./output_text.js";
 import { toolAnswers } from "./tool_answers.js";
 
@@ -9,6 +9,8 @@ const VIEWS = [
   ["markdown", "Markdown"],
   ["json", "JSON"],
 ];
+/** A call that waits longer than this says what for, in milliseconds. */
+const SAY_WHAT_FOR_AFTER = 3000;
 const SET = ["temperature", "top_p", "max_tokens", "seed"];
 export const ENDED = new Set(["completed", "failed", "cancelled"]);
 
@@ -102,6 +104,7 @@ export class OutputPanel {
     const { columns, store } = this.context;
     const name = columns.label(this.column);
     this.title.textContent = length > 1 ? name : "Output";
+    this.title.title = length > 1 ? name : "";
     this.element.setAttribute("aria-label", `Output of ${name}`);
     this.body.element.setAttribute("aria-label", `Answer of ${name}`);
     this.actions.hidden = length < 2;
@@ -188,5 +191,17 @@ export class OutputPanel {
     this.state.textContent = words;
     this.state.className = `state state-${look}`;
     this.element.dataset.status = this.call?.status ?? "";
+    clearTimeout(this.waiting);
+    const waits = ["pending", "waiting"].includes(this.call?.status);
+    if (waits) this.waiting = setTimeout(() => this.sayWhatFor(), SAY_WHAT_FOR_AFTER);
+    else if (!this.ended) this.words.replaceChildren();
+  }
+
+  /** A call that has not begun after some seconds: what it waits for, as far as the page can know. */
+  sayWhatFor() {
+    const model = this.context.boot.models.find(({ name }) => name === this.column?.typed.model);
+    const text = waitingWords(this.call.status, model);
+    this.words.replaceChildren(el("p", { class: "wb-waiting", text }));
+    announce(this.context, text);
   }
 }

@@ -28,6 +28,8 @@ export function finishWords(call, maxTokens) {
     return `The answer was cut off${limit}: it reached Max tokens, or the model's window. Raise Max tokens to let it finish.`;
   }
   if (call.finish_reason === "content_filter") return "The provider's filter cut the answer off.";
+  if (call.status === "completed" && !call.output && !call.tool_calls?.length)
+    return "The answer is empty: the model ended before its first word.";
   return "";
 }
 
@@ -65,3 +67,12 @@ const STATES = {
 
 /** [words, look] of a state; nothing for a column that never ran. */
 export const stateWords = (status) => STATES[status] ?? ["", "neutral"];
+
+/** What a call that has not begun waits for; `model` as the page knows it, if it does. */
+export function waitingWords(status, model) {
+  if (status === "waiting")
+    return `${model?.provider ?? "The provider"} takes no more calls at once. This one begins as soon as another ends.`;
+  if (model && model.kind !== "openai")
+    return "It waits for the model on this machine, which is loading or busy with other calls or a run.";
+  return "It waits for a worker. When that lasts, ask whoever runs this server whether its workers are up.";
+}

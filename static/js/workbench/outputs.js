@@ -73,8 +73,20 @@ class Outputs {
     }
     this.bar.hidden = columns.length < 2;
     this.context.root.dataset.columns = String(columns.length);
+    this.placeParts(columns.length);
     this.drawTitles();
     this.mark();
+  }
+
+  /** Beside the editor when several answers need the whole width below it; else below the messages. */
+  placeParts(length) {
+    const { root } = this.context;
+    const parts = root.querySelector("#wb-parts");
+    const place = root.querySelector(length > 1 ? "#wb-side" : "#wb-edit");
+    if (parts.parentElement === place) return;
+    const focused = parts.contains(document.activeElement) ? document.activeElement : null;
+    place.append(parts);
+    focused?.focus();
   }
 
   newPanel(id) {

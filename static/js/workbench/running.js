@@ -3,6 +3,7 @@ import { ApiError } from "./api.js";
 import { announce, el } from "./dom.js";
 import { startRun, stopColumns } from "./run.js";
 import { notify } from "../notices.js";
+import { placed } from "./words.js";
 
 const PLACE = /^columns\[(\d+)\]\.(.+)$/;
 const ENDS = ["done", "failed", "cancelled"];
@@ -57,13 +58,14 @@ class Running {
     this.showErrors([]);
     announce(this.context, columnIds.length > 1 ? `${columnIds.length} columns run.` : "It runs.");
     this.bringIntoView();
+    const sent = columnIds.map((id) => this.textOf(id));
     const asked = startRun(this.context, columnIds, { keep: this.keep.checked });
     this.show();
     try {
       await asked;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.refused(error, columnIds);
+      this.refused(error, columnIds, sent);
     }
     this.show();
   }
@@ -75,14 +77,32 @@ class Running {
       outputs.scrollIntoView({ block: "center" });
   }
 
-  refused(error, columnIds) {
+  refused(error, columnIds, sent) {
     const told = Object.entries(error.body.errors ?? {});
     if (!told.length) {
       notify({ level: "danger", title: error.body.title ?? "It does not run", detail: error.message });
       return;
     }
     this.showErrors(told.map(([place, texts]) => this.words(place, texts, columnIds)));
+    this.markAtFields(told, columnIds, sent);
     announce(this.context, `It does not run: ${told[0][1].join(" ")}`);
+  }
+
+  textOf(columnId) {
+    return JSON.stringify(this.context.store.column(columnId)?.typed);
+  }
+
+  /** Of columns that are still as they were sent. */
+  markAtFields(told, columnIds, sent) {
+    this.context.flush();
+    columnIds.forEach((id, index) => {
+      if (this.textOf(id) !== sent[index]) return;
+      const mine = told
+        .map(([place, texts]) => [PLACE.exec(place), texts])
+        .filter(([found]) => found && Number(found[1]) === index)
+        .map(([found, texts]) => [found[2], texts]);
+      this.context.checks.refused(id, Object.fromEntries(mine));
+    });
   }
 
   /** "Message 2: …", with the column's name before it when there are several. */
@@ -90,7 +110,7 @@ class Running {
     const [, index, inside] = PLACE.exec(place) ?? [null, null, place];
     const column = index === null ? null : this.context.store.column(columnIds[Number(index)]);
     const which = column && this.ids.length > 1 ? `${this.context.columns.title(column)}, ` : "";
-    return `${which}${placeWords(inside)}: ${texts.join(" ")}`;
+    return `${which}${placed(placeWords(inside), texts.join(" "))}`;
   }
 
   showErrors(sentences) {

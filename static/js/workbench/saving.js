@@ -43,7 +43,7 @@ class Saving {
       listen(this.dialog.querySelector("[data-close]"), "click", () => this.dialog.close()),
       listen(this.dialog.querySelector("form"), "submit", (event) => this.submit(event)),
       listen(this.which, "change", () => this.showDiff()),
-      listen(this.dialog, "close", () => this.takeDown?.()),
+      listen(this.dialog, "close", () => this.closed()),
       listen(root, "workbench:latest", ({ detail }) => this.hearOfLatest(detail)),
       store.on(["columns", "selected", "merging"], () => this.showNotice()),
       () => this.notice.remove(),
@@ -160,14 +160,15 @@ class Saving {
         this.hearOfLatest(error.body.theirs);
         openMerge(this.context, { column, note, labels, conflict: error.body });
       } else {
-        this.refuse(error, labels);
+        this.refuse(error, column, labels);
       }
     } finally {
       this.go.disabled = false;
     }
   }
 
-  refuse(error, labels) {
+  /** Said here, and at the fields that it is about, for whoever closes the dialogue. */
+  refuse(error, column, labels) {
     const sentences = sentencesOf(error);
     if (error.body.code === "nothing_changed" && labels.length) {
       sentences.push("Labels move onto a saved version in the list of versions.");
@@ -175,7 +176,21 @@ class Saving {
     this.errors.replaceChildren(...sentences.map((text) => el("div", { text })));
     this.errors.hidden = false;
     this.errors.scrollIntoView({ block: "nearest" });
-    this.context.root.dispatchEvent(new CustomEvent("workbench:errors", { detail: error.body.errors ?? {} }));
+    const found = error.body.errors ?? {};
+    if (!Object.keys(found).length) return;
+    if (column !== this.context.store.selected) this.context.columns.select(column.id);
+    this.context.checks.refused(column.id, found);
+    this.isRefused = true;
+  }
+
+  closed() {
+    this.takeDown?.();
+    if (!this.isRefused) return;
+    this.isRefused = false;
+    const { root } = this.context;
+    root
+      .querySelector(".wb-message-wrong .cm-content, #wb-parts .is-invalid, #wb-parts .wb-wrong .cm-content")
+      ?.focus();
   }
 
   // --- a newer version ---

@@ -20,10 +20,15 @@ export function placeInWords(place) {
   return `Message ${Number(found[1]) + 1}${part}`;
 }
 
+/** The place before the text, unless the text names it itself: "Message 2: …" or "Message 2, line 3: …". */
+export function placed(name, text) {
+  return text.startsWith(`${name}, `) || text.startsWith(`${name}: `) ? text : `${name}: ${text}`;
+}
+
 /** A problem of the server as sentences, one for each place. */
 export function sentencesOf(error) {
   const found = Object.entries(error.body.errors ?? {}).flatMap(([place, texts]) =>
-    texts.map((text) => `${placeInWords(place)}: ${text}`),
+    texts.map((text) => placed(placeInWords(place), text)),
   );
   return found.length ? found : [error.message];
 }
