@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,9 +16,11 @@ from apps.core.roles import Role
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.evaluators import default_config, kind
 from apps.evaluations.models import Evaluator, EvaluatorVersion
+from apps.evaluations.spending import month_spending
 from apps.prompts.models import PromptVersion
 from apps.prompts.typed import typed_of
 from apps.providers.models import Provider
+from apps.traces.models import Span
 from apps.workbench.call_ends import call_ended
 from apps.workbench.calls.claims import calls_claim
 from apps.workbench.calls.errors import InvalidRun
@@ -31,6 +34,8 @@ from apps.workbench.trials.evaluating import evaluator_choices
 from apps.workbench.trials.presenting import trial_as_json
 from apps.workbench.trials.services import trial_retry, trial_start, trial_stop
 from tests.factories.core import make_member
+from tests.integration.judging import make_loop, verdict
+from tests.loopback_provider import Behaviour, LoopbackProvider
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +149,29 @@ def test_an_evaluator_that_cannot_score_leaves_a_reason(
     assert score is not None
     assert "nobody" in score.detail
     assert trial_as_json(trial)["figures"]["a"]["metrics"]["bad-judge"]["missing"] == 1
+
+
+def test_what_judges_cost_is_kept_and_counts_in_the_month(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any], loopback_provider: LoopbackProvider
+) -> None:
+    project = prompt.prompt.project
+    make_loop(project, loopback_provider)
+    loopback_provider.behaviour = Behaviour(reply=lambda _: verdict(score=4))
+    make_evaluator(project, "judge", "rubric_judge", model="loop/loop-small", criteria=["Be right."])
+    trial = start(prompt, by, body | {"evaluators": ["judge"], "limit": 1})
+    before = month_spending(project=project).spent
+    for cell in trial.cells.all():
+        answer(cell.call, "word0")
+    score_all()
+    figures = trial_as_json(trial)["figures"]["a"]
+    assert figures["metrics"]["judge"]["n"] == 1
+    assert Decimal(figures["judge_cost_usd"]) > 0
+    cells = TrialCell.objects.filter(trial=trial)
+    costs = [cell.judge_cost_usd for cell in cells]
+    assert month_spending(project=project).spent - before == sum(costs)
+    spans = Span.objects.filter(project=project, kind="evaluator")
+    assert {span.origin for span in spans} == {f"call:{cell.call_id}" for cell in cells}
+    assert sum(span.cost_usd or 0 for span in spans) == sum(costs)
 
 
 def test_a_lost_task_is_found_again(

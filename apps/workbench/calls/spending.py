@@ -17,20 +17,27 @@ from apps.providers.models import Model
 from apps.providers.prices import FREE
 from apps.providers.selectors import model_price
 from apps.workbench.calls.errors import BudgetUsedUp, InvalidRun
-from apps.workbench.models import Call
+from apps.workbench.models import Call, Trial, TrialCell
 
 Status = Call.Status
 
 
 def calls_spending(project_id: UUID, month: date) -> OtherSpending:
-    """One query over an index. A call counts in the month in which it was asked for."""
+    """Two queries over an index. A call counts in the month in which it was asked for, and the judges of a
+    trial in the trial's.
+    """
     begins = datetime(month.year, month.month, 1, tzinfo=UTC)
     ends = (begins + timedelta(days=32)).replace(day=1)
     answered = Q(cost_usd=None, status__in=(Status.COMPLETED, Status.CANCELLED))
     row = Call.objects.filter(project=project_id, created_at__gte=begins, created_at__lt=ends).aggregate(
         usd=Sum("cost_usd"), unknown=Count("pk", filter=answered)
     )
-    return OtherSpending(row["usd"] or Decimal(0), row["unknown"])
+    trials = Trial.objects.filter(project=project_id, created_at__gte=begins, created_at__lt=ends)
+    judged = TrialCell.objects.filter(trial__in=trials).aggregate(
+        usd=Sum("judge_cost_usd"), unknown=Sum("judge_unknown")
+    )
+    usd = (row["usd"] or Decimal(0)) + (judged["usd"] or Decimal(0))
+    return OtherSpending(usd, row["unknown"] + (judged["unknown"] or 0))
 
 
 def check_month(*, project: Project, models: Sequence[Model]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 
 from apps.core.models import AuthoredModel, ProjectRow, UuidModel
@@ -30,7 +32,10 @@ class Trial(ProjectRow, AuthoredModel):
     stopped_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=("prompt", "-id"), name="workbench_trial_of_prompt"),)
+        indexes = (
+            models.Index(fields=("prompt", "-id"), name="workbench_trial_of_prompt"),
+            models.Index(fields=("project", "created_at"), name="workbench_trial_month"),
+        )
 
 
 class TrialCell(UuidModel):
@@ -50,6 +55,9 @@ class TrialCell(UuidModel):
     scoring_lease = models.UUIDField(null=True)
     scoring_lease_until = models.DateTimeField(null=True)
     scoring_attempts = models.PositiveSmallIntegerField(default=0)
+    #: What judges of the cell's answers cost, and how many of their answers have no known price.
+    judge_cost_usd = models.DecimalField(max_digits=16, decimal_places=9, default=Decimal(0))
+    judge_unknown = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = (

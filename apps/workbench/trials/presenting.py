@@ -93,6 +93,7 @@ def _cell(cell: TrialCell) -> dict[str, Any]:
         "cost_usd": None if call.cost_usd is None else f"{call.cost_usd:f}",
         "input_tokens": call.input_tokens,
         "output_tokens": call.output_tokens,
+        "judge_cost_usd": f"{cell.judge_cost_usd:f}",
         "scored": cell.scored_at is not None,
         "scores": {
             score.metric: {"value": score.value, "label": score.label, "detail": score.detail}
@@ -114,5 +115,6 @@ def _figure_input(cell: TrialCell) -> dict[str, Any]:
         "status": call.status if call else "unfit",
         "duration_ms": call.duration_ms if call else None,
         "cost_usd": call.cost_usd if call else Decimal(0),
+        "judge_cost_usd": None if cell.judge_unknown else cell.judge_cost_usd,
         "scores": {s.metric: s.value for s in call.trial_scores.all()} if call else {},
     }

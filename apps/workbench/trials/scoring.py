@@ -16,16 +16,15 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.core.dispatch import Priority, enqueue
-from apps.evaluations.engine.scoring import Score, score_items, scores_of, scoring_input
+from apps.evaluations.engine.scoring import Score, score_items, scores_of
 from apps.evaluations.engine.stages import Stage
 from apps.evaluations.engine.work import WorkItem
 from apps.evaluations.evaluators import Unscored, kind
-from apps.evaluations.judge_settings import secret_of
-from apps.evaluations.judge_trial import outcome_by_calls
 from apps.evaluations.models import EvaluatorVersion
 from apps.workbench.calls.stream import Page, publish
 from apps.workbench.models import Call, TrialCell, TrialScore
 from apps.workbench.trials.evaluating import QUEUES, stages_of
+from apps.workbench.trials.judging import cell_judge
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +121,7 @@ def _claim(cell_id: UUID) -> TrialCell | None:
     )
     if not claimed:
         return None
-    cells = TrialCell.objects.select_related("trial__project", "example", "call")
+    cells = TrialCell.objects.select_related("trial__project", "example", "call__span")
     return cells.get(pk=cell_id)
 
 
@@ -137,19 +136,8 @@ def _scores(cell: TrialCell, versions: Sequence[EvaluatorVersion]) -> list[Score
     judged = [version for version in versions if version not in plain]
     return [
         *score_items(plain, [item]),
-        *(score for version in judged for score in _judged(cell, version, item)),
+        *(score for version in judged for score in cell_judge(cell, version, item)),
     ]
-
-
-def _judged(cell: TrialCell, version: EvaluatorVersion, item: WorkItem) -> list[Score]:
-    of = kind(version.evaluator.kind)
-    try:
-        config = {**version.config, "secret": secret_of(version.evaluator, "secret")}
-        outcome = outcome_by_calls(project=cell.trial.project, of=of, config=config, item=scoring_input(item))
-    except Exception as error:
-        log.exception("The evaluator %s failed", version)
-        outcome = Unscored(f"The evaluator {version} failed: {type(error).__name__}: {error}"[:1000])
-    return scores_of(version, item.id, outcome)
 
 
 def _work_item(cell: TrialCell) -> WorkItem:

@@ -194,6 +194,8 @@ function sumsOf(trial, column) {
   if (figures.failed) words.push(`${count(figures.failed)} failed`);
   if (figures.mean_ms !== null) words.push(`${seconds(figures.mean_ms)} on average`);
   if (figures.completed) words.push(figures.cost_usd === null ? "cost unknown" : dollars(figures.cost_usd));
+  if (figures.judge_cost_usd === null) words.push("cost of judges unknown");
+  else if (Number(figures.judge_cost_usd)) words.push(`judges ${dollars(figures.judge_cost_usd)}`);
   return el("div", {}, ...lines, el("p", { class: "wb-trial-figures", text: words.join(" · ") }));
 }
 

@@ -9,7 +9,7 @@ from apps.workbench.trials.figures import column_figures
 
 def cell(status="completed", value: float | None = 1.0, cost: Decimal | None = Decimal("0.5"), ms=100.0):
     scores = {"exact": value} if status == "completed" else {}
-    return {"status": status, "duration_ms": ms, "cost_usd": cost, "scores": scores}
+    return {"status": status, "duration_ms": ms, "cost_usd": cost, "judge_cost_usd": cost, "scores": scores}
 
 
 def test_means_are_of_what_has_a_value():
@@ -25,7 +25,12 @@ def test_without_a_value_there_is_no_mean():
 
 
 def test_one_unknown_price_makes_the_sum_unknown():
-    assert column_figures([cell(), cell(cost=None)], [])["cost_usd"] is None
+    figures = column_figures([cell(), cell(cost=None)], [])
+    assert (figures["cost_usd"], figures["judge_cost_usd"]) == (None, None)
+
+
+def test_judges_of_answers_that_failed_later_count_too():
+    assert column_figures([cell(), cell("failed")], [])["judge_cost_usd"] == "1.0"
 
 
 def test_what_was_not_scored_yet_is_neither_a_value_nor_missing():
