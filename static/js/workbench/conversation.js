@@ -4,6 +4,7 @@ import { SaveAsExample } from "./conversation_saving.js";
 import { drawTurns, isUnderWay } from "./conversation_turns.js";
 import { WindowPanel } from "./conversation_window.js";
 import { announce, debounced, el } from "./dom.js";
+import { placeParts } from "./layout.js";
 import { stopCall } from "./run.js";
 import { placeWords } from "./running.js";
 import { notify } from "../notices.js";
@@ -108,6 +109,8 @@ class ConversationMode {
     const { root } = this.context;
     this.showSwitch(on);
     this.place.hidden = !on;
+    root.dataset.mode = on ? "conversation" : "one";
+    placeParts(this.context);
     for (const id of ["#wb-outputs", "#wb-run"]) {
       const element = root.querySelector(id);
       if (element) element.hidden = on;

@@ -1,5 +1,6 @@
 // All columns' outputs side by side: who hears which event, and what differs between them.
 import { announce, debounced, el } from "./dom.js";
+import { placeParts } from "./layout.js";
 import { markedText } from "./marks.js";
 import { OutputPanel } from "./output_panel.js";
 
@@ -72,21 +73,9 @@ class Outputs {
       if (this.grid.contains(focused)) focused.focus();
     }
     this.bar.hidden = columns.length < 2;
-    this.context.root.dataset.columns = String(columns.length);
-    this.placeParts(columns.length);
+    placeParts(this.context);
     this.drawTitles();
     this.mark();
-  }
-
-  /** Beside the editor when several answers need the whole width below it; else below the messages. */
-  placeParts(length) {
-    const { root } = this.context;
-    const parts = root.querySelector("#wb-parts");
-    const place = root.querySelector(length > 1 ? "#wb-side" : "#wb-edit");
-    if (parts.parentElement === place) return;
-    const focused = parts.contains(document.activeElement) ? document.activeElement : null;
-    place.append(parts);
-    focused?.focus();
   }
 
   newPanel(id) {
