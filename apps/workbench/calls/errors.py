@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.core.errors import Conflict, InvalidInput, NotFound
+from apps.core.errors import Conflict, InvalidInput, NotFound, ProductError
 
 
 class CallNotFound(NotFound):
@@ -20,3 +20,11 @@ class InvalidRun(InvalidInput):
 class BudgetUsedUp(Conflict):
     code = "budget_used_up"
     title = "The month's budget is used up"
+
+
+class TooManyPages(ProductError):
+    """More pages are followed at once than one person, or one server, has room for."""
+
+    code = "too_many_pages"
+    title = "Too many pages are open"
+    status = 429

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 
+from apps.workbench.calls.errors import TooManyPages
 from apps.workbench.calls.stream import FIELD, Page, away_ms
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,25 @@ RECONNECT_AFTER_MS = 1000
 CHECK_EVERY_S = 60.0
 _AT_ONCE = 500
 _PAUSE_S = 1.0
+#: Pages that one person may follow on one web process, and all persons together: each waits for its events on
+#: a connection of its own. What is spare is for noting who left.
+MOST_OF_ONE = 50
+MOST_PAGES = 2000
+_SPARE = 50
+#: Pages that are followed now, by owner.
+_followed: Counter[str] = Counter()
 _EVENT_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+
+
+def followed_by(owner: str) -> int:
+    """How many pages of this person are followed on this process."""
+    return _followed[owner]
+
+
+def refuse_too_many(owner: str) -> None:
+    """Raises TooManyPages when this person, or all together, follow as many pages as they may."""
+    if followed_by(owner) >= MOST_OF_ONE or _followed.total() >= MOST_PAGES:
+        raise TooManyPages("Too many pages are open at once. Close some of them, then try again.")
 
 
 def begins_at(event_id: str) -> str:
@@ -39,9 +59,10 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
     `allowed` reads the database; its connection is closed after each time. The stream ends when it says no.
     """
     await _let_go_of_database()
-    yield f"retry: {RECONNECT_AFTER_MS}\n\n".encode()
     checked, noted, client = time.monotonic(), 0.0, _client()
+    _followed[page.owner] += 1
     try:
+        yield f"retry: {RECONNECT_AFTER_MS}\n\n".encode()
         while True:
             if time.monotonic() - checked > CHECK_EVERY_S:
                 checked = time.monotonic()
@@ -62,6 +83,9 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
             after = events[-1][0] if events else after
             yield b"".join(map(_written, events)) or b": here\n\n"
     finally:
+        _followed.subtract([page.owner])
+        if not _followed[page.owner]:
+            del _followed[page.owner]
         await asyncio.shield(_note_leaving(page))
 
 
@@ -115,6 +139,9 @@ def _client() -> Any:
     loop = asyncio.get_running_loop()
     if loop not in _CLIENTS:
         _CLIENTS[loop] = redis.asyncio.from_url(
-            settings.VALKEY_URL, socket_timeout=2 * HEARTBEAT_S, socket_connect_timeout=2.0
+            settings.VALKEY_URL,
+            socket_timeout=2 * HEARTBEAT_S,
+            socket_connect_timeout=2.0,
+            max_connections=MOST_PAGES + _SPARE,  # of its own accord it would have 100
         )
     return _CLIENTS[loop]

@@ -16,7 +16,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.prompts.selectors import prompt_get
 from apps.workbench.bodies import json_body
 from apps.workbench.calls import selectors
-from apps.workbench.calls.following import begins_at, follow
+from apps.workbench.calls.following import begins_at, follow, refuse_too_many
 from apps.workbench.calls.presenting import call_as_json
 from apps.workbench.calls.services import call_stop, run_start
 from apps.workbench.calls.stream import Page
@@ -71,10 +71,11 @@ def stop(request: ProjectRequest, call_id: UUID) -> JsonResponse:
 def stream(request: ProjectRequest, slug: str) -> HttpResponseBase:
     """?page= its events as server-sent events, from `Last-Event-ID` on. Nobody follows another's page."""
     prompt_get(project=request.project, slug=slug)
-    page = _uuid(request.GET, "page")
+    page = Page.of_actor(project=request.project, by=request.actor, page=_uuid(request.GET, "page"))
+    refuse_too_many(page.owner)
     response = StreamingHttpResponse(
         follow(
-            Page.of_actor(project=request.project, by=request.actor, page=page),
+            page,
             after=begins_at(request.headers.get("Last-Event-ID") or request.GET.get("after", "")),
             allowed=_still_allowed(request),
         ),
