@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -317,6 +319,17 @@ def test_what_may_be_dear_has_to_be_said_to_be_meant(
     with pytest.raises(DearTrial, match="may cost up to"):
         start(prompt, by, body)
     assert start(prompt, by, body, sure=True).cells.count() == 6
+
+
+def test_a_trial_of_any_size_is_started_in_the_same_few_queries(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any]
+) -> None:
+    counts = []
+    for limit in (1, 20):
+        with CaptureQueriesContext(connection) as queries:
+            start(prompt, by, body | {"limit": limit})
+        counts.append(len(queries))
+    assert counts[0] == counts[1] < 40
 
 
 def test_a_trial_of_any_size_is_read_in_the_same_few_queries(

@@ -116,16 +116,18 @@ def call_plan(
     content: VersionContent,
     inputs: Mapping[str, Any],
     version: PromptVersion | None = None,
+    model: Model | None = None,
 ) -> Planned:
-    """A call of checked content: its model found, its messages rendered with `inputs`.
+    """A call of checked content: its model found, unless `model` is it, its messages rendered with `inputs`.
 
     Inputs that the messages do not use are left out. Raises InvalidRun with the place of each error.
     """
     errors: Errors = {}
-    model: Model | None = None
     messages: list[dict[str, Any]] = []
     try:
-        model = model_resolve(project=prompt.project, name=str(content.parameters.get("model") or ""))
+        model = model or model_resolve(
+            project=prompt.project, name=str(content.parameters.get("model") or "")
+        )
     except ProductError as error:
         errors["parameters.model"] = [error.detail]
     used, missing = _used(content, inputs)

@@ -15,6 +15,7 @@ from apps.core.errors import ProductError
 from apps.core.models import Project, new_id
 from apps.datasets.models import Example
 from apps.prompts.models import Prompt
+from apps.providers.models import Model
 from apps.workbench.calls.columns import Planned, call_plan, with_column
 from apps.workbench.calls.errors import InvalidRun
 from apps.workbench.calls.services import call_stop, calls_ask_to_stop, calls_start
@@ -125,6 +126,7 @@ Plan = Planned | ProductError
 def _plans(prompt: Prompt, places: Sequence[tuple[Column, int, Example]]) -> list[Plan]:
     """The call of each place, or why there is none. Raises InvalidTrial for what takes too long."""
     plans: list[Plan] = []
+    models: dict[str, Model] = {}
     until = thread_time() + MOST_FILLING_S
     for column, _, row in places:
         if thread_time() > until:
@@ -135,8 +137,13 @@ def _plans(prompt: Prompt, places: Sequence[tuple[Column, int, Example]]) -> lis
             raise InvalidTrial(text, fields={"limit": [text]})
         try:
             planned = call_plan(
-                prompt=prompt, content=column.content, inputs=row.inputs, version=column.version
+                prompt=prompt,
+                content=column.content,
+                inputs=row.inputs,
+                version=column.version,
+                model=models.get(column.id),
             )
+            models[column.id] = planned.model
             plans.append(with_column(planned, column.id))
         except ProductError as error:
             plans.append(error)
