@@ -21,6 +21,7 @@ from apps.workbench.calls.claims import calls_claim
 from apps.workbench.calls.errors import InvalidRun
 from apps.workbench.calls.finishing import call_finish
 from apps.workbench.calls.outcomes import Outcome
+from apps.workbench.calls.stream import Page, events_since
 from apps.workbench.conversations import turns
 from apps.workbench.conversations.errors import ContextFull, ConversationMoved, InvalidTurn
 from apps.workbench.conversations.presenting import conversation_as_json
@@ -196,10 +197,11 @@ def test_an_answer_that_failed_gives_its_place_to_the_next_try(talk: Callable[..
     assert [turn.role for turn in one.turns] == ["user", "assistant"]
 
 
-def test_turns_are_taken_back(talk: Callable[..., Talk]) -> None:
+def test_turns_are_taken_back(talk: Callable[..., Talk], django_capture_on_commit_callbacks: Any) -> None:
     one = talk()
     one.say("Hello")
-    turns_cut(conversation=one.conversation, revision=1, position=0)
+    with django_capture_on_commit_callbacks(execute=True):
+        turns_cut(conversation=one.conversation, revision=1, position=0)
     assert one.turns == []
     assert Call.objects.get().status == "cancelled"
 
@@ -432,3 +434,20 @@ def test_what_was_sent_with_each_answer_is_not_read_to_show_a_talk(talk: Callabl
     call = one.turns[-1].call
     assert call is not None
     assert {"content", "messages", "inputs"} <= call.get_deferred_fields()
+
+
+def test_an_answer_is_not_stopped_by_a_turn_that_is_refused(
+    talk: Callable[..., Talk], django_capture_on_commit_callbacks: Any
+) -> None:
+    one = talk(window=20)
+    call = one.say("Hello")
+    assert call is not None
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(ContextFull):
+        one.say("word " * 40, cut=0)
+    call.refresh_from_db()
+    assert call.status == "pending"
+    assert events_since(Page.of_call(call)) == []
+    with django_capture_on_commit_callbacks(execute=True):
+        one.say("Hi", cut=0)
+    call.refresh_from_db()
+    assert call.status == "cancelled"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -121,7 +122,8 @@ def _cut(conversation: Conversation, position: int) -> None:
     for turn in gone:
         for call in (turn.call, turn.waits_for):
             if call is not None and call.status in _UNDER_WAY:
-                call_stop(call=call)
+                # Only once it is sure: what is refused after this brings the turns back.
+                transaction.on_commit(partial(call_stop, call=call), robust=True)
     gone.delete()
     if conversation.summary_until > position:
         conversation.summary, conversation.summary_until, conversation.summary_call = "", 0, None
