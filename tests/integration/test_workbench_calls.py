@@ -333,3 +333,14 @@ def test_stopping_what_nobody_took_up_does_not_read_its_pages_events(person: Pag
     call = run_one(person)
     with patch("apps.workbench.calls.services.told_so_far", side_effect=AssertionError):
         assert person.stop(str(call.pk))["status"] == "cancelled"
+
+
+def test_an_answer_that_broke_off_has_cost_something_that_nobody_knows(
+    person: PageOfPerson, dear: Provider
+) -> None:
+    for first_token_ms in (None, 3.0):
+        call = run_one(person, model="dear/m")
+        [claimed] = calls_claim([call.pk])
+        outcome = Outcome(Call.Status.FAILED, error="Broken.", first_token_ms=first_token_ms)
+        call_finish(call_id=call.pk, lease=claimed.lease, outcome=outcome)
+    assert month_spending(project=person.project).unknown == 1

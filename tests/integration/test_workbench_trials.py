@@ -16,6 +16,7 @@ from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.datasets.models import DatasetVersion
+from apps.evaluations.budget_services import project_budget_set
 from apps.evaluations.evaluators import default_config, kind
 from apps.evaluations.models import Evaluator, EvaluatorVersion
 from apps.evaluations.spending import month_spending
@@ -380,3 +381,22 @@ def test_an_estimate_fills_in_as_many_rows_as_it_has_time_for(
     assert [len(choosing.sampled(column, request.examples)) for column in request.columns] == [3, 3]
     monkeypatch.setattr(choosing, "MOST_SAMPLING_S", 0.0)
     assert [len(choosing.sampled(column, request.examples)) for column in request.columns] == [1, 1]
+
+
+def test_a_used_up_budget_asks_no_judge(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any], loopback_provider: LoopbackProvider
+) -> None:
+    project = prompt.prompt.project
+    make_loop(project, loopback_provider)
+    loopback_provider.behaviour = Behaviour(reply=lambda _: verdict(score=4))
+    make_evaluator(project, "judge", "rubric_judge", model="loop/loop-small", criteria=["Be right."])
+    trial = start(prompt, by, body | {"evaluators": ["judge"], "limit": 1})
+    project_budget_set(project=project, by=by, month_usd=Decimal(0))
+    for cell in trial.cells.all():
+        answer(cell.call, "word0")
+    score_all()
+    scores = TrialScore.objects.filter(call__trial_cell__trial=trial)
+    assert {score.value for score in scores} == {None}
+    assert all("budget" in score.detail for score in scores)
+    assert trial_as_json(trial)["done"]
+    assert month_spending(project=project).spent == 0

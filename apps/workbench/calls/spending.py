@@ -23,21 +23,22 @@ Status = Call.Status
 
 
 def calls_spending(project_id: UUID, month: date) -> OtherSpending:
-    """Two queries over an index. A call counts in the month in which it was asked for, and the judges of a
-    trial in the trial's.
+    """Three queries over an index, of which one looks at the calls that failed.
+
+    A call counts in the month in which it was asked for, and the judges of a trial in the trial's.
     """
     begins = datetime(month.year, month.month, 1, tzinfo=UTC)
     ends = (begins + timedelta(days=32)).replace(day=1)
     answered = Q(cost_usd=None, status__in=(Status.COMPLETED, Status.CANCELLED))
-    row = Call.objects.filter(project=project_id, created_at__gte=begins, created_at__lt=ends).aggregate(
-        usd=Sum("cost_usd"), unknown=Count("pk", filter=answered)
-    )
+    calls = Call.objects.filter(project=project_id, created_at__gte=begins, created_at__lt=ends)
+    row = calls.aggregate(usd=Sum("cost_usd"), unknown=Count("pk", filter=answered))
+    begun = calls.filter(cost_usd=None, status=Status.FAILED, time_to_first_token_ms__isnull=False).count()
     trials = Trial.objects.filter(project=project_id, created_at__gte=begins, created_at__lt=ends)
     judged = TrialCell.objects.filter(trial__in=trials).aggregate(
         usd=Sum("judge_cost_usd"), unknown=Sum("judge_unknown")
     )
     usd = (row["usd"] or Decimal(0)) + (judged["usd"] or Decimal(0))
-    return OtherSpending(usd, row["unknown"] + (judged["unknown"] or 0))
+    return OtherSpending(usd, row["unknown"] + begun + (judged["unknown"] or 0))
 
 
 def check_month(*, project: Project, models: Sequence[Model]) -> None:

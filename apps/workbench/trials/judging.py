@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F
 
+from apps.core.errors import ProductError
 from apps.core.models import new_id
 from apps.evaluations.engine.rows import rendered_messages, storable
 from apps.evaluations.engine.scoring import Score, scores_of, scoring_input
@@ -18,7 +19,9 @@ from apps.evaluations.judge_settings import secret_of
 from apps.evaluations.judge_trial import JudgeCall, Judged, judged_by_calls
 from apps.evaluations.models import EvaluatorVersion
 from apps.providers.protocol import ProviderError
+from apps.providers.selectors import model_resolve
 from apps.traces.services import spans_write
+from apps.workbench.calls.spending import check_month
 from apps.workbench.models import TrialCell
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,10 @@ log = logging.getLogger(__name__)
 def cell_judge(cell: TrialCell, version: EvaluatorVersion, item: WorkItem) -> list[Score]:
     """What a judge says of the cell's answer. What it cost is kept whatever becomes of the scores."""
     of = kind(version.evaluator.kind)
+    try:
+        _refuse_without_budget(cell, version)
+    except ProductError as error:
+        return scores_of(version, item.id, Unscored(error.detail))
     try:
         config = {**version.config, "secret": secret_of(version.evaluator, "secret")}
         judged = judged_by_calls(project=cell.trial.project, of=of, config=config, item=scoring_input(item))
@@ -37,6 +44,15 @@ def cell_judge(cell: TrialCell, version: EvaluatorVersion, item: WorkItem) -> li
     _keep_cost(cell, judged)
     _keep_spans(cell, version, judged)
     return scores_of(version, item.id, judged.outcome)
+
+
+def _refuse_without_budget(cell: TrialCell, version: EvaluatorVersion) -> None:
+    """Raises BudgetUsedUp, and InvalidRun where a judge's price is not known, as for any other call."""
+    by_calls = kind(version.evaluator.kind).by_calls
+    if by_calls is not None and by_calls.prompt is not None:
+        project = cell.trial.project
+        model = model_resolve(project=project, name=str(version.config.get("model") or ""))
+        check_month(project=project, models=[model])
 
 
 def _keep_cost(cell: TrialCell, judged: Judged) -> None:
