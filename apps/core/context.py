@@ -32,10 +32,18 @@ class Shell:
     role: Role | None = None
 
 
-#: group, label, icon, URL name, the beginning of the URL names under which it is lit, least role, and the
-#: keys that lead there
+#: group, label, icon, URL name, how the URL names begin under which it is lit (one or several), least role,
+#: and the keys that lead there
 _NAVIGATION = (
-    ("Build", "Prompts", "message-2-code", "prompts:list", "prompts:", Role.VIEWER, "g p"),
+    (
+        "Build",
+        "Prompts",
+        "message-2-code",
+        "prompts:list",
+        ("prompts:", "workbench:"),
+        Role.VIEWER,
+        "g p",
+    ),
     ("Build", "Datasets", "table", "datasets:list", "datasets:", Role.VIEWER, "g d"),
     (
         "Measure",

@@ -80,6 +80,11 @@ def model_resolve(*, project: Project, name: str) -> Model:
     call itself tells whether it exists. Raises UnknownModel, which says what there is instead.
     """
     slug, slash, model_name = name.partition("/")
+    if not name:
+        known = Model.objects.filter(provider__project=project, provider__archived_at=None).exists()
+        raise _unknown(
+            "Choose a model." if known else "This project has no model yet: connect a provider first."
+        )
     if not slash or not model_name:
         raise _unknown(f"{name!r} is not a model's full name: write provider/model, for example local/model.")
     provider = Provider.objects.filter(project=project, slug=slug).first()

@@ -68,6 +68,7 @@ ADDRESSES: dict[str, Address] = {
     "conversation_turns": Address("workbench:conversation-turns", of_prompt=False, id="conversation_id"),
     "conversation_example": Address("workbench:conversation-example", of_prompt=False, id="conversation_id"),
     "evaluate": Address("evaluations:run-create", of_prompt=False),
+    "providers": Address("providers:list", of_prompt=False),
 }
 
 

@@ -191,3 +191,10 @@ def test_pages_take_as_many_queries_for_many_as_for_few(
         label_set(prompt=other, by=SYSTEM, name="staging", version=make_version(other))
     assert {path: queries(path) for path in paths} == few
     assert max(few.values()) <= 14
+
+
+def test_the_workbench_is_found_under_prompts(client_as: SignedIn, project: Project, prompt: Prompt) -> None:
+    page = client_as(Role.VIEWER).get(
+        reverse("workbench:prompt", kwargs={"project_slug": project.slug, "slug": prompt.slug})
+    )
+    assert [item.label for item in page.context["shell"].nav if item.active] == ["Prompts"]

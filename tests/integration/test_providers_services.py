@@ -159,6 +159,12 @@ def test_a_model_is_found_by_its_full_name_which_may_hold_slashes(project: Proje
     assert model.full_name == "vllm/meta-llama/Llama-3"
 
 
+def test_a_project_without_any_model_says_so(other_project: Project) -> None:
+    Model.objects.filter(provider__project=other_project).delete()
+    with pytest.raises(UnknownModel, match="has no model yet: connect a provider"):
+        model_resolve(project=other_project, name="")
+
+
 def test_an_endpoint_that_never_listed_its_models_may_be_asked_for_any(
     project: Project, actor: Actor
 ) -> None:
@@ -171,6 +177,7 @@ def test_an_endpoint_that_never_listed_its_models_may_be_asked_for_any(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("", r"Choose a model\."),
         ("gpt", "write provider/model"),
         ("local/", "write provider/model"),
         ("local/nope", "smollm2-135m-instruct"),

@@ -155,6 +155,14 @@ class Parameters {
     if (model) parts.push(priceOf(model));
     if (model?.notes) parts.push(model.notes);
     this.hints.textContent = parts.join(" · ") || "Without a model, nothing can be run.";
+    if (!this.context.boot.models.length) {
+      const providers = el("a", { href: this.context.boot.urls.providers, text: "Connect a provider" });
+      this.hints.replaceChildren(
+        "This project has no model yet. ",
+        providers,
+        " first; its models are here then.",
+      );
+    }
     const [, , , words] = FIELDS[2];
     const window = model?.context_window ? ` At most ${count(model.context_window)}.` : "";
     this.inputs.max_tokens.parentElement.querySelector(".form-hint").textContent = words + window;
