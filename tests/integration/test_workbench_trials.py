@@ -23,10 +23,11 @@ from apps.evaluations.spending import month_spending
 from apps.prompts.models import PromptVersion
 from apps.prompts.typed import typed_of
 from apps.providers.models import Provider
+from apps.providers.services import ProviderSettings, provider_create
 from apps.traces.models import Span
 from apps.workbench.call_ends import call_ended
 from apps.workbench.calls.claims import calls_claim
-from apps.workbench.calls.errors import InvalidRun
+from apps.workbench.calls.errors import BudgetUsedUp, InvalidRun
 from apps.workbench.calls.finishing import call_finish
 from apps.workbench.calls.outcomes import Outcome
 from apps.workbench.models import Call, Trial, TrialCell, TrialScore
@@ -35,6 +36,7 @@ from apps.workbench.trials.choosing import trial_estimate, trial_request
 from apps.workbench.trials.errors import DearTrial, InvalidTrial
 from apps.workbench.trials.evaluating import evaluator_choices
 from apps.workbench.trials.presenting import trial_as_json
+from apps.workbench.trials.selectors import cells_of
 from apps.workbench.trials.services import trial_retry, trial_start, trial_stop
 from tests.factories.core import make_member
 from tests.integration.judging import make_loop, verdict
@@ -400,3 +402,29 @@ def test_a_used_up_budget_asks_no_judge(
     assert all("budget" in score.detail for score in scores)
     assert trial_as_json(trial)["done"]
     assert month_spending(project=project).spent == 0
+
+
+def test_a_trial_that_the_months_budget_cannot_pay_is_refused_however_sure(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any]
+) -> None:
+    project = prompt.prompt.project
+    settings = ProviderSettings(name="Dear", base_url="http://127.0.0.1:9/v1")
+    dear = provider_create(project=project, by=by, kind="openai", settings=settings)
+    dear.models.create(name="m", input_price=Decimal(1_000_000), output_price=Decimal(1_000_000))
+    project_budget_set(project=project, by=by, month_usd=Decimal(5))
+    column = {"id": "a", "base": None, "typed": {**typed_of(prompt), "model": "dear/m"}}
+    with pytest.raises(BudgetUsedUp, match="fewer rows"):
+        start(prompt, by, body | {"columns": [column]}, sure=True)
+    assert not Trial.objects.exists()
+
+
+def test_answers_are_read_only_as_far_as_the_table_shows_them(
+    prompt: PromptVersion, by: Actor, body: dict[str, Any]
+) -> None:
+    trial = start(prompt, by, body | {"limit": 1, "columns": body["columns"][:1]})
+    answer(Call.objects.get(), "x" * 1000)
+    [cell] = cells_of(trial)
+    assert cell.call is not None
+    assert {"output", "inputs"} <= cell.call.get_deferred_fields()
+    shown = trial_as_json(trial)["rows"][0]["cells"]["a"]
+    assert (shown["output"], shown["more"]) == ("x" * 400, True)

@@ -11,11 +11,9 @@ from apps.evaluations.evaluators import kind
 from apps.evaluations.models import EvaluatorVersion
 from apps.workbench.models import Call, Trial, TrialCell
 from apps.workbench.trials.figures import column_figures
-from apps.workbench.trials.selectors import cells_of
+from apps.workbench.trials.selectors import EXCERPT, cells_of
 from apps.workbench.values import excerpt, value_text
 
-#: Of an answer, so much is shown in the table; the whole is asked for one by one.
-EXCERPT = 400
 _UNDER_WAY = (Call.Status.PENDING, Call.Status.RUNNING)
 
 
@@ -78,15 +76,15 @@ def _rows(cells: Sequence[TrialCell]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _cell(cell: TrialCell) -> dict[str, Any]:
+def _cell(cell: Any) -> dict[str, Any]:
     call = cell.call
     if call is None:
         return {"status": "unfit", "error": cell.error or "The call is gone.", "scores": {}, "scored": True}
     return {
         "call": str(call.pk),
         "status": call.status,
-        "output": call.output[:EXCERPT],
-        "more": len(call.output) > EXCERPT,
+        "output": cell.beginning[:EXCERPT],
+        "more": len(cell.beginning) > EXCERPT,
         "tool_calls": call.tool_calls,
         "error": call.error,
         "duration_ms": call.duration_ms,

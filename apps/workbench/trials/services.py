@@ -14,10 +14,11 @@ from apps.core.actor import Actor
 from apps.core.errors import ProductError
 from apps.core.models import Project, new_id
 from apps.datasets.models import Example
+from apps.evaluations.spending import month_spending
 from apps.prompts.models import Prompt
 from apps.providers.models import Model
 from apps.workbench.calls.columns import Planned, call_plan, with_column
-from apps.workbench.calls.errors import InvalidRun
+from apps.workbench.calls.errors import BudgetUsedUp, InvalidRun
 from apps.workbench.calls.services import call_stop, calls_ask_to_stop, calls_start
 from apps.workbench.models import Call, Trial, TrialCell
 from apps.workbench.trials.choosing import (
@@ -47,11 +48,10 @@ def trial_start(
     """Ask for every row in every column. A row whose values do not fit is told so, and the others go on.
 
     `body` as `trial_request` reads it. Raises what that raises, InvalidRun when no row fits, DearTrial for
-    what may cost more than DEAR_USD and was not said to be meant, PromptArchived.
+    what may cost more than DEAR_USD and was not said to be meant, BudgetUsedUp, PromptArchived.
     """
     request = trial_request(project=project, prompt=prompt, body=body)
-    if not sure:
-        _refuse_dear(project, prompt, request)
+    _refuse_dear(project, prompt, request, sure=sure)
     places = [
         (column, place, row) for column in request.columns for place, row in enumerate(request.examples)
     ]
@@ -186,9 +186,16 @@ def _refuse_hopeless(plans: Sequence[Plan], columns: Sequence[Column]) -> None:
     raise InvalidRun(f"None of the rows can be tried. The first: {first.detail}", fields=fields)
 
 
-def _refuse_dear(project: Project, prompt: Prompt, request: TrialRequest) -> None:
+def _refuse_dear(project: Project, prompt: Prompt, request: TrialRequest, *, sure: bool) -> None:
     cost = trial_estimate(project=project, prompt=prompt, request=request)
-    if cost.high is not None and cost.high > DEAR_USD:
+    # The calls go out together, so none of them would see what the others cost.
+    left = month_spending(project=project).left if cost.likely else None
+    if left is not None and cost.likely and cost.likely > left:
+        raise BudgetUsedUp(
+            f"This would cost about ${cost.likely:.2f}, and ${left:.2f} is left of the project's budget for "
+            "this month. Try fewer rows."
+        )
+    if not sure and cost.high is not None and cost.high > DEAR_USD:
         raise DearTrial(
             f"This may cost up to ${cost.high:.2f} (most likely ${cost.likely or 0:.2f}). Try fewer rows, or "
             "start it anyway.",
