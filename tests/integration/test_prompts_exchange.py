@@ -220,7 +220,7 @@ def test_a_file_is_looked_at_before_it_is_imported(
         url(project, "-/import/"), {**form, "name-0": "A new one", "into-0": "", "save": "1"}, follow=True
     )
     assert made.redirect_chain[-1][0] == url(project, "a-new-one/")
-    assert newest(project, "a-new-one").messages[-1]["content"] == "{{sentence}} 👋"
+    assert newest(project, "a-new-one").messages[-1]["content"] == "{{ sentence }} 👋"
 
 
 def test_what_cannot_be_imported_is_shown_and_can_be_mended(client_as: SignedIn, project: Project) -> None:

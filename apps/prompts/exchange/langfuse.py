@@ -15,6 +15,8 @@ from apps.prompts.exchange.record import Endpoint, Found, PromptRecord, Unreadab
 from apps.prompts.exchange.templates import identifier, pieces
 
 _TAG = re.compile(r"@@@langfusePrompt:name=([^|@]+)\|(?:version=(\d+)|label=([^@]+))@@@")
+#: Its SDKs take blanks inside the braces, too: what is written so stays as it is.
+_SIMPLE = re.compile(r"\{\{ *\w+ *\}\}")
 _FIELDS = ("name", "type", "prompt", "config", "labels", "tags", "commitMessage")
 #: What its API answers besides; it says nothing that could be kept.
 _IGNORED = (
@@ -76,7 +78,7 @@ def _plain(template: str) -> tuple[str, list[str], list[str]]:
     parts, unknown, includes = [], list[str](), list[str]()
     for piece in pieces(template):
         if piece.kind == "variable":
-            parts.append("{{" + piece.name + "}}")
+            parts.append(piece.source if _SIMPLE.fullmatch(piece.source) else "{{" + piece.name + "}}")
             continue
         if piece.kind == "include":
             slug, _, which = piece.name.partition("@")

@@ -188,7 +188,7 @@ def test_a_langfuse_prompt_has_its_syntax() -> None:
     assert body["commitMessage"] == "the first"
     assert body["prompt"][1] == {"type": "placeholder", "name": "history"}
     assert "@@@langfusePrompt:name=tone|label=production@@@" in body["prompt"][0]["content"]
-    assert body["prompt"][4]["content"].startswith("{{sentence}}")
+    assert body["prompt"][4]["content"].startswith("{{ sentence }}")
     assert body["config"]["model"] == "main/gpt-4o"
     told = " ".join(written.losses)
     for words in ("its tool calls", "its tool call id", "{% if %}", "“tone”"):
@@ -211,8 +211,8 @@ def test_a_langfuse_prompt_comes_back() -> None:
         response_schema=SCHEMA,
     )
     back = record(langfuse.write(simple).text)
-    assert back.messages[1:] == [simple.messages[1], {"role": "user", "content": "Really? {{x}}"}]
-    assert back.messages[0]["content"] == 'Be {{tone}}. {% include "rules@3" %} {% include "new" %}'
+    assert back.messages[1:] == [simple.messages[1], {"role": "user", "content": "Really? {{ x }}"}]
+    assert back.messages[0]["content"] == 'Be {{ tone }}. {% include "rules@3" %} {% include "new" %}'
     assert (back.name, back.folder, back.tags, back.note) == ("Fix", "a/b", ["x"], "n")
     assert (back.parameters, back.tools, back.response_schema) == (simple.parameters, [TOOL], SCHEMA)
 
