@@ -11,6 +11,9 @@ const FIELDS = [
   ["seed", "Seed", "a whole number", "The same again, if the provider can."],
 ];
 
+const UNKNOWN =
+  "The project does not list this model: its provider is archived, or was not asked for its models yet.";
+
 class Parameters {
   constructor(context, place) {
     this.context = context;
@@ -154,7 +157,8 @@ class Parameters {
     if (model?.context_window) parts.push(`${count(model.context_window)} tokens of context`);
     if (model) parts.push(priceOf(model));
     if (model?.notes) parts.push(model.notes);
-    this.hints.textContent = parts.join(" · ") || "Without a model, nothing can be run.";
+    const nothing = this.model.value ? UNKNOWN : "Without a model, nothing can be run.";
+    this.hints.textContent = parts.join(" · ") || nothing;
     if (!this.context.boot.models.length) {
       const providers = el("a", { href: this.context.boot.urls.providers, text: "Connect a provider" });
       this.hints.replaceChildren(
