@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
+
+from django.db.models import QuerySet
 
 from apps.core.errors import InvalidInput
 from apps.core.models import Project
@@ -16,8 +19,10 @@ from apps.traces.models import Span
 from apps.workbench.models import Call
 
 MOST_PAST = 20
+MOST_PAST_CHARS = 2_000_000
 #: Rows that are looked through for different values.
 _LOOKED_AT = 200
+_AT_A_TIME = 20
 _EXCERPT = 120
 Texts = dict[str, str]
 
@@ -113,7 +118,7 @@ class Past:
 def past_calls(*, prompt: Prompt) -> list[Past]:
     """The newest different values that calls of this prompt were made with."""
     calls = Call.objects.filter(prompt=prompt).exclude(inputs={})
-    rows = calls.order_by("-pk").only("id", "inputs", "created_at")[:_LOOKED_AT]
+    rows = _newest(calls, "id", "inputs", "created_at")
     found = (Past("call", str(c.pk), excerpt(c.inputs), c.created_at.isoformat(), c.inputs) for c in rows)
     return _different(found)
 
@@ -122,20 +127,28 @@ def past_spans(*, project: Project, prompt: Prompt) -> list[Past]:
     """The newest different inputs of the project's spans; those of this prompt come first."""
     spans = Span.objects.filter(project=project, inputs__isnull=False).exclude(inputs={})
     columns = ("id", "inputs", "started_at", "name")
-    own = spans.filter(prompt_version__prompt=prompt).order_by("-pk").only(*columns)[:_LOOKED_AT]
-    others = spans.exclude(prompt_version__prompt=prompt).order_by("-pk").only(*columns)[:_LOOKED_AT]
+    own = _newest(spans.filter(prompt_version__prompt=prompt), *columns)
+    others = _newest(spans.exclude(prompt_version__prompt=prompt), *columns)
     return _different(
         Past("span", str(s.pk), f"{s.name}: {excerpt(s.inputs)}", s.started_at.isoformat(), s.inputs)
-        for s in (*own, *others)
+        for s in chain(own, others)
         if isinstance(s.inputs, dict)
     )
 
 
+def _newest(rows: QuerySet[Any], *columns: str) -> Iterator[Any]:
+    """The newest of the rows, read a few at a time as they are asked for: values may be long."""
+    ids = list(rows.order_by("-pk").values_list("pk", flat=True)[:_LOOKED_AT])
+    for start in range(0, len(ids), _AT_A_TIME):
+        yield from rows.filter(pk__in=ids[start : start + _AT_A_TIME]).order_by("-pk").only(*columns)
+
+
 def _different(found: Iterable[Past]) -> list[Past]:
+    """The first that differ, up to MOST_PAST, and no more than MOST_PAST_CHARS hold together."""
     kept: dict[str, Past] = {}
     for past in found:
         kept.setdefault(json.dumps(past.inputs, sort_keys=True, default=str), past)
-        if len(kept) == MOST_PAST:
+        if len(kept) == MOST_PAST or sum(map(len, kept)) > MOST_PAST_CHARS:
             break
     return list(kept.values())
 

@@ -28,6 +28,7 @@ from apps.workbench.calls.outcomes import Outcome
 from apps.workbench.calls.stream import Page, events_since, note_presence, publish, valkey
 from apps.workbench.calls.sweeping import calls_sweep
 from apps.workbench.models import Call
+from apps.workbench.values import past_calls
 from tests.factories.core import make_member
 from tests.factories.prompts import make_version
 from tests.workbench_steps import PageOfPerson, open_page, typed
@@ -344,3 +345,9 @@ def test_an_answer_that_broke_off_has_cost_something_that_nobody_knows(
         outcome = Outcome(Call.Status.FAILED, error="Broken.", first_token_ms=first_token_ms)
         call_finish(call_id=call.pk, lease=claimed.lease, outcome=outcome)
     assert month_spending(project=person.project).unknown == 1
+
+
+def test_past_values_are_no_more_than_a_page_can_take(person: PageOfPerson) -> None:
+    for number in range(8):
+        Call.objects.filter(pk=run_one(person).pk).update(inputs={"word": f"{number}{'x' * 500_000}"})
+    assert 4 <= len(past_calls(prompt=person.prompt)) <= 5
