@@ -82,7 +82,7 @@ def test_a_prompt_is_written_completed_run_and_stopped(
     stop_what_runs(page, loopback_provider)
     run_by_keyboard_only(page, loopback_provider)
     hear_that_an_answer_is_empty(page, loopback_provider)
-    hear_what_a_call_waits_for(page)
+    hear_what_a_call_waits_for(page, loopback_provider)
 
 
 def test_four_columns_tools_and_a_strangers_markdown(
@@ -230,13 +230,22 @@ def run_by_keyboard_only(page: Page, provider: LoopbackProvider) -> None:
 
 
 def hear_that_an_answer_is_empty(page: Page, provider: LoopbackProvider) -> None:
+    expect(output(page)).to_have_attribute("data-status", "completed")
     provider.behaviour = Behaviour(reply=lambda _: "")
     page.keyboard.press("ControlOrMeta+Enter")
     expect(output(page).locator(".wb-output-words")).to_contain_text("The answer is empty")
 
 
-def hear_what_a_call_waits_for(page: Page) -> None:
-    """A call that no worker takes up."""
+def hear_what_a_call_waits_for(page: Page, provider: LoopbackProvider) -> None:
+    """Of a provider that is slow to begin, and then of a worker that never takes the call up."""
+    expect(output(page)).to_have_attribute("data-status", "completed")
+    provider.behaviour = Behaviour(latency_s=5, reply=lambda _: "At last.")
+    page.keyboard.press("ControlOrMeta+Enter")
+    words = output(page).locator(".wb-output-words")
+    expect(words).to_contain_text("has not sent a word yet")
+    expect(output(page).locator(".wb-output-text")).to_have_text("At last.")
+    expect(words).to_be_empty()
+    expect(output(page)).to_have_attribute("data-status", "completed")
 
     def accept(route: Route) -> None:
         asked = route.request.post_data_json
@@ -251,7 +260,7 @@ def hear_what_a_call_waits_for(page: Page) -> None:
     page.route("**/run/", accept)
     page.keyboard.press("ControlOrMeta+Enter")
     expect(output(page)).to_have_attribute("data-status", "pending")
-    expect(output(page).locator(".wb-output-words")).to_contain_text("It waits for a worker.")
+    expect(words).to_contain_text("It waits for a worker.")
 
 
 def compare_four_columns(page: Page) -> None:

@@ -128,13 +128,19 @@ export class OutputPanel {
 
   /** A call begins: what was there before goes. */
   begin(call) {
+    this.heard = false;
+    clearTimeout(this.waiting);
+    this.waiting = null;
+    this.words.replaceChildren();
     this.showCall({ status: "pending", tool_calls: [], output: "", ...call });
     this.body.clear();
   }
 
   append(event) {
     if (event.call !== this.call?.id) return;
-    if (this.call.status !== "running") this.showState("running");
+    const isFirst = !this.heard;
+    this.heard = true;
+    if (isFirst || this.call.status !== "running") this.showState("running");
     this.body.append(event.text);
   }
 
@@ -158,8 +164,7 @@ export class OutputPanel {
     this.call = call;
     this.drawState();
     const over = this.ended;
-    const said = over ? this.sentences(call) : [];
-    this.words.replaceChildren(...said);
+    if (over) this.words.replaceChildren(...this.sentences(call));
     this.tools.replaceChildren();
     if (over && call.tool_calls?.length) {
       this.tools.append(toolAnswers(call, (messages) => this.owner.continueWith(this.columnId, messages)));
@@ -191,13 +196,21 @@ export class OutputPanel {
     this.state.textContent = words;
     this.state.className = `state state-${look}`;
     this.element.dataset.status = this.call?.status ?? "";
-    clearTimeout(this.waiting);
-    const waits = ["pending", "waiting"].includes(this.call?.status);
-    if (waits) this.waiting = setTimeout(() => this.sayWhatFor(), SAY_WHAT_FOR_AFTER);
-    else if (!this.ended) this.words.replaceChildren();
+    this.watchSilence();
   }
 
-  /** A call that has not begun after some seconds: what it waits for, as far as the page can know. */
+  /** Nothing has come of a call yet: after some seconds, say what it waits for. */
+  watchSilence() {
+    const isSilent = this.call !== null && !this.ended && !this.heard;
+    if (!isSilent) {
+      clearTimeout(this.waiting);
+      this.waiting = null;
+      this.words.replaceChildren();
+    } else if (this.words.childElementCount) this.sayWhatFor();
+    else this.waiting ??= setTimeout(() => this.sayWhatFor(), SAY_WHAT_FOR_AFTER);
+  }
+
+  /** As far as the page can know. */
   sayWhatFor() {
     const model = this.context.boot.models.find(({ name }) => name === this.column?.typed.model);
     const text = waitingWords(this.call.status, model);

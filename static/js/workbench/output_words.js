@@ -68,11 +68,12 @@ const STATES = {
 /** [words, look] of a state; nothing for a column that never ran. */
 export const stateWords = (status) => STATES[status] ?? ["", "neutral"];
 
-/** What a call that has not begun waits for; `model` as the page knows it, if it does. */
+/** What a call waits for of which nothing has come; `model` as the page knows it, if it does. */
 export function waitingWords(status, model) {
   if (status === "waiting")
     return `${model?.provider ?? "The provider"} takes no more calls at once. This one begins as soon as another ends.`;
   if (model && model.kind !== "openai")
     return "It waits for the model on this machine, which is loading or busy with other calls or a run.";
+  if (status === "running") return "The provider has the call, and has not sent a word yet.";
   return "It waits for a worker. When that lasts, ask whoever runs this server whether its workers are up.";
 }
