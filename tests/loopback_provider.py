@@ -26,6 +26,7 @@ from tests.loopback_answers import ERRORS, chunks_of, completion, models_listing
 from tests.loopback_server import LoopbackServer
 
 API_KEY = "loopback-key"
+_LONGEST_HELD_S = 120.0
 MODELS = ("loop-small", "loop-large")
 
 
@@ -42,6 +43,8 @@ class Behaviour:
     latency_s: float = 0.0
     #: Between the pieces of a stream.
     chunk_delay_s: float = 0.0
+    #: After its first words, a stream waits until this is set.
+    held_until: threading.Event | None = None
     retry_after: str | None = None
     location: str = "http://169.254.169.254/latest/meta-data/"
     calls: int | None = None
@@ -219,6 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(event)
             if behaviour.chunk_delay_s:
                 self.provider.stopping.wait(behaviour.chunk_delay_s)
+            if behaviour.held_until is not None and _has_words(event):
+                behaviour.held_until.wait(_LONGEST_HELD_S)
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
 
@@ -228,6 +233,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, piece: bytes) -> None:
         self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         self.wfile.flush()
+
+
+def _has_words(event: dict[str, Any]) -> bool:
+    return any((choice.get("delta") or {}).get("content") for choice in event["choices"])
 
 
 @pytest.fixture
