@@ -243,7 +243,7 @@ def hear_it_from_the_provider(page: Page, loopback: LoopbackProvider) -> None:
 
 def save_as_an_example(page: Page, project: Project) -> None:
     page.get_by_text("Save as an example").click()
-    page.get_by_label("Dataset", exact=True).last.select_option("+")
+    page.locator("#wb-conversation").get_by_label("Dataset", exact=True).select_option("+")
     page.get_by_label("Name of the new dataset").fill("Talks")
     page.get_by_label("Reference: what the last answer should be").fill("And then")
     page.get_by_role("button", name="Save example").click()
