@@ -184,7 +184,12 @@ def _streaming(found: Figures) -> str:
             f"| {one['all_ms']:.1f} ms | {one['all_p95_ms']:.1f} ms | {one['click_ms']:.0f} ms |"
         )
     together = all(one["together"] for one in found["delays"])
-    lines += ["", f"{'Each stream' if together else 'Not each stream'} began before any ended."]
+    lines += [
+        "",
+        f"{'Each stream' if together else 'Not each stream'} began before any ended. From the click on Stop",
+        f"until the page says that the call is cancelled: {found['stop_ms']:.0f} ms, at most "
+        f"{found['stop_most_ms']:.0f} ms.",
+    ]
     return "\n".join(lines)
 
 

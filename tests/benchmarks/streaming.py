@@ -39,6 +39,11 @@ class Stream:
     end: str = ""
     first_at: float = 0.0
     end_at: float = 0.0
+    call: str = ""
+
+    @property
+    def first_to_end_ms(self) -> float:
+        return (self.end_at - self.first_at) * 1000
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,10 @@ def measure(stack: BenchStack, base_url: str) -> dict[str, Any]:
     asyncio.run(_round(stack, AT_ONCE))  # what a process does once: imports, connections
     alone = [asyncio.run(_round(stack, 1)) for _ in range(ALONE)]
     together = [asyncio.run(_round(stack, AT_ONCE)) for _ in range(TOGETHER)]
+    stopped = [asyncio.run(_page(stack, 0, stops=True)).first_to_end_ms for _ in range(ALONE)]
     return {
+        "stop_ms": median(stopped),
+        "stop_most_ms": max(stopped),
         "words": WORDS,
         "every_ms": EVERY_MS,
         "delays": [asdict(_delays(1, alone)), asdict(_delays(AT_ONCE, together))],
@@ -83,7 +91,8 @@ async def _round(stack: BenchStack, streams: int) -> list[Stream]:
     return seen
 
 
-async def _page(stack: BenchStack, wait_s: float) -> Stream:
+async def _page(stack: BenchStack, wait_s: float, *, stops: bool = False) -> Stream:
+    """What a page sees of one call, which it asks to be stopped at its first piece where it `stops`."""
     page, seen = str(uuid4()), Stream()
     reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
     writer.write(
@@ -97,6 +106,9 @@ async def _page(stack: BenchStack, wait_s: float) -> Stream:
     async for line in reader:
         if line.startswith(b"data: "):
             _take(seen, json.loads(line[6:]), clicked)
+            if stops and len(seen.pieces) == 1:
+                stops = False
+                await asyncio.to_thread(_post, stack, f"-/calls/{seen.call}/stop/", {})
         if seen.end:
             break
     writer.close()
@@ -109,6 +121,7 @@ def _take(seen: Stream, event: dict[str, Any], clicked: float) -> None:
         delay = (now - event["at"]) * 1000
         if not seen.pieces:
             seen.first, seen.first_at, seen.click_to_first = delay, now, (now - clicked) * 1000
+            seen.call = event["call"]
         seen.pieces.append(delay)
     elif event["type"] in _ENDS:
         seen.end, seen.end_at = event["type"], now
@@ -116,15 +129,19 @@ def _take(seen: Stream, event: dict[str, Any], clicked: float) -> None:
 
 def _run(stack: BenchStack, page: str) -> None:
     typed = {"messages": [_MESSAGE], "model": f"streaming/{MODEL}", **dict.fromkeys(_PARTS, "")}
-    body = {"page": page, "columns": [{"id": "a", "typed": typed, "base": None}], "values": {}}
+    columns = [{"id": "a", "typed": typed, "base": None}]
+    _post(stack, "ask/run/", {"page": page, "columns": columns, "values": {}})
+
+
+def _post(stack: BenchStack, address: str, body: dict[str, Any]) -> None:
     headers = {
         "Cookie": f"llmops_session={stack.cookie}; llmops_csrf={_TOKEN}",
         "X-CSRFToken": _TOKEN,
         "Content-Type": "application/json",
         "Accept": "application/json",
     }
-    address = f"{stack.url}/p/{PROJECT}/prompts/ask/run/"
-    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    url = f"{stack.url}/p/{PROJECT}/prompts/{address}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         answer.read()
 
