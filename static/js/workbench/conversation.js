@@ -1,12 +1,14 @@
 // Conversation mode: several turns with the selected column's prompt, kept on the server turn by turn.
 import { ApiError } from "./api.js";
 import { SaveAsExample } from "./conversation_saving.js";
-import { drawTurns, isUnderWay } from "./conversation_turns.js";
+import { isUnderWay } from "./conversation_turns.js";
 import { WindowPanel } from "./conversation_window.js";
 import { announce, debounced, el } from "./dom.js";
 import { placeParts } from "./layout.js";
+import { ModeSwitch } from "./mode_switch.js";
 import { stopCall } from "./run.js";
 import { placeWords } from "./running.js";
+import { TurnLog } from "./turn_log.js";
 import { notify } from "../notices.js";
 
 const ME = "conversation";
@@ -20,8 +22,7 @@ class ConversationMode {
     this.place = place;
     this.storage = `workbench-conversation:${context.boot.urls.conversations}`;
     this.cut = null;
-    this.streaming = new Map();
-    this.texts = new Map();
+    this.log = new TurnLog(this.acts());
     this.window = new WindowPanel(context, {
       change: (settings) => (this.changing = this.change(settings)),
     });
@@ -29,7 +30,7 @@ class ConversationMode {
     this.build();
     this.refresh = debounced(() => this.fetch(), 150);
     this.undo = [...this.follow(), () => clearTimeout(this.timer)];
-    this.mountSwitch();
+    this.switch = new ModeSwitch(context.root.querySelector("#wb-mode"), (on) => this.show(on));
     if (this.kept.open) this.show(true);
   }
 
@@ -49,7 +50,6 @@ class ConversationMode {
   build() {
     this.list = el("select", { class: "form-select form-select-sm", "aria-label": "Conversations" });
     this.list.addEventListener("change", () => this.open(this.list.value || null));
-    this.log = el("div", { class: "wb-turns", role: "log", "aria-label": "Turns", tabindex: "0" });
     this.input = el("textarea", {
       class: "form-control",
       rows: "3",
@@ -75,7 +75,7 @@ class ConversationMode {
     this.problem = el("div", { class: "wb-errors", hidden: true });
     this.place.replaceChildren(
       el("div", { class: "wb-talk-head" }, el("h2", { class: "wb-title", text: "Conversation" }), this.list),
-      this.log,
+      this.log.element,
       this.window.element,
       this.problem,
       this.input,
@@ -84,30 +84,9 @@ class ConversationMode {
     );
   }
 
-  mountSwitch() {
-    const place = this.context.root.querySelector("#wb-mode");
-    const button = (text, on) =>
-      el("button", { type: "button", class: "btn btn-sm", text, on: { click: () => this.show(on) } });
-    this.one = button("One answer", false);
-    this.many = button("Conversation", true);
-    this.many.dataset.key = "c";
-    this.many.dataset.keyLabel = "Conversation";
-    place?.replaceChildren(
-      el("div", { class: "btn-group", role: "group", "aria-label": "Mode" }, this.one, this.many),
-    );
-    this.showSwitch(false);
-  }
-
-  showSwitch(on) {
-    this.one.setAttribute("aria-pressed", String(!on));
-    this.many.setAttribute("aria-pressed", String(on));
-    this.one.classList.toggle("active", !on);
-    this.many.classList.toggle("active", on);
-  }
-
   show(on) {
     const { root } = this.context;
-    this.showSwitch(on);
+    this.switch.show(on);
     this.place.hidden = !on;
     root.dataset.mode = on ? "conversation" : "one";
     placeParts(this.context);
@@ -130,7 +109,7 @@ class ConversationMode {
     const { stream, store, checks } = this.context;
     const ours = (event) => event.purpose === "turn" && this.conversation;
     return [
-      stream.on("text", (event) => event.purpose === "turn" && this.append(event)),
+      stream.on("text", (event) => event.purpose === "turn" && this.log.append(event)),
       ...[...ENDS, "conversation", "started"].map((type) =>
         stream.on(type, (event) => ours(event) && this.refresh()),
       ),
@@ -182,25 +161,11 @@ class ConversationMode {
 
   /** Draw what the server says; null: a conversation that has not begun. */
   draw(conversation) {
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
     const wasUnderWay = isUnderWay(this.conversation?.turns.at(-1));
     this.conversation = conversation;
-    if (!conversation) {
-      this.window.usage = null;
-      this.streaming = new Map();
-      this.log.replaceChildren(
-        el("p", {
-          class: "form-hint",
-          text: "Nothing was said yet. The prompt's messages go before your first turn.",
-        }),
-      );
-    } else {
-      const { elements, streaming } = drawTurns(conversation, this.acts());
-      this.streaming = streaming;
-      for (const [call, element] of streaming) element.textContent = this.texts.get(call) ?? "";
-      this.log.replaceChildren(...elements);
-      this.window.show(conversation);
-    }
+    this.log.show(conversation);
+    if (conversation) this.window.show(conversation);
+    else this.window.usage = null;
     this.list.value = conversation?.id ?? "";
     const busy = isUnderWay(conversation?.turns.at(-1));
     this.stopButton.hidden = !busy;
@@ -210,24 +175,12 @@ class ConversationMode {
       this.context.stream.open();
       this.poll();
     } else clearTimeout(this.timer);
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
     this.fill();
   }
 
   poll() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.refresh(), POLL_MS);
-  }
-
-  /** Kept also before its place is drawn: after a reload the stream may be quicker than the conversation. */
-  append(event) {
-    const before = event.from === 0 ? "" : (this.texts.get(event.call) ?? "");
-    this.texts.set(event.call, before + event.text);
-    const place = this.streaming.get(event.call);
-    if (!place) return;
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
-    place.textContent = this.texts.get(event.call);
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
 
   acts() {
@@ -313,7 +266,7 @@ class ConversationMode {
         ...said,
       };
       this.draw(await api.post("conversation_turns", body, { parts: { id: this.conversation.id } }));
-      this.log.scrollTop = this.log.scrollHeight;
+      this.log.toEnd();
       if (begins) this.loadList();
     });
     if (!taken) this.sendButton.disabled = isUnderWay(this.conversation?.turns.at(-1));
