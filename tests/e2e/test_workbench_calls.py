@@ -38,9 +38,11 @@ def test_a_call_survives_reloads_double_clicks_and_an_outage_and_is_found_again(
     watch: Watch,
 ) -> None:
     page = open_page(live_stack.url, user=make_member(project, Role.EDITOR))
+    page.clock.install()
     page.goto(f"/p/{project.slug}/prompts/repeat/")
     go_on_after_a_reload(page, loopback_provider)
     run_once_for_two_clicks(page, loopback_provider)
+    rest_when_nothing_is_under_way(page, loopback_provider)
     watch.expect("ERR_INTERNET_DISCONNECTED")
     reach_the_server_again(page, loopback_provider)
     find_it_in_the_history(page)
@@ -65,6 +67,15 @@ def run_once_for_two_clicks(page: Page, provider: LoopbackProvider) -> None:
     expect(page.locator(".wb-output-text").first).to_have_text("once")
     assert Call.objects.count() == before + 1
     assert len(provider.completions) == before + 1
+
+
+def rest_when_nothing_is_under_way(page: Page, provider: LoopbackProvider) -> None:
+    """A browser opens six connections to a server: a page that waits for nothing must not hold one."""
+    provider.behaviour = Behaviour(reply=lambda _: "awake")
+    with page.expect_event("requestfailed", lambda request: "/stream/" in request.url):
+        page.clock.fast_forward(50_000)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".wb-output-text").first).to_have_text("awake")
 
 
 def reach_the_server_again(page: Page, provider: LoopbackProvider) -> None:

@@ -4,6 +4,8 @@ import { notify } from "../notices.js";
 const ENDS = new Set(["done", "failed", "cancelled"]);
 /** Waits before a further try where the browser gave up by itself, in milliseconds. */
 const AGAIN_AFTER = [1000, 2000, 4000, 8000, 15000];
+/** So long after the last event the stream is closed if nothing is under way: a browser has few connections. */
+const QUIET_MS = 45_000;
 /** A connection that comes back within this time is not worth a word. */
 const SAY_SO_AFTER = 3000;
 
@@ -23,11 +25,15 @@ export function newId() {
  * rooms publish; and of the stream itself: "connection" ({state: "open" | "lost" | "closed"}), "resumed" ({calls}).
  */
 export class PageStream extends EventTarget {
-  /** @param {(query: Record<string, string>) => string} address of the stream, with these query values */
-  constructor(page, address) {
+  /**
+   * @param {(query: Record<string, string>) => string} address of the stream, with these query values
+   * @param {() => Promise<boolean>} isNeeded whether a call of the page is under way
+   */
+  constructor(page, address, isNeeded) {
     super();
     this.page = page;
     this.address = address;
+    this.isNeeded = isNeeded;
     this.lastId = "";
     this.ended = new Set();
     this.lengths = new Map();
@@ -48,6 +54,7 @@ export class PageStream extends EventTarget {
 
   /** Follow the stream from now on; once is enough. */
   open() {
+    this.#listenOn();
     if (this.source) return;
     const query = this.lastId ? { page: this.page, after: this.lastId } : { page: this.page };
     this.source = new EventSource(this.address(query));
@@ -59,8 +66,21 @@ export class PageStream extends EventTarget {
   close() {
     clearTimeout(this.again);
     clearTimeout(this.saying);
+    clearTimeout(this.resting);
     this.source?.close();
     this.source = null;
+  }
+
+  /** Until it has been quiet for a while, and nothing is under way; the next run opens the stream again. */
+  #listenOn() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(async () => {
+      const asked = this.resting;
+      const needed = await this.isNeeded().catch(() => true);
+      if (this.resting !== asked) return; // something came, or was begun, meanwhile
+      if (needed) this.#listenOn();
+      else this.close();
+    }, QUIET_MS);
   }
 
   /** Nothing more is to be told of these calls: they ended before this page looked. */
@@ -69,6 +89,7 @@ export class PageStream extends EventTarget {
   }
 
   #take(message) {
+    this.#listenOn();
     this.lastId = message.lastEventId || this.lastId;
     const event = JSON.parse(message.data);
     if (event.type === "closed") {
@@ -133,9 +154,17 @@ function newestOfColumns(calls) {
   return runs.filter((call) => batchOf.get(call.column) === call.batch);
 }
 
-async function resume({ api, page, stream }) {
+const isUnfinished = (call) => ["pending", "running"].includes(call.status);
+
+async function callsOf({ api, page }) {
   const { calls } = await api.get("calls", { query: { page } });
-  const unfinished = calls.filter((call) => ["pending", "running"].includes(call.status));
+  return calls;
+}
+
+async function resume(context) {
+  const { stream } = context;
+  const calls = await callsOf(context);
+  const unfinished = calls.filter(isUnfinished);
   stream.forget(calls.filter((call) => !unfinished.includes(call)).map((call) => call.id));
   if (calls.length) stream.emit({ type: "resumed", calls: newestOfColumns(calls) });
   if (unfinished.length) stream.open();
@@ -149,7 +178,11 @@ export function mountStream(context) {
   const known = sessionStorage.getItem(kept);
   context.page = known ?? newId();
   sessionStorage.setItem(kept, context.page);
-  context.stream = new PageStream(context.page, (query) => api.url("stream", {}, query));
+  context.stream = new PageStream(
+    context.page,
+    (query) => api.url("stream", {}, query),
+    async () => (await callsOf(context)).some(isUnfinished),
+  );
   // The other parts are wired first, so that they hear of it.
   if (known)
     queueMicrotask(() => resume(context).catch((error) => console.warn("Calls of this page", error)));
