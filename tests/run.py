@@ -18,6 +18,8 @@ NO_TESTS_COLLECTED = 5
 
 def main(arguments: list[str]) -> int:
     os.environ["LLMOPS_TEST_BROWSER"] = find_or_install_browser()
+    # The tests start some hundred processes of the product: each would compile all of it anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if arguments:
         return _pytest(arguments)
     everything_else = [
