@@ -222,11 +222,7 @@ def prompt_version_create(
     StaleParentError when someone saved a newer version than `parent` meanwhile.
     """
     content = checked_content(messages, parameters, tools, response_schema)
-    if len(commit_message) > _MAX_MESSAGE:
-        raise InvalidInput(
-            f"A commit message has at most {_MAX_MESSAGE} characters.",
-            fields={"commit_message": [f"At most {_MAX_MESSAGE} characters."]},
-        )
+    note = _clean_note(commit_message)
     with transaction.atomic():
         # One saver at a time; then read.
         locked = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
@@ -234,24 +230,35 @@ def prompt_version_create(
         includes = includes_resolve(project=prompt.project, messages=content.messages, prompt=prompt)
         content = replace(content, includes=includes)
         _check_may_follow(locked, latest, parent, content)
-        version = prompt.versions.create(
-            number=latest.number + 1 if latest else 1,
-            parent=latest,
-            variables=content.variables,
-            search_text=f"{commit_message.strip()}\n{content.search_text()}",
-            commit_message=commit_message.strip(),
-            includes=content.includes,
-            **content.fields(),
-            **PromptVersion.author_fields(by),
-        )
+        version = _append(prompt, by, content, note, latest)
         locked.save(update_fields=["changed_at"])
-        after = {
-            "prompt": prompt.slug,
-            "number": version.number,
-            "commit_message": version.commit_message,
-        }
+        after = {"prompt": prompt.slug, "number": version.number, "commit_message": note}
         audit(by, "prompt_version.create", version, project=prompt.project, after=after)
     return version
+
+
+def _clean_note(text: str) -> str:
+    if len(text) > _MAX_MESSAGE:
+        raise InvalidInput(
+            f"A commit message has at most {_MAX_MESSAGE} characters.",
+            fields={"commit_message": [f"At most {_MAX_MESSAGE} characters."]},
+        )
+    return text.strip()
+
+
+def _append(
+    prompt: Prompt, by: Actor, content: VersionContent, note: str, latest: PromptVersion | None
+) -> PromptVersion:
+    return prompt.versions.create(
+        number=latest.number + 1 if latest else 1,
+        parent=latest,
+        variables=content.variables,
+        search_text=f"{note}\n{content.search_text()}",
+        commit_message=note,
+        includes=content.includes,
+        **content.fields(),
+        **PromptVersion.author_fields(by),
+    )
 
 
 def checked_content(messages: Any, parameters: Any, tools: Any, response_schema: Any) -> VersionContent:

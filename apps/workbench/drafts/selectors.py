@@ -20,18 +20,12 @@ def draft_get(*, prompt: Prompt, user: User) -> Draft | None:
     return Draft.objects.filter(prompt=prompt, owner=user).first()
 
 
-def draft_document(*, prompt: Prompt, user: User) -> tuple[Document, int]:
-    """The person's draft with its revision; without one a fresh document of the newest version.
+def draft_as_json(*, prompt: Prompt, user: User) -> dict[str, Any]:
+    """{"document", "revision", "saved_at" (None: nothing is kept), "latest": {"number", "author", "saved_at",
+    "note"} or None}: the draft, else a fresh document, and the newest version that it may be older than.
 
     The revision is 0 where nothing was ever kept.
     """
-    kept = draft_as_json(prompt=prompt, user=user)
-    return kept["document"], kept["revision"]
-
-
-def draft_as_json(*, prompt: Prompt, user: User) -> dict[str, Any]:
-    """{"document", "revision", "saved_at" (None: nothing is kept), "latest": {"number", "author", "saved_at",
-    "note"} or None}: the draft, else a fresh document, and the newest version that it may be older than."""
     draft, newest = draft_get(prompt=prompt, user=user), version_latest(prompt=prompt)
     is_kept = draft is not None and not draft.is_discarded
     document = draft.document if draft and is_kept else fresh_document(newest)

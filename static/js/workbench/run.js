@@ -20,11 +20,6 @@ function runningOf(context) {
   return context.running;
 }
 
-/** Whether the column has a call that has not ended. */
-export function isRunning(context, columnId) {
-  return runningOf(context).has(columnId);
-}
-
 /** Wired after the stream, so that after a reload the columns that still run are known to. */
 export function mountRun(context) {
   if (context.stream) runningOf(context);
