@@ -11,5 +11,7 @@ urlpatterns = [
     path("", include("apps.prompts.api_urls")),
     path("", include("apps.datasets.api_urls")),
     path("", include("apps.evaluations.api_urls")),
+    path("", include("apps.traces.api_urls")),
     path("", include("apps.workbench.api_urls")),
+    path("", include("apps.feedback.api_urls")),
 ]

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "apps.traces",
     "apps.evaluations",
     "apps.workbench",
+    "apps.feedback",
     "llmops_web",
 ]
 MIDDLEWARE = [

@@ -17,6 +17,8 @@ urlpatterns = [
     path(f"{PROJECT}prompts/", include("apps.prompts.urls")),
     path(f"{PROJECT}prompts/", include("apps.workbench.urls")),
     path(f"{PROJECT}datasets/", include("apps.datasets.urls")),
+    path(f"{PROJECT}traces/", include("apps.traces.urls")),
+    path(f"{PROJECT}feedback/", include("apps.feedback.urls")),
     path(PROJECT, include("apps.evaluations.urls")),
 ]
 

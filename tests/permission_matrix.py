@@ -57,6 +57,12 @@ PAGES: dict[str, Entry] = {
     "core:setup": {"GET": PUBLIC, "POST": PUBLIC},  # by one-time link
     "core:invitation": {"GET": PUBLIC, "POST": PUBLIC},  # by one-time link
     "core:password-reset": {"GET": PUBLIC, "POST": PUBLIC},  # by one-time link
+    # --- traces ---
+    "traces:list": READ,
+    # --- feedback ---
+    "feedback:overview": READ,
+    "feedback:queue-list": READ,
+    "feedback:training-list": READ,
     # --- core ---
     "core:project-home": READ,
     "core:project-settings": ADMIN_FORM,

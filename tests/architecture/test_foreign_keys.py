@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.apps import apps
 
 #: From left to right; rooms in the same place are beside each other and do not point at each other.
-PLACES = ({"workbench"}, {"evaluations"}, {"traces"}, {"prompts", "datasets"}, {"providers"}, {"core"})
+PLACES = (
+    {"feedback"},
+    {"workbench"},
+    {"evaluations"},
+    {"traces"},
+    {"prompts", "datasets"},
+    {"providers"},
+    {"core"},
+)
 PLACE_OF = {room: place for place, rooms in enumerate(PLACES) for room in rooms}
 
 

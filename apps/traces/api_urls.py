@@ -1,0 +1,3 @@
+"""REST addresses of spans, under /api/v1/."""
+
+urlpatterns: list = []

@@ -1,0 +1,3 @@
+"""Feedback's own work."""
+
+from __future__ import annotations
