@@ -44,7 +44,6 @@ VOTE_KEY = "vote"
 #: Kinds that people can agree or disagree on; the others are words of one's own.
 JUDGED = frozenset({Kind.THUMB, Kind.CATEGORIES, Kind.SCALE, Kind.NUMBER, Kind.VOTE})
 _LONGEST = {Kind.TEXT: LONGEST_TEXT, Kind.CORRECTION: LONGEST_TEXT, Kind.COMMENT: LONGEST_COMMENT}
-_UNSET: tuple[Any, ...] = (None, "", [], False)
 _WORTH_OF_FIRST = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5, BAD: 0.5}
 
 
@@ -90,7 +89,7 @@ class FormField:
         """As it is kept, without what is not set."""
         kept = asdict(self) | {"kind": str(self.kind), "options": list(self.options)}
         always = {"key", "label", "kind", "required"}
-        return {name: value for name, value in kept.items() if name in always or value not in _UNSET}
+        return {name: value for name, value in kept.items() if name in always or _is_set(value)}
 
 
 class _Refusal(Exception):
@@ -268,6 +267,11 @@ def _bound(raw: Mapping[str, object], name: str) -> float | None:
     if not _is_number(value):
         raise _Refusal(f"“{name}” is a number.")
     return float(value)  # type: ignore[arg-type]
+
+
+def _is_set(value: object) -> bool:
+    """Zero is a value."""
+    return value is not None and value is not False and value not in ("", [])
 
 
 def _is_number(value: object) -> bool:
