@@ -1,16 +1,22 @@
 """What people say of answers, and what is made of it."""
 
-from apps.feedback.models.queues import Annotation, AnnotationQueue, QueueItem, QueuePlace
+from apps.feedback.models.looking import AnswerTally, FeedbackTally, SpanEmbedding
+from apps.feedback.models.queues import Annotation, AnnotationQueue, QueueAddition, QueueItem, QueuePlace
 from apps.feedback.models.thumbs import Feedback, FeedbackSettings
-from apps.feedback.models.training_sets import TrainingSet, TrainingSource
+from apps.feedback.models.training_sets import TrainingRow, TrainingSet, TrainingSource
 
 __all__ = [
     "Annotation",
     "AnnotationQueue",
+    "AnswerTally",
     "Feedback",
     "FeedbackSettings",
+    "FeedbackTally",
+    "QueueAddition",
     "QueueItem",
     "QueuePlace",
+    "SpanEmbedding",
+    "TrainingRow",
     "TrainingSet",
     "TrainingSource",
 ]

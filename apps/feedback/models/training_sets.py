@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.models import AuthoredModel, ProjectRow
 from apps.datasets.models import DatasetVersion
@@ -25,6 +26,7 @@ class TrainingSet(ProjectRow, AuthoredModel):
         PENDING = "pending"
         RUNNING = "running"
         PREVIEWED = "previewed"
+        FREEZING = "freezing"
         COMPLETED = "completed"
         FAILED = "failed"
 
@@ -37,9 +39,16 @@ class TrainingSet(ProjectRow, AuthoredModel):
     status_reason = models.TextField(blank=True)
     #: Counts, class balance, duplicates, conflicts, lengths, overlaps, and what was left out and why.
     figures = models.JSONField(default=dict)
-    dataset_version = models.OneToOneField(
+    #: What the work on it has come to: {"stage": "gathering", "done": 12000}.
+    progress = models.JSONField(default=dict)
+    #: Where the rows go when they are frozen: {"dataset": slug} or {"name": of a new one}, and a note.
+    target = models.JSONField(default=dict)
+    #: Two sets of the same rows share a version: nothing changed between them.
+    dataset_version = models.ForeignKey(
         DatasetVersion, null=True, on_delete=models.RESTRICT, related_name="+"
     )
+    #: Counts the claims: whoever holds an older number may write no more.
+    fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -47,10 +56,64 @@ class TrainingSet(ProjectRow, AuthoredModel):
         constraints = (
             models.UniqueConstraint(fields=("project", "number"), name="training_set_number_once"),
         )
-        indexes = (models.Index(fields=("project", "-id"), name="training_set_by_project"),)
+        indexes = (
+            models.Index(fields=("project", "-id"), name="training_set_by_project"),
+            models.Index(
+                fields=("lease_until",),
+                name="training_set_at_work",
+                condition=Q(status__in=("pending", "running", "freezing")),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
+
+
+class TrainingRow(models.Model):
+    """One row of a set that is not frozen yet, or one that was left out, and why.
+
+    `answer` is the completion, or the chosen answer of a pair; `rejected` the other one of a pair.
+    """
+
+    class MadeFrom(models.TextChoices):
+        APPROVAL = "approval"
+        CORRECTION = "correction"
+        VOTE = "vote"
+
+    id = models.BigAutoField(primary_key=True)
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=200)
+    made_from = models.CharField(max_length=10, choices=MadeFrom.choices)
+    #: Why it is no row of the set; empty for those that are.
+    left_out = models.CharField(max_length=20, blank=True, default="")
+    #: Raters did not all say the same.
+    contested = models.BooleanField(default=False)
+    prompt = models.JSONField(default=list)
+    answer = models.TextField(blank=True)
+    rejected = models.TextField(blank=True)
+    label = models.BooleanField(null=True)
+    #: {"prompt": slug, "version": number, "model": name}, as far as known.
+    origin = models.JSONField(default=dict)
+    split = models.CharField(max_length=10, blank=True)
+    tokens = models.PositiveIntegerField(default=0)
+    prompt_hash = models.CharField(max_length=64)
+    inputs_hash = models.CharField(max_length=64, blank=True)
+    question_hash = models.CharField(max_length=64, blank=True)
+    content_hash = models.CharField(max_length=64)
+    near_hash = models.CharField(max_length=64)
+    #: The slug of an evaluation dataset that asks the same.
+    overlaps = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("training_set", "key"), name="training_row_once"),)
+        indexes = (
+            models.Index(fields=("training_set", "left_out", "id"), name="training_row_shown"),
+            models.Index(fields=("training_set", "inputs_hash"), name="training_row_by_inputs"),
+            models.Index(fields=("training_set", "question_hash"), name="training_row_by_question"),
+        )
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class TrainingSource(models.Model):
@@ -61,6 +124,9 @@ class TrainingSource(models.Model):
         ANNOTATION = "annotation"
         VOTE = "vote"
 
+    #: The person of a judgement whose owner was erased.
+    ERASED = "erased"
+
     id = models.BigAutoField(primary_key=True)
     training_set = models.ForeignKey(
         TrainingSet, on_delete=models.CASCADE, related_name="sources", db_index=False
@@ -70,6 +136,12 @@ class TrainingSource(models.Model):
     source_id = models.CharField(max_length=40)
     #: The subject of feedback, the rater of the others.
     person = models.CharField(max_length=120)
+    #: "up", "down", "middle", "first", "second", "tie", "bad" or "correction".
+    says = models.CharField(max_length=10, default="")
+    #: An adjudicator's word, which goes before all others.
+    settles = models.BooleanField(default=False)
+    #: False where the row was left out, or another judgement of the same person or of an adjudicator counts.
+    counted = models.BooleanField(default=True)
 
     class Meta:
         constraints = (
