@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from apps.core.models import ProjectRow
+from apps.core.models import Project, ProjectRow
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Model
 
@@ -85,3 +85,37 @@ class SpanScore(ProjectRow):
                 fields=("span", "metric", "source", "rater"), name="one_span_score_per_metric_source_rater"
             ),
         )
+
+
+class SpanScoreTally(models.Model):
+    """Count, sum and sum of squares of the scores that spans of a prompt version got, by the day (UTC) that a
+    score was first given.
+
+    Kept by the database itself (triggers on the scores), exactly. Sixteen rows a day stand side by side, one
+    for each last digit of a span's id, so that votes on one version need not wait for each other: readers
+    add them up. Scores without a number are not counted.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    prompt_version = models.ForeignKey(
+        PromptVersion, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    metric = models.CharField(max_length=120)
+    source = models.CharField(max_length=20)
+    day = models.DateField()
+    shard = models.PositiveSmallIntegerField()
+    n = models.IntegerField(default=0)
+    total = models.FloatField(default=0)
+    squares = models.FloatField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "prompt_version", "metric", "source", "day", "shard"),
+                name="one_span_score_tally_per_day",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.n}"

@@ -7,6 +7,7 @@ from .cache import CachedResponse
 from .comparisons import Comparison, ComparisonFigures, RowComment
 from .evaluators import Evaluator, EvaluatorSecret, EvaluatorVersion
 from .measures import ItemScore, RunMetric, RunProgress, RunTally
+from .person_scores import PersonScore
 from .runs import EvalItem, EvalRun, ItemAttempt, RunNews
 from .votes import PairVote
 
@@ -23,6 +24,7 @@ __all__ = [
     "ItemAttempt",
     "ItemScore",
     "PairVote",
+    "PersonScore",
     "ProjectBudget",
     "RowComment",
     "RunMetric",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
 
@@ -23,8 +25,12 @@ class FeedbackSettings(models.Model):
     #: Votes that a subject, and the whole project, may give in a minute.
     subject_per_minute = models.PositiveIntegerField(default=20)
     project_per_minute = models.PositiveIntegerField(default=12_000)
+    #: The same of one network address, for browsers: an application's own server sends for all its users.
+    address_per_minute = models.PositiveIntegerField(default=600)
     #: Lets feedback through to training by itself: {} is never. See apps.feedback.thumbs.rules.
     rule = models.JSONField(default=dict, blank=True)
+    #: What was pending when the rule was changed is gone through in pieces, in order of id: null is all done.
+    rule_waits_from = models.UUIDField(null=True)
 
     def __str__(self) -> str:
         return f"Feedback of {self.project}"
@@ -72,6 +78,8 @@ class Feedback(ProjectRow):
     revision = models.PositiveIntegerField(default=1)
     changed_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)
+    #: When bursts and outliers were last looked for; null again whenever it is changed.
+    looked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
@@ -91,6 +99,25 @@ class Feedback(ProjectRow):
                 fields=("project", "-id"),
                 name="feedback_undecided",
                 condition=Q(state="pending", withdrawn_at=None),
+            ),
+            models.Index(
+                fields=("project", "reason", "-id"), name="feedback_by_reason", condition=~Q(reason="")
+            ),
+            models.Index(fields=("project", "model_name", "-id"), name="feedback_by_model"),
+            models.Index(
+                fields=("project", "state", "-id"), name="feedback_decided", condition=~Q(state="pending")
+            ),
+            models.Index(fields=("project", "-id"), name="feedback_flagged", condition=~Q(flags=[])),
+            models.Index(fields=("project", "-id"), name="feedback_corrected", condition=~Q(correction="")),
+            models.Index(fields=("project", "-id"), name="feedback_commented", condition=~Q(comment="")),
+            GinIndex(
+                SearchVector("comment", "correction", config="simple"),
+                name="feedback_words",
+                condition=~Q(comment="") | ~Q(correction=""),
+            ),
+            models.Index(fields=("id",), name="feedback_to_look_at", condition=Q(looked_at=None)),
+            models.Index(
+                fields=("project", "address", "-id"), name="feedback_by_address", condition=~Q(origin="")
             ),
         )
 
