@@ -1,76 +1,19 @@
-"""Agreement, preferences, power and whole corpora: the figures of textbooks and of other programs."""
+"""Preferences, power and whole corpora: the figures of textbooks and of other programs."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from apps.evaluations.statistics.agreement import cohens_kappa, fleiss_kappa
 from apps.evaluations.statistics.power import examples_needed, smallest_difference
 from apps.evaluations.statistics.preferences import preference, share, strengths
 from apps.evaluations.statistics.samples import Sample
 from apps.evaluations.statistics.worst_case import worst_case
 
 REAL = Path(os.environ.get("LLMOPS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-
-#: Fourteen raters put ten things into five categories: the worked example of the encyclopedia's article.
-FLEISS = [
-    [0, 0, 0, 0, 14],
-    [0, 2, 6, 4, 2],
-    [0, 0, 3, 5, 6],
-    [0, 3, 9, 2, 0],
-    [2, 2, 8, 1, 1],
-    [7, 7, 0, 0, 0],
-    [3, 2, 6, 3, 0],
-    [2, 5, 3, 2, 2],
-    [6, 5, 2, 1, 0],
-    [0, 2, 2, 3, 7],
-]
-
-
-class TestAgreement:
-    def test_fleiss_as_in_the_textbook(self) -> None:
-        found = fleiss_kappa(FLEISS)
-        assert found == pytest.approx(0.210, abs=5e-4)
-
-    @pytest.mark.real_data
-    def test_the_annotators_of_pandalm_agree_as_published(self) -> None:
-        path = REAL / "pandalm" / "testset-v1.json"
-        if not path.exists():
-            pytest.skip("the PandaLM annotations are not here")
-        rows = json.loads(path.read_text())
-        given = [[row[f"annotator{number}"] for row in rows] for number in (1, 2, 3)]
-        pairs = [cohens_kappa(given[one], given[other]) for one, other in ((0, 1), (0, 2), (1, 2))]
-        assert pairs == [pytest.approx(value, abs=5e-7) for value in (0.852023, 0.878944, 0.861661)]
-        counts = [[labels.count(choice) for choice in (0, 1, 2)] for labels in zip(*given, strict=True)]
-        assert fleiss_kappa(counts) == pytest.approx(0.864175, abs=5e-7)
-
-    def test_both_agree_with_statsmodels(self) -> None:
-        from statsmodels.stats import inter_rater
-
-        rng = np.random.default_rng(1)
-        first = rng.integers(0, 4, 300)
-        second = np.where(rng.random(300) < 0.6, first, rng.integers(0, 4, 300))
-        table = np.zeros((4, 4))
-        np.add.at(table, (first, second), 1)
-        expected = inter_rater.cohens_kappa(table).kappa
-        assert cohens_kappa(first.tolist(), second.tolist()) == pytest.approx(expected)
-        counts = rng.multinomial(7, [0.5, 0.3, 0.2], size=40)
-        assert fleiss_kappa(counts) == pytest.approx(inter_rater.fleiss_kappa(counts))
-
-    def test_where_nothing_can_be_said_there_is_none(self) -> None:
-        assert cohens_kappa([], []) is None
-        assert cohens_kappa(["a", "a"], ["a", "a"]) is None
-        assert fleiss_kappa([]) is None
-        assert fleiss_kappa([[1, 0], [0, 1]]) is None
-        with pytest.raises(ValueError, match="rated 1 and 2 things"):
-            cohens_kappa(["a"], ["a", "b"])
-        with pytest.raises(ValueError, match="equally many raters"):
-            fleiss_kappa([[2, 0], [2, 1]])
 
 
 class TestPower:
