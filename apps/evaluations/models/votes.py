@@ -39,6 +39,8 @@ class PairVote(models.Model):
     #: Who chose: "judge:<slug of the evaluator>", or "user:<id>".
     rater = models.CharField(max_length=254)
     reason = models.TextField(blank=True)
+    #: A tie of two that the voter would give to nobody; counted as any other tie.
+    both_bad = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

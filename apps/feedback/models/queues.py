@@ -40,6 +40,14 @@ class AnnotationQueue(ProjectRow, AuthoredModel):
         "self", null=True, on_delete=models.SET_NULL, related_name="adjudication"
     )
     archived_at = models.DateTimeField(null=True)
+    # Kept by the database with each change of an item; gold items count in `gold_count` alone.
+    item_count = models.PositiveIntegerField(default=0, editable=False)
+    done_count = models.PositiveIntegerField(default=0, editable=False)
+    disputed_count = models.PositiveIntegerField(default=0, editable=False)
+    gold_count = models.PositiveIntegerField(default=0, editable=False)
+    submitted_count = models.PositiveIntegerField(default=0, editable=False)
+    #: Places that came free again so far: the next one's number in `QueueItem.returned`.
+    returns = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("project", "slug"), name="queue_slug_once"),)
@@ -83,8 +91,8 @@ class QueueItem(UuidModel):
     #: Annotators that are still wanted: asked for, less claimed and submitted.
     open_places = models.SmallIntegerField()
     submitted = models.PositiveSmallIntegerField(default=0)
-    #: A place came free again behind annotators who had passed the item.
-    returned = models.BooleanField(default=False)
+    #: The item is open behind annotators who had passed it; the number says since when (see `QueuePlace`).
+    returned = models.BigIntegerField(null=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
 
     class Meta:
@@ -96,14 +104,15 @@ class QueueItem(UuidModel):
             models.Index(
                 fields=("queue", "sort_key", "id"),
                 name="queue_item_to_give",
-                condition=Q(open_places__gt=0, gold=None),
+                condition=Q(open_places__gt=0, gold__isnull=True),
             ),
             models.Index(
-                fields=("queue", "sort_key", "id"),
+                fields=("queue", "returned"),
                 name="queue_item_returned",
-                condition=Q(returned=True, open_places__gt=0, gold=None),
+                condition=Q(returned__isnull=False, open_places__gt=0, gold__isnull=True),
             ),
             models.Index(fields=("queue", "status", "-id"), name="queue_item_by_status"),
+            models.Index(fields=("queue", "-id"), name="queue_item_by_queue"),
             models.Index(fields=("queue", "id"), name="queue_item_gold", condition=Q(gold__isnull=False)),
         )
 
@@ -152,6 +161,8 @@ class Annotation(UuidModel):
     #: Milliseconds that the item was in front of the annotator.
     active_ms = models.PositiveIntegerField(default=0)
     changed_at = models.DateTimeField()
+    #: What became of it so far, oldest first: [{"at", "what", "values"?, "reason"?}].
+    history = models.JSONField(default=list)
 
     class Meta:
         constraints = (
@@ -168,18 +179,62 @@ class Annotation(UuidModel):
 
 
 class QueuePlace(models.Model):
-    """How far an annotator has come in a queue's order: all before it was given to them, or was taken."""
+    """How far an annotator has come in a queue's order: all before it was given to them, or was taken.
+
+    What opened again behind them has a number in `QueueItem.returned`; they have seen to all up to their own.
+    """
 
     queue = models.ForeignKey(AnnotationQueue, on_delete=models.CASCADE, related_name="+", db_index=False)
     rater = models.CharField(max_length=120)
     sort_key = models.FloatField(null=True)
     item_id = models.UUIDField(null=True)
+    returned = models.BigIntegerField(default=0)
     #: Items given so far, gold ones included.
     given = models.PositiveIntegerField(default=0)
     gold_given = models.PositiveIntegerField(default=0)
+    #: Annotations that count: gold ones and surplus ones do not.
+    submitted = models.PositiveIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("queue", "rater"), name="one_place_per_annotator"),)
 
     def __str__(self) -> str:
         return f"{self.rater}: {self.given} items"
+
+
+class QueueAddition(ProjectRow, AuthoredModel):
+    """Things that are being put into a queue by a worker: what was asked for, and how far it has come."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    queue = models.ForeignKey(AnnotationQueue, on_delete=models.CASCADE, related_name="additions")
+    #: The source and its filter: see apps.feedback.queues.sources.
+    source = models.JSONField()
+    #: In words, e.g. "Spans of the prompt support".
+    label = models.CharField(max_length=300)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    status_reason = models.TextField(blank=True)
+    total = models.PositiveIntegerField(default=0)
+    seen = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    #: The last thing that was looked at: where a worker goes on after another one's end.
+    cursor = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("lease_until",),
+                name="queue_addition_to_do",
+                condition=Q(status__in=("pending", "running")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label
