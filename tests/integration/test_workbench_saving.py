@@ -108,6 +108,19 @@ def test_a_page_does_not_conflict_with_itself(client_as: SignedIn, prompt: Promp
     assert keep(client, prompt, document("ab"), 1, page=str(uuid4()), turn=1).status_code == 200
 
 
+def test_a_page_does_not_conflict_with_the_one_it_follows(client_as: SignedIn, prompt: Prompt) -> None:
+    client = client_as(Role.EDITOR)
+    left, reloaded = str(uuid4()), str(uuid4())
+    keep(client, prompt, document("typed"), 0, page=left, turn=1)
+    late = keep(client, prompt, document("sent while leaving"), 1, page=left, turn=2)  # after the reload read
+    taken = keep(client, prompt, document("typed on"), 1, page=reloaded, turn=1, follows=left)
+    assert (late.status_code, taken.status_code, taken.json()["revision"]) == (200, 200, 3)
+    still_open = keep(client, prompt, document("typed elsewhere"), 2, page=left, turn=3)
+    assert still_open.status_code == 409
+    stranger = keep(client, prompt, document("x"), 1, page=str(uuid4()), turn=1, follows=str(uuid4()))
+    assert stranger.status_code == 409
+
+
 def test_a_discarded_draft_is_gone_and_can_be_put_back(client_as: SignedIn, prompt: Prompt) -> None:
     client = client_as(Role.EDITOR)
     keep(client, prompt, document("bad idea"), 0)

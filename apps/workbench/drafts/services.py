@@ -19,14 +19,23 @@ from apps.workbench.models import Draft
 
 
 def draft_keep(
-    *, prompt: Prompt, owner: User, document: Any, revision: int, page: UUID | None = None, turn: int = 0
+    *,
+    prompt: Prompt,
+    owner: User,
+    document: Any,
+    revision: int,
+    page: UUID | None = None,
+    turn: int = 0,
+    follows: UUID | None = None,
 ) -> Draft:
     """Keep `document` as the person's draft in place of the one of `revision` (0: there was none).
 
     `page` is the loaded page that sends it and `turn` counts what that page sends. A page does not conflict
     with itself: an answer that got lost on the way does no harm, and what comes late does not undo what was
-    sent after it. Raises InvalidInput, TooLarge, PromptArchived, and DraftChangedElsewhere when another page
-    of the person kept something else meanwhile.
+    sent after it. Nor does it conflict with the page that it `follows`: the browser handed on what was typed
+    there last, and what that page sent as it was left may be kept only after this one was loaded.
+    Raises InvalidInput, TooLarge, PromptArchived, and DraftChangedElsewhere when another page of the person
+    kept something else meanwhile.
     """
     checked = checked_document(document)
     if prompt.archived_at:
@@ -38,7 +47,8 @@ def draft_keep(
         is_same_page = page is not None and draft.page == page
         if is_same_page and turn and turn <= draft.turn:
             return draft
-        if draft.revision != revision and not is_same_page and draft.document != checked:
+        is_handed_on = follows is not None and draft.page == follows
+        if draft.revision != revision and not (is_same_page or is_handed_on) and draft.document != checked:
             raise DraftChangedElsewhere(draft)
         return _write(draft, document=checked, page=page, turn=turn)
 

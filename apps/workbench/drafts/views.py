@@ -39,8 +39,12 @@ def _wanted(body: dict[str, Any]) -> dict[str, Any]:
     for name, value in numbers.items():
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
             raise InvalidInput(f"{name} has to be a whole number.", fields={name: ["Give a whole number."]})
+    pages = {name: _uuid(body, name) for name in ("page", "follows")}
+    return {"document": body.get("document"), **pages, **numbers}
+
+
+def _uuid(body: dict[str, Any], name: str) -> UUID | None:
     try:
-        page = UUID(str(body["page"])) if body.get("page") else None
+        return UUID(str(body[name])) if body.get(name) else None
     except ValueError as error:
-        raise InvalidInput("page has to be a UUID.", fields={"page": ["Give a UUID."]}) from error
-    return {"document": body.get("document"), "page": page, **numbers}
+        raise InvalidInput(f"{name} has to be a UUID.", fields={name: ["Give a UUID."]}) from error

@@ -7,7 +7,7 @@ export class BrowserCopy {
     this.works = true;
   }
 
-  /** @returns {{document: object, revision: number, changed_at: string} | null} */
+  /** @returns {{document: object, revision: number, page: string, changed_at: string} | null} */
   read() {
     try {
       const kept = JSON.parse(localStorage.getItem(this.key));
@@ -17,9 +17,10 @@ export class BrowserCopy {
     }
   }
 
-  write(document, revision) {
+  /** @param {string} page the loaded page that wrote it */
+  write(document, revision, page) {
     try {
-      const kept = { document, revision, changed_at: new Date().toISOString() };
+      const kept = { document, revision, page, changed_at: new Date().toISOString() };
       localStorage.setItem(this.key, JSON.stringify(kept));
       this.works = true;
     } catch {

@@ -19,6 +19,7 @@ class Drafts {
     this.revision = context.boot.revision;
     this.savedAt = context.boot.kept.saved_at;
     this.page = newId();
+    this.follows = null;
     this.turn = 0;
     this.unsaved = false;
     this.failures = 0;
@@ -62,7 +63,7 @@ class Drafts {
 
   changed() {
     this.unsaved = true;
-    this.copy.write(this.store.document, this.revision);
+    this.copy.write(this.store.document, this.revision, this.page);
     this.say("Saving…");
     this.later();
   }
@@ -90,8 +91,8 @@ class Drafts {
 
   body() {
     this.turn += 1;
-    const { revision, page, turn } = this;
-    return { document: this.store.document, revision, page, turn };
+    const { revision, page, turn, follows } = this;
+    return { document: this.store.document, revision, page, turn, follows };
   }
 
   kept(answer) {
@@ -99,7 +100,7 @@ class Drafts {
     this.revision = answer.revision;
     this.savedAt = answer.saved_at;
     this.failures = 0;
-    if (this.unsaved) this.copy.write(this.store.document, this.revision);
+    if (this.unsaved) this.copy.write(this.store.document, this.revision, this.page);
     else this.copy.clear();
     this.channel?.postMessage(this.revision);
     this.showState();
@@ -135,7 +136,7 @@ class Drafts {
   part() {
     this.context.flush();
     if (!this.unsaved && !this.sending) return;
-    this.copy.write(this.store.document, this.revision);
+    this.copy.write(this.store.document, this.revision, this.page);
     const body = this.body();
     if (new Blob([JSON.stringify(body)]).size > MAX_PARTING_BYTES) return;
     this.context.api.put("draft", body, { keepalive: true }).catch(() => {});
@@ -150,6 +151,7 @@ class Drafts {
     if (same(here.document, this.store.document)) {
       this.copy.clear();
     } else if (here.revision === this.revision) {
+      this.follows = here.page ?? null;
       this.put(here.document);
       this.restored = structuredClone(here.document);
       this.unsaved = true;
