@@ -237,6 +237,7 @@ REST: dict[str, Entry] = {
     "api:prompt-export-all": {"GET": E},
     "api:prompt-export": {"GET": V},
     "api:prompt-request": {"POST": V},
+    "api:prompt-complete": {"POST": E},
     "api:dataset-list": {"GET": V, "POST": E},
     "api:dataset-detail": {"GET": V, "PATCH": E},
     "api:dataset-import": {"POST": E},
@@ -276,4 +277,8 @@ REST: dict[str, Entry] = {
     "api:evaluator-trial-start": {"POST": E},
     "api:evaluator-trial": {"GET": E},
     "api:evaluator-detail": {"GET": V, "PATCH": E},
+    # --- end users' thumbs ---
+    "api:feedback-list": {"GET": V, "POST": PUBLIC, "DELETE": PUBLIC},  # by feedback token
+    "api:feedback-own": {"GET": PUBLIC},
+    "api:feedback-token": {"POST": E},
 }

@@ -117,7 +117,7 @@ class Past:
 
 def past_calls(*, prompt: Prompt) -> list[Past]:
     """The newest different values that calls of this prompt were made with."""
-    calls = Call.objects.filter(prompt=prompt).exclude(inputs={})
+    calls = Call.objects.filter(prompt=prompt).exclude(purpose=Call.Purpose.APPLICATION).exclude(inputs={})
     rows = _newest(calls, "id", "inputs", "created_at")
     found = (Past("call", str(c.pk), excerpt(c.inputs), c.created_at.isoformat(), c.inputs) for c in rows)
     return _different(found)

@@ -1,3 +1,9 @@
 """REST addresses."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from apps.feedback.completing.api import CompletionView
+
+urlpatterns = [
+    path("prompts/<slug:slug>/complete/", CompletionView.as_view(), name="prompt-complete"),
+]

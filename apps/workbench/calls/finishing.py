@@ -24,7 +24,9 @@ from apps.workbench.models import Call
 Status = Call.Status
 #: The type of the event that tells of each end.
 ENDS = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
-SOURCE = "workbench"
+SOURCE, FROM_APPLICATION = "workbench", "application"
+#: What goes on when a call has ended.
+FOLLOWED = (Call.Purpose.TRIAL, Call.Purpose.TURN)
 ENDED_TASK = "worker.workbench.call_ended"
 _SAME_IN_SPAN = (
     *("inputs", "messages", "output", "tool_calls", "finish_reason", "error_kind", "error"),
@@ -56,7 +58,7 @@ def call_store(chosen: QuerySet[Call], outcome: Outcome) -> Call | None:
         if call.started_at is not None:
             call.span_id = _span_write(call)
         call.save()
-        if call.purpose != Call.Purpose.RUN:  # a trial is scored, a conversation goes on
+        if call.purpose in FOLLOWED:  # a trial is scored, a conversation goes on
             enqueue(ENDED_TASK, queue="default", call_id=str(call.pk))
     return call
 
@@ -99,15 +101,16 @@ def _cost(call: Call) -> Decimal | None:
     )
 
 
+def _whose(call: Call) -> dict[str, str]:
+    """Source, session and user of the call's trace."""
+    if call.purpose == Call.Purpose.APPLICATION:
+        return {"session": call.session, "user": call.end_user, "source": FROM_APPLICATION}
+    return {"session": str(call.page), "user": call.author_label[:200], "source": SOURCE}
+
+
 def _span_write(call: Call) -> UUID:
     name = call.prompt.name[:200]
-    trace = Trace.objects.create(
-        project_id=call.project_id,
-        name=name,
-        session=str(call.page),
-        user=call.author_label[:200],
-        source=SOURCE,
-    )
+    trace = Trace.objects.create(project_id=call.project_id, name=name, **_whose(call))
     id = new_id()
     span = {
         "id": id,

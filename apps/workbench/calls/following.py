@@ -59,7 +59,7 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
     `allowed` reads the database; its connection is closed after each time. The stream ends when it says no.
     """
     await _let_go_of_database()
-    checked, noted, client = time.monotonic(), 0.0, _client()
+    checked, noted, client = time.monotonic(), 0.0, client_of_loop()
     _followed[page.owner] += 1
     try:
         yield f"retry: {RECONNECT_AFTER_MS}\n\n".encode()
@@ -73,28 +73,28 @@ async def follow(page: Page, *, after: str, allowed: Callable[[], bool]) -> Asyn
                 if time.monotonic() - noted > away_ms() / 4000:
                     await client.set(page.presence_key, "1", px=away_ms())
                     noted = time.monotonic()
-                found = await client.xread({page.key: after}, block=_block_ms(), count=_AT_ONCE)
+                found = await client.xread({page.key: after}, block=block_ms(), count=_AT_ONCE)
             except Exception as error:  # Valkey is away for a moment; the page's rows are not
                 log.info("A page's stream waits for Valkey: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 yield b": waiting\n\n"
                 continue
-            events = _events(found)
+            events = events_in(found)
             after = events[-1][0] if events else after
             yield b"".join(map(_written, events)) or b": here\n\n"
     finally:
         _followed.subtract([page.owner])
         if not _followed[page.owner]:
             del _followed[page.owner]
-        await asyncio.shield(_note_leaving(page))
+        await asyncio.shield(note_leaving(page))
 
 
-def _block_ms() -> int:
+def block_ms() -> int:
     """Not so long that the page would count as left meanwhile."""
     return int(min(1000 * HEARTBEAT_S, away_ms() / 3))
 
 
-def _events(found: Any) -> list[tuple[str, bytes]]:
+def events_in(found: Any) -> list[tuple[str, bytes]]:
     """(id, JSON) of what XREAD found in the one stream, in either protocol's shape."""
     streams = found.values() if isinstance(found, dict) else [entries for _, entries in found or ()]
     rows = [row for entries in streams for row in _flat(entries)]
@@ -110,10 +110,10 @@ def _written(event: tuple[str, bytes]) -> bytes:
     return b"id: " + event[0].encode() + b"\ndata: " + event[1] + b"\n\n"
 
 
-async def _note_leaving(page: Page) -> None:
+async def note_leaving(page: Page) -> None:
     """From now on the page counts as left, unless it comes back in time."""
     try:
-        await _client().set(page.presence_key, "1", px=away_ms())
+        await client_of_loop().set(page.presence_key, "1", px=away_ms())
     except Exception as error:
         log.info("A page's leaving could not be noted: %s", error)
 
@@ -132,7 +132,7 @@ async def _let_go_of_database() -> None:
 _CLIENTS: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
 
-def _client() -> Any:
+def client_of_loop() -> Any:
     """The loop's client; one that waits for events has a connection of its own from its pool."""
     import redis.asyncio
 

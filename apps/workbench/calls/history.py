@@ -34,7 +34,7 @@ class HistoryForm(ProductForm):
 
     def __init__(self, query: Mapping[str, Any], *, prompt: Prompt) -> None:
         super().__init__({name: str(value).replace("\x00", "") for name, value in query.items()})
-        calls = Call.objects.filter(prompt=prompt)
+        calls = Call.objects.filter(prompt=prompt).exclude(purpose=Call.Purpose.APPLICATION)
         models = calls.order_by("model_name").values_list("model_name", flat=True).distinct()
         numbers = prompt.versions.order_by("-number").values_list("number", flat=True)[:_VERSIONS_OFFERED]
         for name, first, options in (
@@ -55,7 +55,7 @@ class HistoryForm(ProductForm):
 
 def history(*, prompt: Prompt, by: Actor, chosen: Mapping[str, str]) -> QuerySet[Call]:
     """The calls that pass, each with the beginning of its output as `beginning`, without its heavy parts."""
-    calls = Call.objects.filter(prompt=prompt)
+    calls = Call.objects.filter(prompt=prompt).exclude(purpose=Call.Purpose.APPLICATION)
     if "status" in chosen:
         calls = calls.filter(status=chosen["status"])
     if "model" in chosen:

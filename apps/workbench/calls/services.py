@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.dispatch import enqueue
 from apps.core.models import Project, new_id
+from apps.prompts.content import VersionContent
 from apps.prompts.errors import PromptArchived
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.services import checked_content, content_of
@@ -64,19 +65,22 @@ def calls_start(
     purpose: str = Call.Purpose.RUN,
     keep: bool = False,
     batch: UUID | None = None,
+    session: str = "",
+    end_user: str = "",
 ) -> list[Call]:
     """Ask the workers for these calls. Raises PromptArchived, BudgetUsedUp."""
     if prompt.archived_at is not None:
         raise PromptArchived(f"“{prompt.name}” is archived. Restore it before you run it.")
     check_month(project=project, models=[each.model for each in planned])
     batch = batch or new_id()
+    told = {"purpose": purpose, "keep": keep, "session": session, "end_user": end_user}
     asked = Call.objects.filter(project=project, page=page, batch=batch, author_id=by.id, prompt=prompt)
     with transaction.atomic():
         Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)  # the same batch twice at once
         if there := list(asked.select_related("prompt_version").order_by("pk")):
             return there
         calls = Call.objects.bulk_create(
-            _call(prompt, by, page, batch, each, purpose=purpose, keep=keep) for each in planned
+            _call(prompt, by, each, page=page, batch=batch, **told) for each in planned
         )
         _enqueue(calls)
     note_presence(Page.of_actor(project=project, by=by, page=page))
@@ -96,11 +100,7 @@ def version_call_start(
 
     Raises InvalidContent for parameters that are not valid, and what `calls_start` and `call_plan` raise.
     """
-    content = content_of(version)
-    changed = {**content.parameters, **(parameters or {})} | ({"model": model} if model else {})
-    if changed != content.parameters:
-        checked = checked_content(content.messages, changed, content.tools, content.response_schema)
-        content = replace(content, parameters=checked.parameters)
+    content = changed_content(version, model=model, parameters=parameters or {})
     planned = call_plan(prompt=prompt, content=content, inputs=inputs, version=version)
     [call] = calls_start(
         project=prompt.project, by=by, prompt=prompt, page=new_id(), planned=[planned], keep=True
@@ -108,25 +108,32 @@ def version_call_start(
     return call
 
 
-def _call(
-    prompt: Prompt, by: Actor, page: UUID, batch: UUID, planned: Planned, *, purpose: str, keep: bool
-) -> Call:
+def changed_content(
+    version: PromptVersion, *, model: str = "", parameters: Mapping[str, Any]
+) -> VersionContent:
+    """What a saved version says, with another model or other parameters. Raises InvalidContent."""
+    content = content_of(version)
+    changed = {**content.parameters, **parameters} | ({"model": model} if model else {})
+    if changed != content.parameters:
+        checked = checked_content(content.messages, changed, content.tools, content.response_schema)
+        content = replace(content, parameters=checked.parameters)
+    return content
+
+
+def _call(prompt: Prompt, by: Actor, planned: Planned, **told: Any) -> Call:
     return Call(
         project_id=prompt.project_id,
         prompt=prompt,
         prompt_version=planned.version,
-        purpose=purpose,
-        page=page,
         column=planned.column,
-        batch=batch,
         lease_until=timezone.now() + PATIENCE,
-        keep=keep,
         model=planned.model,
         model_name=str(planned.content.parameters["model"])[:200],
         content={**planned.content.fields(), "includes": planned.includes},
         inputs=planned.inputs,
         messages=planned.messages,
         **Call.author_fields(by),
+        **told,
     )
 
 

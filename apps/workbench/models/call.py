@@ -29,19 +29,24 @@ class Call(ProjectRow, AuthoredModel):
         RUN = "run"
         TRIAL = "trial"
         TURN = "turn"
+        #: An application asked, through REST: nobody's page shows it.
+        APPLICATION = "application"
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="calls")
     #: None for a draft.
     prompt_version = models.ForeignKey(
         PromptVersion, null=True, blank=True, on_delete=models.RESTRICT, related_name="+"
     )
-    purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.RUN)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.RUN)
     #: The browser page that asked, and the column of it; calls of one click share a `batch`.
     page = models.UUIDField()
     column = models.CharField(max_length=20, blank=True)
     batch = models.UUIDField()
     #: Goes on when the page is left.
     keep = models.BooleanField(default=False)
+    #: Of an application that asked: whose session it was, by its own names.
+    session = models.CharField(max_length=200, blank=True)
+    end_user = models.CharField(max_length=200, blank=True)
 
     model = models.ForeignKey(Model, null=True, on_delete=models.SET_NULL, related_name="+")
     model_name = models.CharField(max_length=200)
@@ -71,6 +76,11 @@ class Call(ProjectRow, AuthoredModel):
     class Meta:
         indexes = (
             models.Index(fields=("prompt", "-id"), name="workbench_call_of_prompt"),
+            models.Index(
+                fields=("prompt", "-id"),
+                name="workbench_call_history",
+                condition=~models.Q(purpose="application"),
+            ),
             models.Index(fields=("project", "page", "id"), name="workbench_call_of_page"),
             models.Index(
                 fields=("project", "created_at"), include=("cost_usd", "status"), name="workbench_call_cost"
