@@ -32,7 +32,7 @@ NOTHING_ASKED_FOR = {
     "evaluations:comparison-comment-delete",  # somebody else's
     "evaluations:comparison-comment-edit",
 }
-GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations")
+GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations", "traces", "feedback")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def expectation(name: str, least: Role | str, role: Role | str | None) -> str:
 
 
 @pytest.mark.parametrize(
-    "group", ["provider", "prompt", "dataset", "eval", "comparison", "webhook", "budget", "schema"]
+    "group",
+    ["provider", "prompt", "dataset", "eval", "comparison", "webhook", "budget", "schema", "feedback"],
 )
 def test_rest(group: str, world: World, elsewhere: Project) -> None:
     clients = {role: with_key(world.project, role) for role in Role}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -41,8 +42,8 @@ class Taking:
 
     def allows(self, origin: str) -> bool:
         """`origin` as browsers write it; "" (no browser) and our own pages are always allowed."""
-        own = settings.PUBLIC_URL.lower()
-        return not origin or origin == own or ANY in self.allowed_origins or origin in self.allowed_origins
+        anyway = origin in ("", own_origin()) or ANY in self.allowed_origins
+        return anyway or origin in self.allowed_origins
 
 
 _remembered: dict[UUID, tuple[float, Taking | None]] = {}
@@ -88,8 +89,15 @@ def feedback_settings(project: Project) -> FeedbackSettings:
 
 def origin_is_known(origin: str) -> bool:
     """True when some project lets pages of this origin send feedback. For what names no project yet."""
-    own = origin == settings.PUBLIC_URL.lower()
-    return own or FeedbackSettings.objects.filter(allowed_origins__overlap=[origin, ANY]).exists()
+    if origin == own_origin():
+        return True
+    return FeedbackSettings.objects.filter(allowed_origins__overlap=[origin, ANY]).exists()
+
+
+def own_origin() -> str:
+    """Of our own pages."""
+    parts = urlsplit(settings.PUBLIC_URL.lower())
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def feedback_settings_save(
