@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
-from django.db.models import Q
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.errors import InvalidInput
-from apps.evaluations.blind.sides import in_canonical_order
 from apps.evaluations.comparisons.selectors import runs_of
 from apps.evaluations.errors import ResultNotFound
-from apps.evaluations.models import Comparison, EvalItem, ItemScore, PairVote
-from apps.evaluations.rater_scores import ratings_changed
+from apps.evaluations.models import Comparison, EvalItem, PairVote
+from apps.evaluations.people_ratings import (
+    PREFERENCE,
+    pair_locked,
+    pair_vote_delete,
+    pair_vote_of,
+    pair_vote_save,
+    side_of,
+)
 from apps.evaluations.raters import rater_of
 
-#: The metric that a vote is a score of: 1 for the better output, 0.5 for a tie, 0 for the other.
-PREFERENCE = "preference"
+__all__ = ["LONGEST_REASON", "PREFERENCE", "PairGone", "pair_vote_cast", "pair_vote_withdraw"]
+
 LONGEST_REASON = 4_000
-_WORTH = {
-    PairVote.Winner.ITEM: (1.0, 0.0),
-    PairVote.Winner.OTHER: (0.0, 1.0),
-    PairVote.Winner.TIE: (0.5, 0.5),
-}
 
 
 class PairGone(ResultNotFound):
@@ -56,19 +54,18 @@ def pair_vote_cast(
         raise InvalidInput(text, fields={"reason": [text]})
     with transaction.atomic():
         low, high = _locked(comparison, one, other)
-        vote = _vote_of(low, high, rater)
+        vote = pair_vote_of(low, high, rater)
         before = None if vote.pk is None else _told(vote, low, high)
-        vote.winner = _side(winner, low)
-        vote.shown_first = "" if shown_first is None else _side(shown_first, low)
+        vote.winner = side_of(winner, low)
+        vote.both_bad = False
+        vote.shown_first = "" if shown_first is None else side_of(shown_first, low)
         vote.reason = reason.strip()
         after = _told(vote, low, high)
         if before == after:  # a second click
             return vote
-        vote.save()
-        _scores_follow([low, high], rater)
+        pair_vote_save(vote, low, high)
         verb = "pair_vote.cast" if before is None else "pair_vote.change"
         audit(by, verb, comparison, project=comparison.project, before=before, after=after)
-        ratings_changed([low.run_id, high.run_id])
     return vote
 
 
@@ -81,44 +78,24 @@ def pair_vote_withdraw(*, comparison: Comparison, by: Actor, one: EvalItem, othe
     rater = rater_of(by)
     with transaction.atomic():
         low, high = _locked(comparison, one, other)
-        vote = _vote_of(low, high, rater)
+        vote = pair_vote_of(low, high, rater)
         if vote.pk is None:
             return
         before = _told(vote, low, high)
-        vote.delete()
-        _scores_follow([low, high], rater)
+        pair_vote_delete(vote, low, high)
         audit(by, "pair_vote.withdraw", comparison, project=comparison.project, before=before)
-        ratings_changed([low.run_id, high.run_id])
-
-
-def _vote_of(low: EvalItem, high: EvalItem, rater: str) -> PairVote:
-    """The voter's vote on the pair, or a new one, unsaved."""
-    kept = PairVote.objects.filter(item=low, other_item=high, evaluator_version=None, rater=rater).first()
-    return kept or PairVote(item=low, other_item=high, rater=rater, source=PairVote.Source.HUMAN)
 
 
 def _locked(comparison: Comparison, one: EvalItem, other: EvalItem) -> tuple[EvalItem, EvalItem]:
     """Both items, locked in one order, so that votes on them come one by one."""
-    items = (
-        EvalItem.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("run")
-        .filter(pk__in=[one.pk, other.pk])
-        .order_by("pk")
-    )
-    found = list(items)
-    if len(found) < 2 or any(item.status != EvalItem.Status.COMPLETED for item in found):
+    found = pair_locked(one, other)
+    if found is None:
         raise PairGone(f"{one.example_key} has no answer of both runs any more. Your vote was not needed.")
     runs = {run.pk for run in runs_of(comparison)}
     places = {(item.example_id, item.repetition) for item in found}
     if len(places) > 1 or len({item.run_id for item in found} & runs) < 2:
         raise InvalidInput("These are not two runs' outputs of one example of this comparison.")
-    return in_canonical_order(*found)
-
-
-def _side(chosen: EvalItem | None, low: EvalItem) -> PairVote.Winner:
-    if chosen is None:
-        return PairVote.Winner.TIE
-    return PairVote.Winner.ITEM if chosen.pk == low.pk else PairVote.Winner.OTHER
+    return found
 
 
 def _told(vote: PairVote, low: EvalItem, high: EvalItem) -> dict[str, str | int]:
@@ -127,35 +104,9 @@ def _told(vote: PairVote, low: EvalItem, high: EvalItem) -> dict[str, str | int]
     told: dict[str, str | int] = {
         "example": low.example_key,
         "between": f"{low.run.name} and {high.run.name}",
-        "preferred": named.get(PairVote.Winner(vote.winner), "neither (a tie)"),
+        "preferred": named.get(
+            PairVote.Winner(vote.winner), "neither (both bad)" if vote.both_bad else "neither (a tie)"
+        ),
         "reason": vote.reason,
     }
     return told if low.repetition == 1 else told | {"repetition": low.repetition}
-
-
-def _scores_follow(items: list[EvalItem], rater: str) -> None:
-    """Each item's score by this voter: the mean over the pairs that the voter saw it in."""
-    votes = PairVote.objects.filter(
-        Q(item__in=items) | Q(other_item__in=items), rater=rater, source=PairVote.Source.HUMAN
-    )
-    worth: dict[object, list[float]] = {item.pk: [] for item in items}
-    reasons: dict[object, str] = {}
-    for vote in votes.order_by("created_at"):
-        values = _WORTH[PairVote.Winner(vote.winner)]
-        for item_id, value in zip((vote.item_id, vote.other_item_id), values, strict=True):
-            if item_id in worth:
-                worth[item_id].append(value)
-                reasons[item_id] = vote.reason or reasons.get(item_id, "")
-    # Each score counts in its run's tally: all take the tallies in one order, so that none waits in a ring.
-    for item in sorted(items, key=lambda item: item.run_id):
-        found = worth[item.pk]
-        own: dict[str, Any] = {"metric": PREFERENCE, "source": PairVote.Source.HUMAN, "rater": rater}
-        if not found:
-            ItemScore.objects.filter(item=item, evaluator_version=None, **own).delete()
-            continue
-        ItemScore.objects.update_or_create(
-            item=item,
-            evaluator_version=None,
-            **own,
-            defaults={"value": sum(found) / len(found), "detail": reasons[item.pk]},
-        )
