@@ -13,6 +13,7 @@ urlpatterns = [
     path("account/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include("llmops_web.api_urls")),
     path("", include("apps.core.urls")),
+    path("", include("apps.feedback.public_urls")),
     path(f"{PROJECT}providers/", include("apps.providers.urls")),
     path(f"{PROJECT}prompts/", include("apps.prompts.urls")),
     path(f"{PROJECT}prompts/", include("apps.workbench.urls")),

@@ -1,4 +1,4 @@
-// Bundles the front end into static/dist: app, editor, plot, workbench, theme, and the icons for the templates.
+// Bundles the front end into static/dist: app, editor, plot, workbench, labelling, theme, feedback, and the icons for the templates.
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -34,10 +34,18 @@ const bundles = [
       editor: join(here, "js/editor.js"),
       plot: join(here, "js/plot.js"),
       workbench: join(here, "js/workbench.js"),
+      labelling: join(here, "js/labelling.js"),
     },
   },
   // Runs before the first paint, so it is a classic script and small.
   { ...common, format: "iife", entryPoints: { theme: join(here, "js/theme.js") } },
+  // For pages of others: a classic script on its own, small, for somewhat older browsers too.
+  {
+    ...common,
+    format: "iife",
+    target: ["chrome99", "firefox101", "safari16.4"],
+    entryPoints: { feedback: join(here, "js/feedback.js") },
+  },
   { ...common, entryPoints: { app: join(here, "css/app.css") } },
 ];
 

@@ -21,6 +21,7 @@ PAGES: dict[str, Entry] = {
     # --- nobody's project ---
     "healthz": {"GET": PUBLIC},
     "readyz": {"GET": PUBLIC},
+    "feedback-js": {"GET": PUBLIC},
     "account_login": {"GET": PUBLIC, "POST": PUBLIC},
     "account_logout": {"GET": PUBLIC, "POST": PUBLIC},
     "account_inactive": {"GET": PUBLIC},
@@ -61,6 +62,13 @@ PAGES: dict[str, Entry] = {
     "traces:list": READ,
     # --- feedback ---
     "feedback:overview": READ,
+    "feedback:feedback-list": READ,
+    "feedback:feedback-detail": READ,
+    "feedback:feedback-similar": READ,
+    "feedback:feedback-of-span": READ,
+    "feedback:feedback-decide": {"POST": E},
+    "feedback:feedback-collect": {"POST": E},
+    "feedback:feedback-regressions": {"POST": E},
     "feedback:queue-list": READ,
     "feedback:training-list": READ,
     # --- core ---

@@ -47,7 +47,7 @@ def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
 class FirstStartMiddleware:
     """As long as there is nobody, every page but the first-admin link says how to begin."""
 
-    _OPEN_TO_NOBODY = frozenset({"core:not-set-up", "core:setup", "healthz", "readyz"})
+    _OPEN_TO_NOBODY = frozenset({"core:not-set-up", "core:setup", "healthz", "readyz", "feedback-js"})
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -218,3 +218,16 @@ def test_two_clicks_at_once_on_two_connections_are_one_vote(span: Span) -> None:
     given = Feedback.objects.get()
     score = SpanScore.objects.get()
     assert score.value == float(given.thumb == 1)
+
+
+def test_the_script_is_small_and_any_page_may_load_it_and_need_not_load_it_again(db: None) -> None:
+    loaded = APIClient().get("/feedback.js", headers={"Origin": SHOP})
+    assert len(loaded.content) < 5_000
+    assert (loaded["Access-Control-Allow-Origin"], loaded["Content-Type"]) == (
+        "*",
+        "text/javascript; charset=utf-8",
+    )
+    assert loaded["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "innerHTML" not in (text := loaded.content.decode())
+    assert "eval(" not in text
+    assert APIClient().get("/feedback.js", headers={"If-None-Match": loaded["ETag"]}).status_code == 304
