@@ -9,6 +9,8 @@ import DrawerController from "./drawer_controller.js";
 import EditorController from "./editor_controller.js";
 import FilepickController from "./filepick_controller.js";
 import KeysController from "./keys_controller.js";
+import LabellingController from "./labelling_controller.js";
+import PicksController from "./picks_controller.js";
 import PlotController from "./plot_controller.js";
 import RowsController from "./rows_controller.js";
 import ThemeController from "./theme_controller.js";
@@ -28,6 +30,8 @@ export const CONTROLLERS = {
   editor: EditorController,
   filepick: FilepickController,
   keys: KeysController,
+  labelling: LabellingController,
+  picks: PicksController,
   plot: PlotController,
   rows: RowsController,
   theme: ThemeController,
