@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from apps.core.models import Project, ProjectRow
-from apps.prompts.models import PromptVersion
+from apps.prompts.models import Prompt, PromptVersion
 from apps.providers.models import Model
 
 
@@ -17,13 +18,27 @@ class Trace(ProjectRow):
     session = models.CharField(max_length=200, blank=True)
     user = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=20, default="run")
+    #: The application's own name of a trace that it sent itself.
+    external_id = models.CharField(max_length=100, blank=True, default="")
 
     class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "external_id"),
+                name="one_trace_per_external_id",
+                condition=~Q(external_id=""),
+            ),
+        )
         indexes = (models.Index(fields=("project", "-id"), name="trace_by_project"),)
 
 
 class Span(ProjectRow):
-    """One step, with what went in and came out. Spans may expire; what a run proves is kept by its items."""
+    """One step, with what went in and came out. Spans may expire; what a run proves is kept by its items.
+
+    Ids are in the order of time, also of those that an application sent later. `source`, `session` and `user`
+    are the trace's, and `prompt` the version's where there is one: the database fills them in (migration
+    0002), so that a list is read from one index. It also keeps `words`, which no query but the search names.
+    """
 
     class Kind(models.TextChoices):
         LLM = "llm"
@@ -39,6 +54,9 @@ class Span(ProjectRow):
     name = models.CharField(max_length=200, blank=True)
     prompt_version = models.ForeignKey(
         PromptVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    prompt = models.ForeignKey(
+        Prompt, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     model = models.ForeignKey(Model, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     model_name = models.CharField(max_length=200, blank=True)
@@ -59,12 +77,35 @@ class Span(ProjectRow):
     duration_ms = models.FloatField(null=True)
     started_at = models.DateTimeField()
     tags = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    #: The application's own name of a span that it sent itself.
+    external_id = models.CharField(max_length=100, blank=True, default="")
+    source = models.CharField(max_length=20, blank=True, default="")
+    session = models.CharField(max_length=200, blank=True, default="")
+    user = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "external_id"),
+                name="one_span_per_external_id",
+                condition=~Q(external_id=""),
+            ),
+        )
         indexes = (
             models.Index(fields=("project", "-id"), name="span_by_project"),
             models.Index(fields=("project", "prompt_version", "-id"), name="span_by_prompt_version"),
             models.Index(fields=("origin",), name="span_by_origin"),
+            models.Index(fields=("project", "-id"), name="span_listed", condition=~Q(kind="evaluator")),
+            models.Index(
+                fields=("project", "prompt", "-id"), name="span_by_prompt", condition=Q(prompt__isnull=False)
+            ),
+            models.Index(fields=("project", "model_name", "-id"), name="span_by_model"),
+            models.Index(fields=("project", "source", "-id"), name="span_by_source"),
+            models.Index(
+                fields=("project", "session", "-id"), name="span_by_session", condition=~Q(session="")
+            ),
+            models.Index(fields=("project", "user", "-id"), name="span_by_user", condition=~Q(user="")),
+            models.Index(fields=("project", "-id"), name="span_failed", condition=~Q(error_kind="")),
         )
 
 
@@ -85,6 +126,7 @@ class SpanScore(ProjectRow):
                 fields=("span", "metric", "source", "rater"), name="one_span_score_per_metric_source_rater"
             ),
         )
+        indexes = (models.Index(fields=("project", "metric", "value", "-span"), name="span_score_by_value"),)
 
 
 class SpanScoreTally(models.Model):

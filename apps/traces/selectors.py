@@ -1,0 +1,110 @@
+"""Reading spans; everything starts from the project, and every list from one index."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import BooleanField, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from apps.core.errors import NotFound
+from apps.core.models import Project
+from apps.traces.filtering import ALL_KINDS, NOT_JUDGES, SpanFilter, span_filter_read
+from apps.traces.ids import first_id_at
+from apps.traces.models import Span, SpanScore
+
+__all__ = ["SpanFilter", "SpanNotFound", "span_filter_read", "span_get", "span_search", "spans_of_trace"]
+_MATCHES = "traces_span.words @@ websearch_to_tsquery('simple', %s)"
+#: A span is written when it has ended, and its id is of that time: so long after its beginning at most.
+_LONGEST = timedelta(hours=1)
+#: Spans of a trace that its page shows.
+MOST_OF_TRACE = 200
+
+
+class SpanNotFound(NotFound):
+    code = "span_not_found"
+
+
+def span_search(*, project: Project, filter: SpanFilter) -> QuerySet[Span]:
+    """The project's spans that pass, in no order: order by "-id" for the newest first, which every filter's
+    index is made for.
+    """
+    found = Span.objects.filter(project=project)
+    if filter.kind == NOT_JUDGES:
+        found = found.exclude(kind=Span.Kind.EVALUATOR)
+    elif filter.kind != ALL_KINDS:
+        found = found.filter(kind=filter.kind)
+    if filter.prompt:
+        found = found.filter(prompt__project=project, prompt__slug=filter.prompt)
+        if filter.version is not None:
+            found = found.filter(prompt_version__number=filter.version)
+    for field in ("session", "user", "source", "external_id"):
+        if value := getattr(filter, field):
+            found = found.filter(**{field: value})
+    if filter.model:
+        found = found.filter(model_name=filter.model)
+    if filter.tag:
+        found = found.filter(tags__contains=[filter.tag])
+    if filter.error:
+        found = found.filter(_error(filter.error))
+    if filter.text:
+        found = found.filter(RawSQL(_MATCHES, [filter.text], BooleanField()))  # noqa: S611  # a parameter
+    if filter.metric:
+        found = found.filter(pk__in=_scored(project, filter).values("span"))
+    return _between(found, filter)
+
+
+def _error(wanted: str) -> Q:
+    if wanted == "any":
+        return ~Q(error_kind="")
+    return Q(error_kind="") if wanted == "none" else Q(error_kind=wanted)
+
+
+def _scored(project: Project, filter: SpanFilter) -> QuerySet[SpanScore]:
+    scores = SpanScore.objects.filter(project=project, metric=filter.metric)
+    if filter.score_source:
+        scores = scores.filter(source=filter.score_source)
+    if filter.low is not None and filter.low == filter.high:
+        return scores.filter(value=filter.low)
+    if filter.low is not None:
+        scores = scores.filter(value__gte=filter.low)
+    if filter.high is not None:
+        scores = scores.filter(value__lte=filter.high)
+    return scores
+
+
+def _between(found: QuerySet[Span], filter: SpanFilter) -> QuerySet[Span]:
+    """Ids are in the order of time, so that the range is one of the list's own index."""
+    if filter.since is not None:
+        found = found.filter(pk__gte=first_id_at(filter.since), started_at__gte=filter.since)
+    if filter.until is not None:
+        found = found.filter(pk__lt=first_id_at(filter.until + _LONGEST), started_at__lte=filter.until)
+    return found
+
+
+def span_get(*, project: Project, id: UUID) -> Span:
+    """Raises SpanNotFound."""
+    spans = Span.objects.select_related("trace", "prompt", "prompt_version__prompt", "parent")
+    span = spans.filter(project=project, pk=id).first()
+    if span is None:
+        raise SpanNotFound("There is no such span in this project (any more).")
+    return span
+
+
+def spans_of_trace(span: Span) -> list[Span]:
+    """The first spans of the trace, oldest first, without what they hold."""
+    spans = Span.objects.filter(trace_id=span.trace_id).order_by("pk")
+    return list(
+        spans.only(
+            "pk",
+            "kind",
+            "name",
+            "parent_id",
+            "model_name",
+            "error_kind",
+            "duration_ms",
+            "cost_usd",
+            "started_at",
+        )[:MOST_OF_TRACE]
+    )
