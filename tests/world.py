@@ -15,6 +15,7 @@ from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport, Example
 from apps.datasets.services.drafts import draft_example_save
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, RowComment
+from apps.feedback.models import Feedback
 from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
@@ -23,6 +24,7 @@ from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
+from tests.factories.feedback import make_feedback, make_span
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
 
 _QUESTIONS = "question,answer,level\n" + "".join(
@@ -52,6 +54,7 @@ class World:
     call: Call
     trial: Trial
     conversation: Conversation
+    feedback: Feedback
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -81,6 +84,8 @@ class World:
             "call_id": self.call.pk,
             "trial_id": self.trial.pk,
             "conversation_id": self.conversation.pk,
+            "feedback_id": self.feedback.pk,
+            "span_id": self.feedback.span_id,
             "key": self.example.key,
             "kind_name": "exact_match",
             "token": "a-trial",
@@ -172,6 +177,7 @@ def make_world(name: str = "Everything") -> World:
             project=project, prompt=prompt, dataset_version=version, page=new_id(), columns=[]
         ),
         conversation=Conversation.objects.create(project=project, prompt=prompt),
+        feedback=make_feedback(project, make_span(project, prompt_version=first), thumb=Feedback.DOWN),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),
     )

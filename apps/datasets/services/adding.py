@@ -47,13 +47,20 @@ class Added:
 
 
 def examples_add(
-    *, dataset: Dataset, by: Actor, examples: Sequence[NewExample], note: str, columns: Sequence[str] = ()
+    *,
+    dataset: Dataset,
+    by: Actor,
+    examples: Sequence[NewExample],
+    note: str,
+    columns: Sequence[str] = (),
+    renew: bool = False,
 ) -> Added:
     """Publish `examples` as the dataset's next version; `columns` gives the order of their inputs.
 
     An example whose key is there with the same inputs is there already, and stays as it is. One that was
     added from the same origin and has other inputs now takes the place of its older state. A key that some
-    other example has is told apart by its origin. Raises DatasetArchived, and InvalidInput for too many.
+    other example has is told apart by its origin. With `renew`, one that is there takes the new reference,
+    where there is one. Raises DatasetArchived, and InvalidInput for too many.
     """
     if len(examples) > MOST_ADDED:
         raise InvalidInput(f"At most {MOST_ADDED:,} examples are added at once. Narrow them down first.")
@@ -61,7 +68,7 @@ def examples_add(
         locked = Dataset.objects.select_for_update(no_key=True, of=("self",)).get(pk=dataset.pk)
         if locked.archived_at is not None:
             raise DatasetArchived(f"The dataset {locked.name} is archived. Restore it first.")
-        rows, already = _new_rows(locked, examples)
+        rows, already = _new_rows(locked, examples, renew)
         if not rows:
             return Added(None, 0, 0, already)
         batch = new_id()
@@ -81,7 +88,7 @@ def examples_add(
     return Added(published.version, published.added, published.changed, already)
 
 
-def _new_rows(dataset: Dataset, examples: Sequence[NewExample]) -> tuple[list[MappedRow], int]:
+def _new_rows(dataset: Dataset, examples: Sequence[NewExample], renew: bool) -> tuple[list[MappedRow], int]:
     """The examples to stage, each key once, and how many are there already."""
     keys = {key for example in examples for key in (example.key, _told_apart(example))}
     current = {
@@ -93,7 +100,7 @@ def _new_rows(dataset: Dataset, examples: Sequence[NewExample]) -> tuple[list[Ma
         key = example.key
         if _is_another(example, current.get(key), taken.get(key)):
             key = _told_apart(example)
-        if key in taken or (key in current and _same(example, current[key])):
+        if key in taken or (key in current and _is_there(example, current[key], renew)):
             continue
         taken[key] = example
     rows = [_mapped(line, key, example) for line, (key, example) in enumerate(taken.items(), start=1)]
@@ -105,6 +112,11 @@ def _is_another(example: NewExample, current: Example | None, taken: NewExample 
     if current is not None:
         return not _same(example, current) and current.metadata.get(ORIGIN) != example.metadata.get(ORIGIN)
     return taken is not None and taken.metadata.get(ORIGIN) != example.metadata.get(ORIGIN)
+
+
+def _is_there(example: NewExample, current: Example, renew: bool) -> bool:
+    newer = renew and example.reference is not None and example.reference != current.reference
+    return _same(example, current) and not newer
 
 
 def _same(example: NewExample, current: Example) -> bool:

@@ -11,7 +11,7 @@ from apps.traces.models import Span
 
 
 class PersonScore(models.Model):
-    """A score that a person gave an answer: an end user or a reviewer of a span (`item` null), or a reviewer of
+    """A score that a person gave an answer: end user or reviewer of a span (`item` null), or reviewer of
     a run's result (`span` null). A view of the database; nothing is written here.
 
     `source` is "end_user" or "human"; `value` is null where only a label or a text was given.

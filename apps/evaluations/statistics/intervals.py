@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,9 +96,7 @@ def standard_error(values: NDArray[np.floating[Any]]) -> float:
 
 def normal_quantile(confidence: float) -> float:
     """The two-sided standard normal quantile: 1.95996 for 0.95."""
-    from scipy import stats
-
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def t_quantile(degrees: int, confidence: float) -> float:

@@ -173,6 +173,7 @@ class Migration(migrations.Migration):
                 ("prompt_version", _of("prompts.promptversion", null=True)),
             ],
         ),
+        migrations.AddIndex("feedbacktally", _index("feedback_tally_by_day", "project", "day")),
         # Not with its table, which would make it last of all: what follows counts on it.
         migrations.AddConstraint(
             "feedbacktally",

@@ -1,4 +1,4 @@
-"""What pages of feedback read in place of a million votes, kept by the database; and embeddings of failures."""
+"""What pages of feedback read in place of a million votes, kept by the database; and embeddings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DIMENSIONS = 384
 class FeedbackTally(models.Model):
     """Counts of the feedback that was not withdrawn, by version, reason and day (UTC) that it first came.
 
-    Kept by triggers on feedback, exactly. Sixteen rows stand side by side, one for each last digit of a span's
-    id, so that votes need not wait for each other: readers add them up.
+    Kept by triggers on feedback, exactly. Sixteen rows stand side by side, one for each last digit of a
+    span's id, so that votes need not wait for each other: readers add them up.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -46,6 +46,7 @@ class FeedbackTally(models.Model):
                 nulls_distinct=False,
             ),
         )
+        indexes = (models.Index(fields=("project", "day"), name="feedback_tally_by_day"),)
 
     def __str__(self) -> str:
         return f"{self.ups} up, {self.downs} down on {self.day}"
