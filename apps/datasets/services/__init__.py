@@ -10,6 +10,7 @@ from apps.datasets.services.drafts import (
     draft_example_save,
     draft_publish,
 )
+from apps.datasets.services.filling import dataset_fill
 from apps.datasets.services.imports import (
     import_cancel,
     import_preview,
@@ -25,6 +26,7 @@ __all__ = [
     "NewExample",
     "dataset_archive",
     "dataset_create",
+    "dataset_fill",
     "dataset_update",
     "draft_change_discard",
     "draft_change_keep",

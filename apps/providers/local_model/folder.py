@@ -64,6 +64,11 @@ def is_installed() -> bool:
     return True
 
 
+def is_prepared(models_dir: Path) -> bool:
+    """True when `model_folder` has nothing left to do; loads nothing."""
+    return _is_whole(models_dir / f"{MODEL_NAME}-{FORMAT}")
+
+
 def model_folder(models_dir: Path) -> ModelFolder:
     """The converted model below `models_dir`, made now when it is not there yet (about 20 s, 540 MB)."""
     target = models_dir / f"{MODEL_NAME}-{FORMAT}"
