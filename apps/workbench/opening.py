@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.core.errors import NotFound
+from apps.datasets.selectors import dataset_get, latest_version
 from apps.prompts import selectors
 from apps.prompts.content import VersionContent
 from apps.prompts.models import Prompt, PromptVersion
@@ -18,6 +19,7 @@ from apps.workbench.models import Call
 
 _CONTENT = ("messages", "parameters", "tools", "response_schema")
 _MOST_COLUMNS = 4
+_ROWS_OFFERED = 20
 
 
 def opened(
@@ -40,6 +42,26 @@ def opened(
         document["values"] = document["values"] | {name: _text(value) for name, value in call.inputs.items()}
         return words
     return ""
+
+
+def rows_opened(*, document: Document, prompt: Prompt, query: Mapping[str, str]) -> str:
+    """Make the dataset of ?rows= the one that is tried on, "Try on rows" open; what was done, "" for nothing."""
+    if not query.get("rows"):
+        return ""
+    dataset = dataset_get(project=prompt.project, slug=query["rows"])
+    version = latest_version(dataset)
+    if version is None or not version.example_count:
+        return f"{dataset.name} has no examples to try."
+    kept = document.get("trial")
+    evaluators = kept.get("evaluators", []) if isinstance(kept, dict) else []
+    document["trial"] = {
+        "dataset": dataset.slug,
+        "limit": min(version.example_count, _ROWS_OFFERED),
+        "q": "",
+        "evaluators": evaluators,
+        "open": True,
+    }
+    return f"{dataset.name} is ready to be tried on: mend the prompt, then press Try."
 
 
 def _call(prompt: Prompt, text: str) -> Call:

@@ -17,7 +17,7 @@ from apps.providers.connection import LOCAL
 from apps.providers.selectors import ModelRow, model_list, model_rows
 from apps.workbench.drafts.documents import Document, fresh_document
 from apps.workbench.drafts.selectors import NOTHING_KEPT, draft_as_json
-from apps.workbench.opening import opened
+from apps.workbench.opening import opened, rows_opened
 
 #: So many of the newest versions are offered where one is picked from a list.
 VERSIONS_OFFERED = 200
@@ -81,6 +81,8 @@ def boot_of(*, request: ProjectRequest, prompt: Prompt) -> dict[str, Any]:
     words = ""
     if may_edit:
         words = opened(document=document, prompt=prompt, query=request.GET, latest=latest)
+        rows = rows_opened(document=document, prompt=prompt, query=request.GET)
+        words = " ".join(sentence for sentence in (words, rows) if sentence)
     return {
         "opened": words,
         "language": {"filters": FILTERS, "tests": TESTS, "keywords": KEYWORDS},

@@ -17,6 +17,8 @@ class Trials {
   constructor(context, place) {
     this.context = context;
     this.place = `workbench-trial:${context.boot.urls.trial}`;
+    // What the address asks for takes the place of an older trial that this tab remembers.
+    if (context.boot.opened && !this.context.store.document.trial?.id) sessionStorage.removeItem(this.place);
     this.form = new TrialForm(context, { changed: () => this.plan(), start: (sure) => this.start(sure) });
     this.state = el("span", { class: "wb-trial-status", role: "status" });
     this.stop = el("button", { type: "button", class: "btn btn-sm", text: "Stop all", hidden: true });
