@@ -45,7 +45,7 @@ def opened(
 
 
 def rows_opened(*, document: Document, prompt: Prompt, query: Mapping[str, str]) -> str:
-    """Make the dataset of ?rows= the one that is tried on, "Try on rows" open; what was done, "" for nothing."""
+    """Make the dataset of ?rows= the one to try on, "Try on rows" open; what was done, "" for nothing."""
     if not query.get("rows"):
         return ""
     dataset = dataset_get(project=prompt.project, slug=query["rows"])

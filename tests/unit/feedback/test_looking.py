@@ -190,8 +190,8 @@ def test_an_editor_lets_ticked_votes_or_all_that_match_through(
     states = [Feedback.objects.get(pk=vote.pk).state for vote in (*votes, kept)]
     assert states == ["rejected", "rejected", "rejected", "pending"]
     assert AuditEvent.objects.filter(project=project, action="feedback.decide").count() == 2
-    assert editor.post(url, {"state": "approved"}).status_code == 422
-    assert editor.post(url, {"state": "approved", "ids": "nonsense"}).status_code == 422
+    assert editor.post(url, {"state": "approved"}).status_code == 400
+    assert editor.post(url, {"state": "approved", "ids": "nonsense"}).status_code == 400
 
 
 def test_votes_become_examples_with_the_correction_as_the_reference(
@@ -201,7 +201,7 @@ def test_votes_become_examples_with_the_correction_as_the_reference(
     plain = _vote(project, versions[0], reason="Wrong")
     better = _vote(project, versions[0], correction="Seven.")
     url = reverse("feedback:feedback-collect", args=[project.slug])
-    assert editor.post(url, {"ids": [plain.pk]}).status_code == 422
+    assert editor.post(url, {"ids": [plain.pk]}).status_code == 400
     editor.post(url, {"all": "1", "filter": "thumb=down", "name": "From users"})
     dataset = Dataset.objects.get(project=project, name="From users")
     examples = {row.key: row for row in examples_of(latest_version(dataset))}  # type: ignore[arg-type]
