@@ -60,6 +60,7 @@ PAGES: dict[str, Entry] = {
     "core:password-reset": {"GET": PUBLIC, "POST": PUBLIC},  # by one-time link
     # --- traces ---
     "traces:list": READ,
+    "traces:span": READ,
     # --- feedback ---
     "feedback:overview": READ,
     "feedback:feedback-list": READ,
@@ -69,8 +70,17 @@ PAGES: dict[str, Entry] = {
     "feedback:feedback-decide": {"POST": E},
     "feedback:feedback-collect": {"POST": E},
     "feedback:feedback-regressions": {"POST": E},
+    "feedback:settings": ADMIN_FORM,
+    "feedback:chat": {"GET": E},
+    "feedback:chat-prompt": {"GET": E},
+    "feedback:chat-turn": {"POST": E},
+    "feedback:chat-answer": {"GET": E},
+    "feedback:chat-stop": {"POST": E},
     "feedback:queue-list": READ,
     "feedback:training-list": READ,
+    # labelling
+    "feedback:queue-label": {"GET": Role.ANNOTATOR},
+    "feedback:queue-label-who": {"GET": Role.ANNOTATOR},
     # --- core ---
     "core:project-home": READ,
     "core:project-settings": ADMIN_FORM,
@@ -246,6 +256,8 @@ REST: dict[str, Entry] = {
     "api:prompt-export": {"GET": V},
     "api:prompt-request": {"POST": V},
     "api:prompt-complete": {"POST": E},
+    "api:span-list": {"GET": V, "POST": E},
+    "api:span-detail": {"GET": V},
     "api:dataset-list": {"GET": V, "POST": E},
     "api:dataset-detail": {"GET": V, "PATCH": E},
     "api:dataset-import": {"POST": E},

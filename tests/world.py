@@ -93,7 +93,7 @@ class World:
             "delivery_id": self.webhook.deliveries.all()[0].pk,
             "news_id": "01900000-0000-7000-8000-000000000000",
         }
-        if view_name == "evaluations:version-scores":
+        if view_name == "evaluations:version-scores" or view_name.startswith("feedback:chat"):
             found["slug"] = self.prompt.slug
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number

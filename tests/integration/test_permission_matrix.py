@@ -31,6 +31,8 @@ NOTHING_ASKED_FOR = {
     "datasets:example-edit",
     "evaluations:comparison-comment-delete",  # somebody else's
     "evaluations:comparison-comment-edit",
+    "feedback:chat-answer",  # another's
+    "feedback:chat-stop",
 }
 GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations", "traces", "feedback")
 

@@ -1,3 +1,9 @@
 """Addresses of pages."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from apps.feedback.thumbs import views
+
+urlpatterns = [
+    path("", views.feedback_settings_page, name="settings"),
+]

@@ -1,5 +1,6 @@
 import AddressController from "./address_controller.js";
 import BlindController from "./blind_controller.js";
+import ChatController from "./chat_controller.js";
 import ChoiceController from "./choice_controller.js";
 import ClipboardController from "./clipboard_controller.js";
 import ConfirmController from "./confirm_controller.js";
@@ -21,6 +22,7 @@ import WorkbenchController from "./workbench_controller.js";
 export const CONTROLLERS = {
   address: AddressController,
   blind: BlindController,
+  chat: ChatController,
   choice: ChoiceController,
   clipboard: ClipboardController,
   confirm: ConfirmController,
