@@ -27,7 +27,7 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> Response | None:
     set_rollback()
     title = HTTPStatus(exc.status_code).phrase
     if isinstance(exc, exceptions.ValidationError):
-        errors = _flat_errors(exc.detail)
+        errors = flat_errors(exc.detail)
         first = next((f"{where}: {what[0]}" for where, what in errors.items()), "The input is not valid.")
         return _problem(exc.status_code, "The input is not valid", first, "invalid_input", errors, {})
     response = _problem(exc.status_code, title, str(exc.detail), exc.get_codes(), {}, {})
@@ -61,20 +61,20 @@ def _sayable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _flat_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
+def flat_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
     """DRF's nested error detail as {"messages[1].content": ["…"]}."""
     flat: dict[str, list[str]] = {}
     if isinstance(detail, dict):
         for key, value in detail.items():
             plain = key == "non_field_errors"
-            flat |= _flat_errors(value, path if plain else f"{path}.{key}" if path else str(key))
+            flat |= flat_errors(value, path if plain else f"{path}.{key}" if path else str(key))
     elif isinstance(detail, list):
         texts = [str(item) for item in detail if isinstance(item, str)]
         if texts:
             flat[path or "body"] = texts
         for number, item in enumerate(detail):
             if not isinstance(item, str):
-                flat |= _flat_errors(item, f"{path}[{number}]")
+                flat |= flat_errors(item, f"{path}[{number}]")
     else:
         flat[path or "body"] = [str(detail)]
     return flat

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Prefetch, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Left
 
 from apps.core.errors import NotFound
 from apps.core.models import Project
@@ -14,10 +15,29 @@ from apps.traces.filtering import ALL_KINDS, NOT_JUDGES, SpanFilter, span_filter
 from apps.traces.ids import first_id_at
 from apps.traces.models import Span, SpanScore
 
-__all__ = ["SpanFilter", "SpanNotFound", "span_filter_read", "span_get", "span_search", "spans_of_trace"]
+__all__ = [
+    "SpanFilter",
+    "SpanNotFound",
+    "span_filter_read",
+    "span_get",
+    "span_search",
+    "spans_listed",
+    "spans_of_trace",
+]
 _MATCHES = "traces_span.words @@ websearch_to_tsquery('simple', %s)"
 #: A span is written when it has ended, and its id is of that time: so long after its beginning at most.
 _LONGEST = timedelta(hours=1)
+BEGINNING_CHARS = 300
+_ASKED = "left(traces_span.messages -> -1 ->> 'content', %s)"
+_HEAVY = (
+    *("inputs", "messages", "parameters", "output", "tool_calls", "error"),
+    *(
+        f"prompt_version__{name}"
+        for name in ("messages", "parameters", "tools", "response_schema", "includes")
+    ),
+    "prompt_version__search_text",
+)
+_SCORES = SpanScore.objects.order_by("metric", "source", "pk")
 #: Spans of a trace that its page shows.
 MOST_OF_TRACE = 200
 
@@ -83,9 +103,26 @@ def _between(found: QuerySet[Span], filter: SpanFilter) -> QuerySet[Span]:
     return found
 
 
+def spans_listed(found: QuerySet[Span]) -> QuerySet[Span]:
+    """The spans as lists show them: with the beginnings of the last message (`asked`) and of the output
+    (`beginning`), with scores, without all else that they hold.
+    """
+    return (
+        found.select_related("prompt", "prompt_version")
+        .annotate(
+            beginning=Left("output", BEGINNING_CHARS),
+            asked=RawSQL(_ASKED, [BEGINNING_CHARS], TextField()),  # noqa: S611  # our own statement
+        )
+        .defer(*_HEAVY)
+        .prefetch_related(Prefetch("scores", queryset=_SCORES))
+    )
+
+
 def span_get(*, project: Project, id: UUID) -> Span:
     """Raises SpanNotFound."""
-    spans = Span.objects.select_related("trace", "prompt", "prompt_version__prompt", "parent")
+    spans = Span.objects.select_related("trace", "prompt", "prompt_version__prompt").prefetch_related(
+        Prefetch("scores", queryset=_SCORES)
+    )
     span = spans.filter(project=project, pk=id).first()
     if span is None:
         raise SpanNotFound("There is no such span in this project (any more).")

@@ -62,7 +62,7 @@ class CompletionCreateSerializer(CallCreateSerializer):
             raise serializers.ValidationError(error.sentences()) from error
 
 
-class UsageSerializer(serializers.Serializer[Any]):
+class CompletionUsageSerializer(serializers.Serializer[Any]):
     input_tokens = serializers.IntegerField(allow_null=True)
     output_tokens = serializers.IntegerField(allow_null=True)
     cost_usd = serializers.FloatField(allow_null=True, help_text="null where the price is not known.")
@@ -79,7 +79,7 @@ class CompletionSerializer(serializers.Serializer[Any]):
     finish_reason = serializers.CharField(allow_blank=True)
     error_kind = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)
-    usage = UsageSerializer()
+    usage = CompletionUsageSerializer()
     span_id = serializers.UUIDField(allow_null=True)
     feedback_token = serializers.CharField(allow_null=True)
     prompt = serializers.SlugField()
