@@ -1,3 +1,10 @@
-"""Addresses of pages."""
+"""Addresses of the page on which a queue's items are judged."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from apps.feedback.labelling import views
+
+urlpatterns = [
+    path("<slug:slug>/label/", views.queue_label, name="queue-label"),
+    path("<slug:slug>/label/who/", views.queue_label_who, name="queue-label-who"),
+]

@@ -13,6 +13,7 @@ export function mountBar({ root, boot, session, hand, preferences }) {
   const meter = root.querySelector("#lb-progress");
   const pace = new Pace();
   const draw = () => {
+    root.dataset.ahead = hand.ahead.length;
     if (!hand.progress) return;
     const { done, total, mine } = hand.progress;
     meter.max = Math.max(total, 1);

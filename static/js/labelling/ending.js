@@ -15,23 +15,26 @@ const WHY = {
     text: "Skipped items come back by themselves a while later. Or go back to them now.",
   },
 };
+const SENDING = {
+  title: "Nothing left for you just now",
+  text: "What you did is being sent; then this page looks for more.",
+};
 const ELSEWHERE = {
   title: "Your items are open in another tab",
   text: "This tab goes on by itself when there is one to spare.",
 };
 
-export function mountEnding({ root, boot, session, hand, announce }) {
+export function mountEnding({ root, boot, session, hand, outbox, announce }) {
   const place = root.querySelector("#lb-ending");
-  let told = "";
+  let told = null;
   const draw = () => {
-    const none = !session.current;
-    const why = none && !hand.trouble ? hand.why : null;
-    const key = `${none} ${why} ${hand.trouble} ${hand.progress?.mine}`;
-    place.hidden = !none;
+    place.hidden = Boolean(session.current);
+    const state = session.current ? null : stateOf(hand, outbox);
+    const key = state && `${state.title} ${state.text} ${hand.progress?.mine}`;
     if (key === told) return;
     told = key;
-    place.replaceChildren(...(none ? words(why, { boot, session, hand }) : []));
-    if (why) announce(WHY[why]?.title ?? ELSEWHERE.title);
+    place.replaceChildren(...(state ? words(state, { boot, session, hand }) : []));
+    if (state?.title) announce(state.title);
   };
   session.addEventListener("show", draw);
   hand.addEventListener("state", draw);
@@ -39,14 +42,14 @@ export function mountEnding({ root, boot, session, hand, announce }) {
   return undefined;
 }
 
-function words(why, { boot, session, hand }) {
-  if (!why) {
-    const text = hand.trouble
-      ? "The next item comes as soon as the server can be reached."
-      : "Getting the next item…";
-    return [el("p", { class: "lb-ending-text", text })];
-  }
-  const { title, text } = WHY[why] ?? ELSEWHERE;
+function stateOf(hand, outbox) {
+  if (hand.trouble) return { text: "The next item comes as soon as the server can be reached." };
+  if (!hand.nothing) return { text: "Getting the next item…" };
+  return WHY[hand.why] ?? (outbox.waiting().length ? SENDING : ELSEWHERE);
+}
+
+function words({ title, text }, { boot, session, hand }) {
+  if (!title) return [el("p", { class: "lb-ending-text", text })];
   const mine = hand.progress?.mine ?? 0;
   const back = el(
     "button",

@@ -14,6 +14,7 @@ export class Hand extends EventTarget {
     this.ahead = [];
     this.progress = null;
     this.why = null;
+    this.nothing = false;
     this.trouble = "";
     this.problem = "";
     this.failures = 0;
@@ -45,14 +46,19 @@ export class Hand extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
-  /** Ask until one is ahead of the one at hand. */
-  async fill() {
-    if (this.filling) return this.filling;
+  /** Ask until one is ahead of the one at hand; asked for while it asks, it looks once more. */
+  fill() {
     clearTimeout(this.timer);
-    this.filling = this.askAll().finally(() => {
-      this.filling = null;
-    });
+    this.wanted = true;
+    this.filling ??= this.askAgain().finally(() => (this.filling = null));
     return this.filling;
+  }
+
+  async askAgain() {
+    while (this.wanted && !this.closed) {
+      this.wanted = false;
+      await this.askAll();
+    }
   }
 
   async askAll() {
@@ -73,8 +79,12 @@ export class Hand extends EventTarget {
       problem: "",
       progress: body.progress,
       why: body.given ? null : body.why,
+      nothing: !body.given,
     });
-    const came = body.given && !holding.includes(body.given.annotation.id) && (await this.add(body.given));
+    const came =
+      body.given &&
+      !holding.includes(body.given.annotation.id) &&
+      (await this.add({ ...body.given, again: Boolean(body.why) }));
     if (!body.given) this.again(LOOK_AGAIN_MS);
     this.say();
     return came;

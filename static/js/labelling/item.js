@@ -33,7 +33,8 @@ export function mountItem({ root, boot, session, preferences }) {
   return () => resized.disconnect();
 }
 
-function parts({ item, others, again }, boot, preferences) {
+function parts({ item, again }, boot, preferences) {
+  const { others } = item;
   const { messages = [], inputs, answers = [], reference } = item.content;
   return [
     again ? el("p", { class: "lb-again", text: "You skipped this one before." }) : null,

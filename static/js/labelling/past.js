@@ -1,6 +1,8 @@
 // What was judged before this page was opened, newest first, as far as somebody goes back.
 import { exchange, laterWhy } from "./exchange.js";
 
+const SENT = new Set(["submitted", "surplus"]);
+
 export class Past {
   constructor(addresses) {
     this.addresses = addresses;
@@ -16,10 +18,8 @@ export class Past {
   async older(known) {
     for (;;) {
       const row = this.rows.shift();
-      if (row && !known.has(row.id)) {
-        const kind = row.state === "submitted" || row.state === "surplus" ? "submit" : "skip";
-        return { given: { annotation: { id: row.id }, number: row.number }, kind };
-      }
+      if (row && SENT.has(row.state) && !known.has(row.id))
+        return { given: { annotation: { id: row.id } }, kind: "submit" };
       if (row) continue;
       if (this.ended) return null;
       const why = await this.read();
@@ -32,7 +32,7 @@ export class Past {
     const address = this.addresses.of("mine");
     const { status, body } = await exchange(
       "GET",
-      this.before ? `${address}?before=${this.before}` : address,
+      this.before ? `${address}?before=${encodeURIComponent(this.before)}` : address,
     );
     if (laterWhy(status)) return "The server cannot be reached: what it has can be opened when it can.";
     if (status !== 200) return body.detail ?? "What you did before cannot be read.";

@@ -202,11 +202,11 @@ export class Session extends EventTarget {
       {},
     );
     if (status === 200) {
-      const given = { ...body, number: body.number ?? last.given.number };
+      const given = { ...body, number: last.given.number };
       await this.open(new Work(given, { reopened: last.kind === "submit" }));
       return;
     }
-    this.done.push(last);
+    if (laterWhy(status)) this.done.push(last);
     this.words(
       laterWhy(status)
         ? "The server cannot be reached: what it has already can be taken back when it can."

@@ -4,10 +4,12 @@ import { el } from "../workbench/dom.js";
 export function mountStrip({ root, session, outbox, announce }) {
   const place = root.querySelector("#lb-strip");
   let last = null;
+  let words = "";
   const draw = () => {
-    const again = session.isOpenAgain;
-    place.hidden = !last && !again;
-    place.replaceChildren(...(again ? openAgain(session) : last ? sent(last, session) : []));
+    const parts = session.isOpenAgain ? openAgain(session) : last && !words ? sent(last, session) : [];
+    if (words) parts.unshift(el("strong", { text: words }));
+    place.hidden = !parts.length;
+    place.replaceChildren(...parts);
   };
   session.addEventListener("sent", ({ detail }) => {
     last = { entry: detail, answer: null };
@@ -19,9 +21,12 @@ export function mountStrip({ root, session, outbox, announce }) {
     draw();
     if (answer?.revealed) announce(revealed(answer.revealed));
   });
-  session.addEventListener("show", draw);
+  session.addEventListener("show", () => {
+    words = "";
+    draw();
+  });
   session.addEventListener("words", ({ detail }) => {
-    last = { words: detail };
+    words = detail;
     draw();
     announce(detail);
   });
@@ -47,8 +52,7 @@ function openAgain(session) {
   return [el("span", { text: words }), button("Leave it as it was", "Esc", () => session.leaveAsItWas())];
 }
 
-function sent({ entry, answer, words }, session) {
-  if (words) return [el("span", { text: words })];
+function sent({ entry, answer }, session) {
   const said = entry.said
     .map(([, value]) => (value.length > 60 ? `${value.slice(0, 60)}…` : value))
     .join(" · ");

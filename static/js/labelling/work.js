@@ -33,7 +33,8 @@ export class Work {
   }
 
   get title() {
-    return `Item ${this.given.number}`;
+    const { number } = this.given;
+    return number ? `Item ${number}` : "An earlier item";
   }
 
   get changed() {
