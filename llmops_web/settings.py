@@ -266,6 +266,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ComparisonStatusEnum": "apps.evaluations.comparisons.serializers.STATUSES",
         "CallStatusEnum": "apps.workbench.call_serializers.STATUSES",
+        "SpanKindEnum": "apps.traces.serializers.KINDS",
     },
     "TITLE": "llmops-web",
     "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",
