@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from apps.feedback.agreement import making as agreement
 from apps.feedback.looking import similar
+from apps.feedback.pairs import services as pairs
+from apps.feedback.queues import adding, leases
+from apps.feedback.thumbs import upkeep
 from worker.registry import sweeper, task
 
 
@@ -12,3 +18,28 @@ def embed_spans() -> None:
 
 
 sweeper("feedback.embeddings")(similar.embeddings_sweep)
+
+
+@task(agreement.TASK, queue="default")
+def make_agreement(queue_id: str) -> None:
+    agreement.queue_figures_make(UUID(queue_id))
+
+
+@task(pairs.RUN_TASK, queue="default")
+def import_pairs(import_id: str) -> None:
+    pairs.pair_import_run(import_id=UUID(import_id))
+
+
+sweeper("feedback.thumbs")(upkeep.feedback_upkeep)
+
+
+sweeper("feedback.pair_imports")(pairs.pair_imports_sweep)
+
+
+@task(adding.ADD_TASK, queue="default")
+def add_items(addition_id: str) -> None:
+    adding.addition_run(UUID(addition_id))
+
+
+sweeper("feedback.leases")(leases.leases_sweep)
+sweeper("feedback.additions")(adding.additions_sweep)

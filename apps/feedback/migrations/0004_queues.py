@@ -84,6 +84,7 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex("queueitem", "queue_item_returned"),
         migrations.RemoveField("queueitem", "returned"),
         migrations.AddField("queueitem", "returned", models.BigIntegerField(null=True)),
+        migrations.AddField("queueitem", "happened_at", models.DateTimeField(null=True)),
         migrations.AddField("annotation", "history", models.JSONField(default=list)),
         _count("item_count"),
         _count("done_count"),
@@ -145,7 +146,6 @@ class Migration(migrations.Migration):
                 ("total", models.PositiveIntegerField(default=0)),
                 ("seen", models.PositiveIntegerField(default=0)),
                 ("added", models.PositiveIntegerField(default=0)),
-                ("cursor", models.CharField(blank=True, max_length=80)),
                 ("lease_until", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
                 (

@@ -86,6 +86,8 @@ class QueueItem(UuidModel):
     gold = models.JSONField(null=True)
     #: 0 certain … 1 where judges, or judge and thumb, say the opposite; null where nothing is known.
     uncertainty = models.FloatField(null=True)
+    #: When the answer was given, for the order of the oldest first; null: when it was added.
+    happened_at = models.DateTimeField(null=True)
     #: The place in the queue's order, smallest first.
     sort_key = models.FloatField(default=0)
     #: Annotators that are still wanted: asked for, less claimed and submitted.
@@ -222,8 +224,6 @@ class QueueAddition(ProjectRow, AuthoredModel):
     total = models.PositiveIntegerField(default=0)
     seen = models.PositiveIntegerField(default=0)
     added = models.PositiveIntegerField(default=0)
-    #: The last thing that was looked at: where a worker goes on after another one's end.
-    cursor = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

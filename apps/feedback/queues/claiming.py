@@ -21,8 +21,9 @@ from apps.core.models import User
 from apps.feedback.models import Annotation, AnnotationQueue, QueueItem, QueuePlace
 from apps.feedback.queues.errors import QueueArchived
 from apps.feedback.queues.leases import (
+    give_up,
+    held_or_late,
     hold,
-    leases_release,
     place_of,
     place_take,
     queue_locked,
@@ -85,16 +86,13 @@ def next_item(
     Raises QueueArchived.
     """
     with transaction.atomic():
-        queue = queue_locked(queue.pk)
+        queue = queue_locked(queue.pk, queue.adjudicates_id)
         if queue.archived_at is not None:
             raise QueueArchived(f"“{queue.name}” is archived: no more items are given.")
-        leases_release(queue)
         place = place_of(queue, rater)
-        held = list(
-            Annotation.objects.filter(queue=queue, rater=rater, state=State.CLAIMED)
-            .select_related("item")
-            .order_by("pk")
-        )
+        held, late = held_or_late(queue, rater)
+        for annotation in late:
+            give_up(queue, annotation)
         for annotation in held:
             if annotation.pk not in holding:
                 return _once_more(annotation, place)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.core.models import new_id
@@ -19,23 +19,22 @@ from apps.feedback.models import Annotation, AnnotationQueue, QueueItem, QueuePl
 from apps.feedback.queues import settling
 
 LEASE = timedelta(minutes=10)
-#: Leases that ran out, which one claim sees to.
+#: Leases that ran out, which one claim sees to; and one sweep.
 MOST_RELEASED = 50
+MOST_SWEPT = 1_000
 #: What is told of an annotation's past.
 LONGEST_HISTORY = 20
 
 State = Annotation.State
 
 
-def queue_locked(queue_id: UUID) -> AnnotationQueue:
+def queue_locked(queue_id: UUID, adjudicates_id: UUID | None = None) -> AnnotationQueue:
     """The queue, locked until the transaction's end. An adjudicator's queue is locked after the one whose
     items it settles, as that one is locked first when it sends a dispute over."""
-    judged = AnnotationQueue.objects.filter(adjudication=queue_id).values_list("pk", flat=True)
-    ids = [*judged, queue_id]
-    locked = {
-        one: AnnotationQueue.objects.select_for_update(no_key=True, of=("self",)).get(pk=one) for one in ids
-    }
-    return locked[queue_id]
+    rows = AnnotationQueue.objects.select_for_update(no_key=True, of=("self",))
+    if adjudicates_id is not None:
+        rows.get(pk=adjudicates_id)
+    return rows.get(pk=queue_id)
 
 
 def place_of(queue: AnnotationQueue, rater: str) -> QueuePlace:
@@ -113,22 +112,27 @@ def give_up(queue: AnnotationQueue, annotation: Annotation, what: str = "expired
         settling.counted(queue, item, annotation)
 
 
-def leases_release(queue: AnnotationQueue, *, most: int = MOST_RELEASED) -> int:
-    """Give up what is held beyond its lease, the oldest first. Under the queue's lock."""
-    late = list(
+def held_or_late(queue: AnnotationQueue, rater: str) -> tuple[list[Annotation], list[Annotation]]:
+    """What the annotator holds, the oldest first; and what anybody holds beyond their lease, a few of it."""
+    rows = list(
         Annotation.objects.select_for_update(no_key=True, of=("self",))
-        .filter(queue=queue, state=State.CLAIMED, lease_until__lt=timezone.now())
+        .filter(queue=queue, state=State.CLAIMED)
+        .filter(Q(rater=rater) | Q(lease_until__lt=timezone.now()))
         .select_related("item")
-        .order_by("lease_until")[:most]
+        .order_by("lease_until")[:MOST_RELEASED]
     )
-    for annotation in late:
-        give_up(queue, annotation)
-    return len(late)
+    held = [row for row in rows if row.rater == rater]
+    return sorted(held, key=lambda row: row.pk), [row for row in rows if row.rater != rater]
 
 
 def leases_sweep() -> None:
     """Release what ran out in queues that nobody asks for a next item."""
     late = Annotation.objects.filter(state=State.CLAIMED, lease_until__lt=timezone.now())
-    for queue_id in set(late.order_by().values_list("queue_id", flat=True)[:1000]):
+    queues = late.order_by().values_list("queue_id", "queue__adjudicates_id")
+    for queue_id, adjudicates_id in set(queues[:MOST_SWEPT]):
         with transaction.atomic():
-            leases_release(queue_locked(queue_id), most=500)
+            queue = queue_locked(queue_id, adjudicates_id)
+            for annotation in (
+                late.filter(queue=queue).select_related("item").order_by("lease_until")[:MOST_SWEPT]
+            ):
+                give_up(queue, annotation)

@@ -37,18 +37,18 @@ def uncounted(queue: AnnotationQueue, item: QueueItem, annotation: Annotation) -
 def item_settle(
     queue: AnnotationQueue, item: QueueItem, answers: Sequence[dict[str, Any]] | None = None
 ) -> None:
-    """Give the item the status that its submitted answers make; a settled one stays settled.
+    """Save how many answers the item has, and the status that they make; a settled one stays settled.
 
     `answers` saves a query where they are known.
     """
     if item.status == Status.SETTLED:
+        item.save(update_fields=["submitted"])
         return
-    status = _status(queue, item, answers)
-    if status == item.status:
+    before, item.status = item.status, _status(queue, item, answers)
+    item.save(update_fields=["submitted", "status"])
+    if item.status == before:
         return
-    before, item.status = item.status, status
-    item.save(update_fields=["status"])
-    if status == Status.DISPUTED:
+    if item.status == Status.DISPUTED:
         send_to_adjudication([item], queue)
     elif before == Status.DISPUTED:
         QueueItem.objects.filter(disputed=item, annotations=None).delete()

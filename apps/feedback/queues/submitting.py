@@ -31,9 +31,23 @@ LATER, CONFLICT = "later", "conflict"
 LONGEST_REASON = 400
 #: A day: a page that stands open longer was not being read.
 MOST_ACTIVE_MS = 86_400_000
+_GONE = "This item was not given to you, or it is gone."
 _ELSEWHERE = "This item was opened again in another window or by another sign-in of yours: go on there."
 
 State = Annotation.State
+_OF_A_SUBMIT = (
+    "state",
+    "values",
+    "submitted_values",
+    "lease_until",
+    "submitted_at",
+    "changed_at",
+    "revision",
+    "reason",
+    "history",
+    "submit_id",
+    "active_ms",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +65,21 @@ def annotation_of(annotation_id: UUID, rater: str, *, project_id: UUID | None = 
         found = found.filter(queue__project=project_id)
     annotation = found.first()
     if annotation is None:
-        raise AnnotationNotFound("This item was not given to you, or it is gone.")
+        raise AnnotationNotFound(_GONE)
     return annotation
+
+
+def _locked(annotation_id: UUID, rater: str) -> tuple[AnnotationQueue, Annotation]:
+    """The annotation as it is while nobody else changes who holds what in its queue."""
+    own = Annotation.objects.filter(pk=annotation_id, rater=rater)
+    ids = own.values_list("queue_id", "queue__adjudicates_id").first()
+    if ids is None:
+        raise AnnotationNotFound(_GONE)
+    queue = queue_locked(*ids)
+    annotation = own.select_related("item").first()
+    if annotation is None:
+        raise AnnotationNotFound(_GONE)
+    return queue, annotation
 
 
 def annotation_keep(*, annotation_id: UUID, rater: str, lease: UUID, values: object, revision: int) -> int:
@@ -96,10 +123,8 @@ def annotation_submit(
     What comes after the lease ran out counts while a place is open, and is kept as surplus else. Raises
     InvalidInput by field, LeaseLost, AlreadySubmitted.
     """
-    before = annotation_of(annotation_id, rater)
     with transaction.atomic():
-        queue = queue_locked(before.queue_id)
-        annotation = annotation_of(annotation_id, rater)
+        queue, annotation = _locked(annotation_id, rater)
         if annotation.submit_id == submit_id and annotation.state in (State.SUBMITTED, State.SURPLUS):
             return Submitted(annotation, annotation.state)
         _check_open(annotation, lease)
@@ -127,13 +152,12 @@ def _submit(queue: AnnotationQueue, annotation: Annotation, values: Mapping[str,
     annotation.revision += 1
     annotation.reason = ""
     remember(annotation, annotation.state, values=annotation.values)
-    annotation.save()
+    annotation.save(update_fields=_OF_A_SUBMIT)
     if not counts or item.gold is not None:
         return Submitted(annotation, annotation.state)
     if not held:
         place_take(item)
     item.submitted += 1
-    item.save(update_fields=["submitted"])
     count_for(annotation, 1)
     settling.counted(queue, item, annotation)
     return Submitted(annotation, annotation.state)
@@ -152,10 +176,8 @@ def annotation_skip(
     if len(reason) > LONGEST_REASON:
         text = f"A reason has at most {LONGEST_REASON} characters."
         raise InvalidInput(text, fields={"reason": [text]})
-    before = annotation_of(annotation_id, rater)
     with transaction.atomic():
-        queue = queue_locked(before.queue_id)
-        annotation = annotation_of(annotation_id, rater)
+        queue, annotation = _locked(annotation_id, rater)
         state = State.SKIPPED if kind == LATER else State.CONFLICT
         if annotation.state == state and annotation.lease == lease:
             return annotation
@@ -176,10 +198,8 @@ def annotation_reopen(*, annotation_id: UUID, rater: str) -> Annotation:
     What was submitted counts no more until it is submitted again, or the new lease runs out. Raises Settled,
     and PlacesTaken where others have filled the place meanwhile.
     """
-    before = annotation_of(annotation_id, rater)
     with transaction.atomic():
-        queue = queue_locked(before.queue_id)
-        annotation = annotation_of(annotation_id, rater)
+        queue, annotation = _locked(annotation_id, rater)
         item = annotation.item
         if item.status == QueueItem.Status.SETTLED and item.disputed_id is None:
             raise Settled("An adjudicator has settled this item: its answers do not change any more.")
@@ -204,16 +224,13 @@ def _place_again(queue: AnnotationQueue, annotation: Annotation, was: str) -> No
         place_take(item)
         return
     item.submitted -= 1  # the place stays taken
-    item.save(update_fields=["submitted"])
     count_for(annotation, -1)
     settling.uncounted(queue, item, annotation)
 
 
 def annotation_release(*, annotation_id: UUID, rater: str, lease: UUID) -> None:
     """The annotator leaves: somebody else may have the item. No-op where the lease is held no more."""
-    before = annotation_of(annotation_id, rater)
     with transaction.atomic():
-        queue = queue_locked(before.queue_id)
-        annotation = annotation_of(annotation_id, rater)
+        queue, annotation = _locked(annotation_id, rater)
         if annotation.state == State.CLAIMED and annotation.lease == lease:
             give_up(queue, annotation, "left")
