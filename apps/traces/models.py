@@ -133,8 +133,8 @@ class SpanScoreTally(models.Model):
     """Count, sum and sum of squares of the scores that spans of a prompt version got, by the day (UTC) that a
     score was first given.
 
-    Kept by the database itself (triggers on the scores), exactly. Sixteen rows a day stand side by side, one
-    for each last digit of a span's id, so that votes on one version need not wait for each other: readers
+    Kept by the database itself (triggers on the scores), exactly. Four rows a day stand side by side, by the
+    last digit of a span's id, so that votes on one version need not wait for each other: readers
     add them up. Scores without a number are not counted.
     """
 

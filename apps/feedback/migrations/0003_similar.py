@@ -17,7 +17,7 @@ _COUNTS = ("n", "ups", "downs", "corrections", "comments", "pending", "flagged")
 #: Votes as their row of the tally counts them; {weighed} has the columns of votes, and `weight` 1 or -1.
 _CHANGE = """
     SELECT project_id, prompt_id, prompt_version_id, reason, (created_at AT TIME ZONE 'UTC')::date AS day,
-           ('x' || right(span_id::text, 1))::bit(4)::int AS shard, sum(weight) AS n,
+           ('x' || right(span_id::text, 1))::bit(4)::int & 3 AS shard, sum(weight) AS n,
            sum(weight * (thumb IS NOT DISTINCT FROM 1)::int) AS ups,
            sum(weight * (thumb IS NOT DISTINCT FROM -1)::int) AS downs,
            sum(weight * (correction <> '')::int) AS corrections, sum(weight * (comment <> '')::int) AS comments,

@@ -17,8 +17,8 @@ DIMENSIONS = 384
 class FeedbackTally(models.Model):
     """Counts of the feedback that was not withdrawn, by version, reason and day (UTC) that it first came.
 
-    Kept by triggers on feedback, exactly. Sixteen rows stand side by side, one for each last digit of a
-    span's id, so that votes need not wait for each other: readers add them up.
+    Kept by triggers on feedback, exactly. Four rows stand side by side, by the last digit of a span's
+    id, so that votes need not wait for each other: readers add them up.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -12,7 +12,7 @@ _KEY = "project_id, prompt_version_id, metric, source, day, shard"
 _CHANGE = """
     SELECT score.project_id, span.prompt_version_id, score.metric, score.source,
            (score.created_at AT TIME ZONE 'UTC')::date AS day,
-           ('x' || right(score.span_id::text, 1))::bit(4)::int AS shard,
+           ('x' || right(score.span_id::text, 1))::bit(4)::int & 3 AS shard,
            sum(weight) AS n, sum(weight * value) AS total, sum(weight * value * value) AS squares
     FROM ({weighed}) AS score JOIN traces_span AS span ON span.id = score.span_id
     WHERE value IS NOT NULL
