@@ -1,3 +1,14 @@
 """REST addresses."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from apps.feedback.agreement import api
+from apps.feedback.pairs import api as pairs_api
+
+urlpatterns = [
+    path("pair-imports/", pairs_api.PairImportListView.as_view(), name="pair-import-list"),
+    path(
+        "pair-imports/<uuid:import_id>/", pairs_api.PairImportDetailView.as_view(), name="pair-import-detail"
+    ),
+    path("queues/<str:slug>/agreement/", api.QueueAgreementView.as_view(), name="queue-agreement"),
+]

@@ -32,8 +32,19 @@ CREATE TRIGGER feedback_annotations_changed AFTER UPDATE ON feedback_annotation
     FOR EACH STATEMENT EXECUTE FUNCTION feedback_annotations_changed();
 CREATE TRIGGER feedback_annotations_gone AFTER DELETE ON feedback_annotation
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION feedback_annotations_changed();
+CREATE FUNCTION feedback_item_answer_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO feedback_annotationchange (queue_id) VALUES (NEW.queue_id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER feedback_item_answer_changed AFTER UPDATE OF gold, status ON feedback_queueitem
+    FOR EACH ROW WHEN (
+        OLD.gold IS DISTINCT FROM NEW.gold OR (OLD.status = 'settled') <> (NEW.status = 'settled')
+    ) EXECUTE FUNCTION feedback_item_answer_changed();
 """
 _NO_CHANGES = """
+DROP TRIGGER IF EXISTS feedback_item_answer_changed ON feedback_queueitem;
+DROP FUNCTION IF EXISTS feedback_item_answer_changed();
 DROP TRIGGER IF EXISTS feedback_annotations_added ON feedback_annotation;
 DROP TRIGGER IF EXISTS feedback_annotations_changed ON feedback_annotation;
 DROP TRIGGER IF EXISTS feedback_annotations_gone ON feedback_annotation;
