@@ -8,4 +8,5 @@ urlpatterns = [
     path("", include("apps.feedback.queues.api_urls")),
     path("", include("apps.feedback.agreement.api_urls")),
     path("", include("apps.feedback.training_sets.api_urls")),
+    path("", include("apps.feedback.erasing.api_urls")),
 ]

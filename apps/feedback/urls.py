@@ -13,5 +13,6 @@ urlpatterns = [
     path("queues/", include("apps.feedback.queues.urls")),
     path("judges/", include("apps.feedback.judging.urls")),
     path("training/", include("apps.feedback.training_sets.urls")),
+    path("erase/", include("apps.feedback.erasing.urls")),
     path("", include("apps.feedback.looking.urls")),
 ]

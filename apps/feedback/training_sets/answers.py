@@ -92,7 +92,9 @@ def _results(project: Project, ids: list[UUID]) -> dict[UUID, Answer]:
 
 def _named(ids: set[UUID | None]) -> dict[UUID | None, tuple[str, int]]:
     """Prompt versions by id: (the prompt's slug, number)."""
-    rows = PromptVersion.objects.filter(pk__in=ids - {None}).values_list("pk", "prompt__slug", "number")
+    rows = PromptVersion.objects.filter(pk__in=[id for id in ids if id]).values_list(
+        "pk", "prompt__slug", "number"
+    )
     return {pk: (slug, number) for pk, slug, number in rows}
 
 

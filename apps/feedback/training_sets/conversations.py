@@ -59,8 +59,9 @@ def _text(content: Any) -> str:
         return content
     if not isinstance(content, list):
         raise Unusable("not_text")
-    texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
-    if len(texts) != len(content) or not all(isinstance(text, str) for text in texts):
+    parts = [part for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
+    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    if len(texts) != len(content):
         raise Unusable("not_text")
     return "".join(texts)
 

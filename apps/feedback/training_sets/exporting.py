@@ -119,22 +119,26 @@ def _messages(found: Any) -> list[Row]:
     return [{"role": message["role"], "content": message["content"]} for message in found]
 
 
+def _learned(example: Example) -> Row:
+    return dict(example.reference or {})
+
+
 def _sft(example: Example) -> Row:
     return {
         "prompt": _messages(example.inputs["prompt"]),
-        "completion": _messages(example.reference["completion"]),
+        "completion": _messages(_learned(example)["completion"]),
     }
 
 
 def _kto(example: Example) -> Row:
-    return {**_sft(example), "label": example.reference["label"]}
+    return {**_sft(example), "label": _learned(example)["label"]}
 
 
 def _dpo(example: Example) -> Row:
     return {
         "prompt": _messages(example.inputs["prompt"]),
-        "chosen": _messages(example.reference["chosen"]),
-        "rejected": _messages(example.reference["rejected"]),
+        "chosen": _messages(_learned(example)["chosen"]),
+        "rejected": _messages(_learned(example)["rejected"]),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connection
-from django.db.models import Avg, Count, Max, Q, QuerySet
+from django.db.models import Avg, Count, F, Max, Q, QuerySet
 
 from apps.feedback.models import TrainingRow, TrainingSet, TrainingSource
 from apps.feedback.training_sets.recipe import SPLITS, Recipe
@@ -88,7 +88,7 @@ def _bins(kept: QuerySet[TrainingRow], longest: int) -> list[dict[str, int]]:
     if not longest:
         return []
     width = max(1, -(-longest // BINS))
-    found = kept.order_by().extra(select={"bin": "(tokens - 1) / %s"}, select_params=[width])
+    found = kept.order_by().annotate(bin=(F("tokens") - 1) / width)  # whole numbers, so a whole number
     counts = dict(found.values_list("bin").annotate(n=Count("id")))
     last = (longest - 1) // width
     return [

@@ -77,8 +77,8 @@ class TrainingSetSerializer(serializers.Serializer[TrainingSet]):
     )
     dataset = serializers.SerializerMethodField(help_text="Slug of the dataset, once frozen.")
     dataset_version = serializers.SerializerMethodField()
-    has_erased_person = serializers.BooleanField(
-        source="has_erased", help_text="It holds rows of somebody whose judgements were erased since."
+    has_erased = serializers.BooleanField(
+        help_text="It holds rows of somebody whose judgements were erased since."
     )
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
