@@ -12,7 +12,7 @@ from apps.core.errors import InvalidInput
 from apps.core.models import Project
 from apps.datasets.models import Dataset, Example
 from apps.datasets.services import Added, NewExample, dataset_create, examples_add
-from apps.feedback.models import Feedback
+from apps.feedback.models import AnnotationQueue, Feedback
 from apps.prompts.models import Prompt
 from apps.traces.models import Span
 
@@ -22,6 +22,12 @@ _MAX_SLUG = 80
 def datasets_to_collect_into(*, project: Project) -> list[Dataset]:
     """Those that examples can be added to, by name."""
     return list(Dataset.objects.filter(project=project, archived_at=None).order_by("name")[:500])
+
+
+def queues_to_send_to(*, project: Project) -> list[AnnotationQueue]:
+    """Those that take single answers, by name; no adjudicator's, which fill themselves."""
+    queues = AnnotationQueue.objects.filter(project=project, archived_at=None, adjudicates=None)
+    return list(queues.filter(kind=AnnotationQueue.Kind.SINGLE).order_by("name")[:500])
 
 
 def regression_slug(prompt: Prompt) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from django.http import QueryDict
 from django.utils.http import urlencode
@@ -24,12 +25,14 @@ HAS = (
 ORDERS = ((NEWEST, "Newest first"), (WORST, "Worst answers first"))
 _CHOICES = {"thumb": THUMBS, "state": STATES, "flag": FLAGS, "has": HAS, "order": ORDERS}
 _LONGEST = 200
+MOST_IDS = 100
+_LONGEST_IDS = MOST_IDS * 37
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackFilter:
     """ "" asks for nothing. `version` is a number of `prompt`'s; `since` and `until` are days, both included;
-    `q` words of comments and corrections; `subject` how a voter's hash begins."""
+    `q` words of comments and corrections; `subject` how a voter's hash begins; `ids` votes, by commas."""
 
     prompt: str = ""
     version: str = ""
@@ -43,6 +46,7 @@ class FeedbackFilter:
     until: str = ""
     q: str = ""
     subject: str = ""
+    ids: str = ""
     order: str = NEWEST
 
     def asked(self) -> Iterator[tuple[str, str]]:
@@ -69,7 +73,8 @@ def feedback_filter_read(query: QueryDict) -> FeedbackFilter:
     """The filter of an address. What cannot be meant is left out."""
     found: dict[str, str] = {}
     for field in fields(FeedbackFilter):
-        text = query.get(field.name, "").replace("\x00", "").strip()[:_LONGEST]
+        longest = _LONGEST_IDS if field.name == "ids" else _LONGEST
+        text = query.get(field.name, "").replace("\x00", "").strip()[:longest]
         if _can_be(field.name, text):
             found[field.name] = text
     if "version" in found and "prompt" not in found:
@@ -84,11 +89,25 @@ def _can_be(name: str, text: str) -> bool:
         return any(text == value for value, _ in _CHOICES[name])
     if name == "version":
         return text.isascii() and text.isdigit() and len(text) < 10
+    if name == "ids":
+        return ids_read(text) is not None
     if name in ("since", "until"):
         return day_read(text) is not None
     if name == "subject":
         return len(text) <= 64 and all(letter in "0123456789abcdef" for letter in text)
     return True
+
+
+def ids_read(text: str) -> list[UUID] | None:
+    try:
+        return [UUID(part) for part in text.split(",")]
+    except ValueError:
+        return None
+
+
+def of_ids(ids: Sequence[UUID]) -> FeedbackFilter:
+    """Exactly these votes; MOST_IDS at most."""
+    return FeedbackFilter(ids=",".join(id.hex for id in ids[:MOST_IDS]))
 
 
 def day_read(text: str) -> date | None:

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.core.errors import NotFound
 from apps.core.models import Project
-from apps.feedback.looking.filters import THUMB_VALUES, FeedbackFilter, day_bounds
+from apps.feedback.looking.filters import THUMB_VALUES, FeedbackFilter, day_bounds, ids_read
 from apps.feedback.models import AnswerTally, Feedback
 from apps.prompts.models import Prompt
 from apps.traces.models import Span
@@ -41,6 +41,8 @@ def feedback_search(*, project: Project, filter: FeedbackFilter) -> QuerySet[Fee
         rows = rows.exclude(**{filter.has: ""})
     if filter.subject:
         rows = rows.filter(subject__gte=filter.subject, subject__lt=f"{filter.subject}g")
+    if filter.ids:
+        rows = rows.filter(pk__in=ids_read(filter.ids) or ())
     if bounds := day_bounds(filter.since):
         rows = rows.filter(pk__gte=_first_id(bounds[0]))
     if bounds := day_bounds(filter.until):

@@ -9,6 +9,7 @@ urlpatterns = [
     path("votes/", views.feedback_list, name="feedback-list"),
     path("votes/decide/", views_acts.decide, name="feedback-decide"),
     path("votes/collect/", views_acts.collect, name="feedback-collect"),
+    path("votes/queue/", views_acts.to_queue, name="feedback-to-queue"),
     path("votes/<uuid:feedback_id>/", views_one.detail, name="feedback-detail"),
     path("votes/<uuid:feedback_id>/similar/", views_one.similar, name="feedback-similar"),
     path("votes/<uuid:feedback_id>/regressions/", views_acts.regressions, name="feedback-regressions"),

@@ -13,7 +13,7 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.feedback.looking import filters
 from apps.feedback.looking.charts import over_time_figure, over_time_in_words
-from apps.feedback.looking.collecting import datasets_to_collect_into
+from apps.feedback.looking.collecting import datasets_to_collect_into, queues_to_send_to
 from apps.feedback.looking.figures import (
     MOST_SINGLE_DAYS,
     RANGES,
@@ -79,6 +79,7 @@ def feedback_list(request: ProjectRequest) -> HttpResponse:
         "reasons": _reasons(request, filter),
         "choices": {name: getattr(filters, name) for name in ("THUMBS", "STATES", "FLAGS", "HAS", "ORDERS")},
         "may_edit": may_edit,
+        "queues": queues_to_send_to(project=request.project) if may_edit else [],
         "datasets": datasets_to_collect_into(project=request.project) if may_edit and rows else [],
     }
     return render(request, "feedback/list.html", context)

@@ -17,12 +17,13 @@ from apps.core.views import ProjectRequest, project_view
 from apps.datasets.selectors import dataset_get
 from apps.datasets.services.adding import MOST_ADDED
 from apps.feedback.looking.collecting import added_in_words, feedback_collect, regressions_add
-from apps.feedback.looking.filters import FeedbackFilter, feedback_filter_read
+from apps.feedback.looking.filters import MOST_IDS, FeedbackFilter, feedback_filter_read, of_ids
 from apps.feedback.looking.selectors import feedback_get, feedback_search, with_answers
 from apps.feedback.models import Feedback
+from apps.feedback.queues.adding import queue_items_add
+from apps.feedback.queues.selectors import queue_get
 from apps.feedback.thumbs.deciding import feedback_decide
 
-_MOST_TICKED = 500
 _DECIDED = {"approved": "let through", "rejected": "kept out", "pending": "put back to wait"}
 
 
@@ -69,6 +70,21 @@ def collect(request: ProjectRequest) -> HttpResponse:
 
 @project_view(Role.EDITOR)
 @require_POST
+def to_queue(request: ProjectRequest) -> HttpResponse:
+    """Into the `queue` (a slug): `ids`, or `all` that pass the `filter`."""
+    queue = queue_get(project=request.project, slug=request.POST.get("queue", "")[:80])
+    filter = _filter(request) if request.POST.get("all") else of_ids(_ticked(request))
+    source = {"kind": "feedback", "query": filter.query}
+    addition = queue_items_add(queue=queue, by=request.actor, source=source)
+    told = (
+        f"{addition.added:,} new in {queue.name}" if addition.finished_at else f"On their way to {queue.name}"
+    )
+    messages.success(request, f"{told}.")
+    return _back(request)
+
+
+@project_view(Role.EDITOR)
+@require_POST
 def regressions(request: ProjectRequest, feedback_id: UUID) -> HttpResponse:
     """This vote's answer and those of `ids` go into the prompt's regression set; with `then` "workbench" the
     workbench opens with the failing inputs, ready to try that set."""
@@ -106,8 +122,11 @@ def _ticked(request: ProjectRequest) -> list[UUID]:
 
 
 def _ids(request: ProjectRequest) -> list[UUID]:
+    ticked = request.POST.getlist("ids")
+    if len(ticked) > MOST_IDS:
+        raise InvalidInput(f"At most {MOST_IDS} rows can be ticked at once; take all that match instead.")
     try:
-        return [UUID(text) for text in request.POST.getlist("ids")[:_MOST_TICKED]]
+        return [UUID(text) for text in ticked]
     except ValueError:
         raise InvalidInput("A ticked row has no valid id. Load the page again.") from None
 

@@ -14,6 +14,7 @@ from apps.evaluations.raters import rater_names
 from apps.feedback.looking.collecting import (
     datasets_to_collect_into,
     example_key,
+    queues_to_send_to,
     regression_set,
     spans_in,
 )
@@ -45,6 +46,7 @@ def detail(request: ProjectRequest, feedback_id: UUID) -> HttpResponse:
         "regressions": dataset,
         "is_regression": bool(spans_in(dataset=dataset, spans=[vote.span])),
         "is_failure": vote.thumb == Feedback.DOWN or bool(vote.correction),
+        "queues": queues_to_send_to(project=request.project) if may_edit else [],
         "datasets": datasets_to_collect_into(project=request.project) if may_edit else [],
     }
     return render(request, "feedback/detail.html", context)

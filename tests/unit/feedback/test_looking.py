@@ -16,12 +16,12 @@ from apps.core.roles import Role
 from apps.datasets.models import Dataset, Example
 from apps.datasets.selectors import examples_of, latest_version
 from apps.feedback.looking.figures import Share, change_of, reasons_counted, tallies, version_table
-from apps.feedback.looking.filters import FeedbackFilter
+from apps.feedback.looking.filters import FeedbackFilter, of_ids
 from apps.feedback.looking.selectors import feedback_search
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, QueueItem
 from apps.prompts.models import Prompt, PromptVersion
 from tests.factories.core import make_member
-from tests.factories.feedback import make_feedback, make_span
+from tests.factories.feedback import make_feedback, make_queue, make_span
 from tests.factories.prompts import make_prompt, make_version
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,7 @@ def test_each_filter_finds_what_it_names(project: Project, versions: list[Prompt
         FeedbackFilter(subject=down.subject[:8]): {down},
         FeedbackFilter(since=day, until=day): {down, up, other},
         FeedbackFilter(until="2020-01-01"): set(),
+        of_ids([up.pk, other.pk]): {up, other},
     }
     for filter, votes in expected.items():
         assert set(feedback_search(project=project, filter=filter)) == votes, filter
@@ -237,6 +238,21 @@ def test_regressions_go_into_one_set_of_the_prompt_and_lead_to_the_workbench(
     assert latest_version(dataset).number == 1  # type: ignore[union-attr]
     page = editor.get(reverse("feedback:feedback-detail", args=[project.slug, first.pk])).content.decode()
     assert f"?span={first.span_id}&amp;rows=regressions-of-support" in page
+
+
+def test_votes_are_sent_to_a_queue(
+    project: Project, versions: list[PromptVersion], client_as: ClientAs
+) -> None:
+    votes = [_vote(project, versions[0], reason="Wrong") for _ in range(3)]
+    queue = make_queue(project, name="Look again")
+    url = reverse("feedback:feedback-to-queue", args=[project.slug])
+    editor = client_as(Role.EDITOR)
+    assert "Look again" in _list(editor, project)
+    editor.post(url, {"ids": [votes[0].pk], "queue": queue.slug})
+    assert [item.span_id for item in QueueItem.objects.filter(queue=queue)] == [votes[0].span_id]
+    editor.post(url, {"all": "1", "filter": "reason=Wrong", "queue": queue.slug})
+    assert QueueItem.objects.filter(queue=queue).count() == 3
+    assert editor.post(url, {"ids": [votes[0].pk], "queue": "none"}).status_code == 404
 
 
 def test_a_vote_shows_its_answer_and_the_other_votes_but_not_to_strangers(
