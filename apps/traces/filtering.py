@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
+
+from django.utils.datastructures import MultiValueDict
 
 MAX_CHARS = 200
+MOST_CHOSEN = 200
 #: What an application or a run did; judges' calls are shown on request only.
 NOT_JUDGES = ""
 ALL_KINDS = "all"
@@ -23,6 +28,7 @@ class SpanFilter:
     `prompt`, a slug; `model` the name as the span has it. `error` is "any", "none", or a kind of error.
     `metric` is a score that the span must have, from `low` to `high` where they are given, of `score_source`.
     `since` and `until` bound when the span began. `kind` "" leaves out judges, "all" takes in everything.
+    `spans` are the only ones that may pass, up to MOST_CHOSEN.
     """
 
     text: str = ""
@@ -40,13 +46,14 @@ class SpanFilter:
     score_source: str = ""
     low: float | None = None
     high: float | None = None
+    spans: tuple[UUID, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
 
     def as_query(self) -> dict[str, str]:
         """The parameters of an address that ask for the same."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _written(value) for name, value in found.items() if value not in ("", None)}
+        return {name: _written(value) for name, value in found.items() if value not in ("", None, ())}
 
     def __bool__(self) -> bool:
         return bool(self.as_query())
@@ -61,6 +68,7 @@ def span_filter_read(query: Mapping[str, Any]) -> SpanFilter:
     texts = {field.name: _text(query.get(field.name)) for field in fields(SpanFilter) if field.default == ""}
     return SpanFilter(
         **texts,
+        spans=_ids(query),
         version=_whole(query.get("version")),
         low=_number(query.get("low")),
         high=_number(query.get("high")),
@@ -70,13 +78,21 @@ def span_filter_read(query: Mapping[str, Any]) -> SpanFilter:
 
 
 def _written(value: Any) -> str:
-    return (
-        value.isoformat()
-        if isinstance(value, datetime)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _ids(query: Mapping[str, Any]) -> tuple[UUID, ...]:
+    """From ?spans=id&spans=id, as a form sends them, or ?spans=id,id."""
+    sent = query.getlist("spans") if isinstance(query, MultiValueDict) else [query.get("spans") or ""]
+    found = []
+    for text in ",".join(map(str, sent)).split(",")[:MOST_CHOSEN]:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return tuple(dict.fromkeys(found))
 
 
 def _text(value: Any) -> str:

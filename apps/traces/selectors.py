@@ -51,6 +51,8 @@ def span_search(*, project: Project, filter: SpanFilter) -> QuerySet[Span]:
     index is made for.
     """
     found = Span.objects.filter(project=project)
+    if filter.spans:
+        found = found.filter(pk__in=filter.spans)
     if filter.kind == NOT_JUDGES:
         found = found.exclude(kind=Span.Kind.EVALUATOR)
     elif filter.kind != ALL_KINDS:

@@ -13,6 +13,7 @@ from apps.prompts import selectors
 from apps.prompts.content import VersionContent
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.typed import typed_of
+from apps.traces.selectors import span_get
 from apps.workbench.calls.selectors import call_get
 from apps.workbench.drafts.documents import Document
 from apps.workbench.models import Call
@@ -25,23 +26,44 @@ _ROWS_OFFERED = 20
 def opened(
     *, document: Document, prompt: Prompt, query: Mapping[str, str], latest: PromptVersion | None
 ) -> str:
-    """Put what `query` asks for (?version= or ?call=) into the document; what was done, "" for nothing.
+    """Put what `query` asks for (?version=, ?call= or ?span=) into the document; what was done, or "".
 
     A draft in which something was changed stays, and what was asked for stands in a column beside it.
     """
     if query.get("version"):
         version = selectors.version_get(prompt=prompt, version=query["version"])
-        column = {"base": version.number, "typed": typed_of(version)}
-        if latest is not None and version.number != latest.number:
-            column["parent"] = latest.number
-        return _put(document, prompt, column, f"Version {version.number}")
+        return _put(document, prompt, _version_column(version, latest), f"Version {version.number}")
     if query.get("call"):
         call = _call(prompt, query["call"])
         base = call.prompt_version.number if call.prompt_version else latest and latest.number
         words = _put(document, prompt, {"base": base, "typed": _typed(call)}, "The call from the history")
         document["values"] = document["values"] | {name: _text(value) for name, value in call.inputs.items()}
         return words
-    return ""
+    return _span_opened(document, prompt, query["span"], latest) if query.get("span") else ""
+
+
+def _version_column(version: PromptVersion, latest: PromptVersion | None) -> dict[str, Any]:
+    column = {"base": version.number, "typed": typed_of(version)}
+    if latest is not None and version.number != latest.number:
+        column["parent"] = latest.number
+    return column
+
+
+def _span_opened(document: Document, prompt: Prompt, id: str, latest: PromptVersion | None) -> str:
+    """The version that the span ran, else the newest, with the span's inputs as values."""
+    try:
+        span = span_get(project=prompt.project, id=UUID(id))
+    except ValueError as error:
+        raise NotFound("There is no such span.") from error
+    if span.prompt_id != prompt.pk:
+        raise NotFound(f"The span is not one of “{prompt.name}”.")
+    version = span.prompt_version or latest
+    if version is None:
+        return ""
+    words = _put(document, prompt, _version_column(version, latest), f"Version {version.number}")
+    inputs = span.inputs if isinstance(span.inputs, dict) else {}
+    document["values"] = document["values"] | {name: _text(value) for name, value in inputs.items()}
+    return f"{words} The values are those of the span."
 
 
 def rows_opened(*, document: Document, prompt: Prompt, query: Mapping[str, str]) -> str:

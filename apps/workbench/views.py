@@ -20,7 +20,7 @@ from apps.workbench.page import boot_of
 @project_view(Role.VIEWER)
 @require_safe
 def workbench(request: ProjectRequest, slug: str) -> HttpResponse:
-    """The whole page; ?version= begins from that version, ?call= from what that call was made of; ?rows= is
+    """The whole page; ?version= begins from that version, ?call= and ?span= from what was called; ?rows= is
     the dataset that is tried on."""
     prompt = selectors.prompt_get(project=request.project, slug=slug)
     boot = boot_of(request=request, prompt=prompt)
