@@ -15,7 +15,11 @@ from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport, Example
 from apps.datasets.services.drafts import draft_example_save
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, RowComment
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, PairImport, TrainingSet
+from apps.feedback.training_sets.freezing import freeze_run
+from apps.feedback.training_sets.previewing import preview_run
+from apps.feedback.training_sets.recipe import read_recipe
+from apps.feedback.training_sets.services import training_set_create, training_set_freeze
 from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
@@ -24,7 +28,7 @@ from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
-from tests.factories.feedback import make_feedback, make_span
+from tests.factories.feedback import make_feedback, make_queue, make_span
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
 
 _QUESTIONS = "question,answer,level\n" + "".join(
@@ -55,6 +59,8 @@ class World:
     trial: Trial
     conversation: Conversation
     feedback: Feedback
+    training_set: TrainingSet
+    pair_import: PairImport
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -87,6 +93,7 @@ class World:
             "feedback_id": self.feedback.pk,
             "span_id": self.feedback.span_id,
             "key": self.example.key,
+            "name": f"training-set-{self.training_set.number}-kto-README.md",
             "kind_name": "exact_match",
             "token": "a-trial",
             "webhook_id": self.webhook.pk,
@@ -95,6 +102,12 @@ class World:
         }
         if view_name == "evaluations:version-scores" or view_name.startswith("feedback:chat"):
             found["slug"] = self.prompt.slug
+        if "pair" in view_name:
+            found["import_id"] = self.pair_import.pk
+        if view_name.endswith((":queue-agreement", ":queue-raters", ":queue-ranking")):
+            found["slug"] = self.pair_import.queue.slug  # type: ignore[union-attr]
+        if view_name.startswith(("feedback:judge", "api:judge")):
+            found["slug"] = self.evaluator.slug
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
         return {name: found[name] for name in parameters}
@@ -178,9 +191,25 @@ def make_world(name: str = "Everything") -> World:
         ),
         conversation=Conversation.objects.create(project=project, prompt=prompt),
         feedback=make_feedback(project, make_span(project, prompt_version=first), thumb=Feedback.DOWN),
+        training_set=_training_set(project),
+        pair_import=PairImport.objects.create(
+            project=project, queue=make_queue(project, kind="pair"), status="completed", filename="pairs.json"
+        ),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),
     )
+
+
+def _training_set(project: Project) -> TrainingSet:
+    """A frozen one, of the one thumb that there is."""
+    made = training_set_create(
+        project=project, by=SYSTEM, name="Thumbs", method="kto", recipe=read_recipe({"tokenizer": "estimate"})
+    )
+    preview_run(set_id=made.pk)
+    training_set_freeze(training_set=made, by=SYSTEM)
+    freeze_run(set_id=made.pk)
+    made.refresh_from_db()
+    return made
 
 
 def _webhook(project: Project) -> ProjectWebhook:
