@@ -41,6 +41,7 @@ def main() -> None:
         "streaming": lambda: _figures("streaming"),
         "prompt-list": lambda: _figures("prompt_list"),
         "typing": lambda: _figures("typing"),
+        "thumbs": lambda: _figures("thumbs"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:
