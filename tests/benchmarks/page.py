@@ -16,33 +16,7 @@ Written by `make bench` from the figures in `benchmarks.json` beside it; what is
 def page(measured: dict[str, Figures]) -> str:
     """The page. `measured` maps the name of a benchmark to its figures, machine, date and commit."""
     return (
-        "\n\n".join([_HEAD, *(section(name, measured[name]) for name in def _thumbs(found: Figures) -> str:
-    steady, most = found["steady"], found["most"]
-    return "\n".join(
-        [
-            "## Thumbs of end users",
-            "",
-            f"Votes over HTTP under tokens, each of another user on another answer, on {found['connections']}",
-            "connections; each is on disk before it is answered. Who sends runs on the same machine.",
-            "",
-            "| | votes | a second | median | 95 % within | slowest |",
-            "|---|---:|---:|---:|---:|---:|",
-            f"| {found['rate']} a second, steadily {_votes(steady)}",
-            f"| as many as there go {_votes(most)}",
-            "",
-            f"Of {found['sent']:,} votes sent, {found['kept']:,} are kept, with {found['scored']:,} scores.",
-        ]
-    )
-
-
-def _votes(found: Figures) -> str:
-    return (
-        f"| {found['votes']:,} | {found['a_second']:.0f} | {found['median_ms']:.0f} ms "
-        f"| {found['p95_ms']:.0f} ms | {found['worst_ms']:.0f} ms |"
-    )
-
-
-SECTIONS if name in measured)]) + "\n"
+        "\n\n".join([_HEAD, *(section(name, measured[name]) for name in SECTIONS if name in measured)]) + "\n"
     )
 
 
@@ -233,6 +207,33 @@ def _prompt_list(found: Figures) -> str:
     for one in found["pages"]:
         lines.append(f"| {one['asked']} | {one['page_ms']:.0f} ms | {one['worst_ms']:.0f} ms |")
     return "\n".join(lines)
+
+
+def _thumbs(found: Figures) -> str:
+    steady, most = found["steady"], found["most"]
+    return "\n".join(
+        [
+            "## Thumbs of end users",
+            "",
+            "Votes over HTTP under tokens, each of another user on another answer, on",
+            f"{found['connections']} connections; each is on disk before it is answered. Who sends runs on the",
+            "same machine.",
+            "",
+            "| | votes | a second | median | 95 % within | slowest |",
+            "|---|---:|---:|---:|---:|---:|",
+            f"| {found['rate']} a second, steadily {_votes(steady)}",
+            f"| as many as there go {_votes(most)}",
+            "",
+            f"Of {found['sent']:,} votes sent, {found['kept']:,} are kept, with {found['scored']:,} scores.",
+        ]
+    )
+
+
+def _votes(found: Figures) -> str:
+    return (
+        f"| {found['votes']:,} | {found['a_second']:.0f} | {found['median_ms']:.0f} ms "
+        f"| {found['p95_ms']:.0f} ms | {found['worst_ms']:.0f} ms |"
+    )
 
 
 SECTIONS: dict[str, Callable[[Figures], str]] = {
