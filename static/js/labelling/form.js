@@ -119,9 +119,11 @@ class Form {
     error.hidden = !words;
   }
 
-  /** Tab from the text goes to the field that the keys answer. */
+  /** Tab from the text goes to the field that the keys answer; once it is answered, to the one after it. */
   enter() {
-    this.active?.enter();
+    const after = this.elements[this.elements.indexOf(this.active) + 1];
+    const answered = this.session.current.values[this.active?.dataset.field] !== undefined;
+    ((answered && after) || this.active)?.enter();
   }
 
   /** Tab within the form goes from field to field, not from option to option. @returns whether there was one */

@@ -23,6 +23,7 @@ class Keys {
     session.addEventListener("show", () => {
       this.shownAt = performance.now();
       this.sentBy = this.last;
+      delete root.dataset.tabbing;
     });
     root.dataset.keysHere = JSON.stringify(this.list());
   }
@@ -78,6 +79,7 @@ class Keys {
   tab(event) {
     const here = document.activeElement;
     const outside = here === document.body || here === this.root.querySelector("#lb-item");
+    this.root.dataset.tabbing = "";
     if (outside && !event.shiftKey && this.session.current) return () => this.form.enter();
     if (!here.closest?.("#lb-fields")) return null;
     return this.form.step(event.shiftKey ? -1 : 1) ? () => {} : null;

@@ -6,11 +6,11 @@ export function mountStrip({ root, session, outbox, announce }) {
   let last = null;
   let words = "";
   const draw = () => {
-    const parts = session.isOpenAgain ? openAgain(session) : last && !words ? sent(last, session) : [];
+    const parts = session.isOpenAgain ? openAgain(session) : words ? [] : sent(last, session);
     if (words) parts.unshift(el("strong", { text: words }));
-    place.hidden = !parts.length;
     place.replaceChildren(...parts);
   };
+  draw();
   session.addEventListener("sent", ({ detail }) => {
     last = { entry: detail, answer: null };
     draw();
@@ -33,6 +33,9 @@ export function mountStrip({ root, session, outbox, announce }) {
   return undefined;
 }
 
+const BEGIN = "Digits answer, Enter submits, and the next item is there.";
+const keysHint = () =>
+  el("span", { class: "lb-strip-what lb-strip-keys" }, el("kbd", { text: "?" }), " all keys");
 const revealed = ({ A, B }) => `A was ${A}, B was ${B}.`;
 
 function button(text, key, click) {
@@ -52,7 +55,9 @@ function openAgain(session) {
   return [el("span", { text: words }), button("Leave it as it was", "Esc", () => session.leaveAsItWas())];
 }
 
-function sent({ entry, answer }, session) {
+function sent(last, session) {
+  if (!last) return [el("span", { class: "lb-strip-what", text: BEGIN }), keysHint()];
+  const { entry, answer } = last;
   const said = entry.said
     .map(([, value]) => (value.length > 60 ? `${value.slice(0, 60)}…` : value))
     .join(" · ");
