@@ -134,7 +134,19 @@ def expectation(name: str, least: Role | str, role: Role | str | None) -> str:
 
 @pytest.mark.parametrize(
     "group",
-    ["provider", "prompt", "dataset", "eval", "comparison", "webhook", "budget", "schema", "feedback"],
+    [
+        "provider",
+        "prompt",
+        "dataset",
+        "eval",
+        "comparison",
+        "webhook",
+        "budget",
+        "schema",
+        "feedback",
+        "pair",
+        "judge",
+    ],
 )
 def test_rest(group: str, world: World, elsewhere: Project) -> None:
     clients = {role: with_key(world.project, role) for role in Role}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from apps.feedback.agreement import making as agreement
+from apps.feedback.judging import checking as judging
 from apps.feedback.looking import similar
 from apps.feedback.pairs import services as pairs
 from apps.feedback.queues import adding, leases
@@ -23,6 +24,11 @@ sweeper("feedback.embeddings")(similar.embeddings_sweep)
 @task(agreement.TASK, queue="default")
 def make_agreement(queue_id: str) -> None:
     agreement.queue_figures_make(UUID(queue_id))
+
+
+@task(judging.TASK, queue="default")
+def check_judge(version_id: str, metric: str, asked: str) -> None:
+    judging.judge_figures_make(UUID(version_id), metric, asked)
 
 
 @task(pairs.RUN_TASK, queue="default")

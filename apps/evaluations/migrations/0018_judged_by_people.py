@@ -1,4 +1,4 @@
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -7,4 +7,13 @@ class Migration(migrations.Migration):
         ('evaluations', '0017_both_bad'),
     ]
 
-    operations = []
+    operations = [
+        migrations.AddIndex(
+            model_name="itemscore",
+            index=models.Index(
+                condition=models.Q(("source", "human")),
+                fields=["metric", "item"],
+                name="human_score_by_metric",
+            ),
+        ),
+    ]

@@ -40,6 +40,10 @@ class ItemScore(models.Model):
         # A page of a comparison reads one metric of every item of two runs, from this index alone.
         indexes = (
             models.Index(fields=("item", "metric", "source"), include=("value",), name="score_by_item"),
+            # People rate few of the items that a judge scores.
+            models.Index(
+                fields=("metric", "item"), name="human_score_by_metric", condition=models.Q(source="human")
+            ),
         )
 
     def __str__(self) -> str:
