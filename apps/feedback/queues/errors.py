@@ -10,6 +10,11 @@ class QueueNotFound(NotFound):
     title = "There is no such queue"
 
 
+class ItemNotFound(NotFound):
+    code = "queue_item_not_found"
+    title = "There is no such item"
+
+
 class AnnotationNotFound(NotFound):
     code = "annotation_not_found"
     title = "This item was not given to you"

@@ -21,7 +21,7 @@ from apps.feedback.queues.ordering import order_anew, places_anew
 from apps.feedback.queues.settling import send_to_adjudication
 
 #: Addresses that a queue's would hide.
-_RESERVED = ("new", "annotations", "import-pairs", "raters")
+_RESERVED = ("new", "add", "annotations", "import-pairs")
 LONGEST_INSTRUCTIONS = 20_000
 MOST_ANNOTATORS = 5
 MOST_GOLD = 50

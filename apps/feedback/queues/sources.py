@@ -30,6 +30,7 @@ from apps.traces.selectors import span_search
 
 #: Items that are added at a time.
 MOST_ITEMS = 100_000
+MOST_TICKED = 1_000
 _LONGEST_QUERY = 4_000
 
 
@@ -48,22 +49,28 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SpanSource:
-    """The newest spans that pass a filter, `limit` of them; with `sample`, so many drawn from these."""
+    """The newest spans that pass a filter, `limit` of them, or those `ticked`; with `sample`, so many drawn
+    from these."""
 
     project: Project
     query: str
     limit: int
     seed: str
     sample: int | None = None
+    ticked: tuple[UUID, ...] = ()
     pair = False
 
     @property
     def label(self) -> str:
+        if self.ticked:
+            return f"Spans: {len(self.ticked)} ticked"
         filter = span_filter_read(QueryDict(self.query))
         asked = ", ".join(f"{name} {value}" for name, value in filter.as_query().items())
         return f"Spans: {asked or 'all'}"
 
     def ids(self) -> list[UUID]:
+        if self.ticked:
+            return list(self.ticked)
         filter = span_filter_read(QueryDict(self.query))
         answered = span_search(project=self.project, filter=filter).exclude(output="", tool_calls=[])
         return _sampled(list(answered.order_by("-pk").values_list("pk", flat=True)[: self.limit]), self)
@@ -177,7 +184,7 @@ def source_read(project: Project, queue: AnnotationQueue, kept: dict[str, Any], 
     }
     source: Source
     if kind == "spans":
-        source = SpanSource(query=_query(kept), **common)
+        source = SpanSource(query=_query(kept), ticked=_ticked(kept), **common)
     elif kind == "feedback":
         source = FeedbackSource(query=_query(kept), **common)
     elif kind == "run":
@@ -248,6 +255,16 @@ def _below(kept: dict[str, Any]) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > 1e15:
         raise _invalid("below", "below is a number.")
     return float(value)
+
+
+def _ticked(kept: dict[str, Any]) -> tuple[UUID, ...]:
+    raw = kept.get("ids", [])
+    if not isinstance(raw, list) or len(raw) > MOST_TICKED:
+        raise _invalid("ids", f"ids is a list of at most {MOST_TICKED:,} spans.")
+    try:
+        return tuple(UUID(str(one)) for one in raw)
+    except ValueError:
+        raise _invalid("ids", "ids is a list of the ids of spans.") from None
 
 
 def _query(kept: dict[str, Any]) -> str:
