@@ -47,6 +47,8 @@ NO_PAGE = {
     "evaluations:run-export-jsonl",
     "evaluations:run-progress",
     "evaluations:run-news",
+    "feedback:feedback-of-span",
+    "feedback:feedback-similar",
     "mfa_download_recovery_codes",
     "prompts:export-all",
     "providers:test-status",
