@@ -236,6 +236,24 @@ def _votes(found: Figures) -> str:
     )
 
 
+def _span_list(found: Figures) -> str:
+    lines = [
+        "## The list of spans",
+        "",
+        f"{found['spans']:,} spans of ninety days, a fifth with a thumb; fifty rows a page, newest first.",
+        "From the request to the whole answer, of the page and of REST.",
+        "",
+        "| what is asked | page, median | slowest of ten | REST, median |",
+        "|---|---:|---:|---:|",
+    ]
+    for one in found["pages"]:
+        lines.append(
+            f"| {one['asked']} | {one['page_ms']:.0f} ms | {one['worst_ms']:.0f} ms "
+            f"| {one['rest_ms']:.0f} ms |"
+        )
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -247,4 +265,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "prompt-list": _prompt_list,
     "typing": _typing,
     "thumbs": _thumbs,
+    "span-list": _span_list,
 }

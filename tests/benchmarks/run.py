@@ -42,6 +42,7 @@ def main() -> None:
         "prompt-list": lambda: _figures("prompt_list"),
         "typing": lambda: _figures("typing"),
         "thumbs": lambda: _figures("thumbs"),
+        "span-list": lambda: _figures("span_list"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:
