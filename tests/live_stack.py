@@ -2,7 +2,7 @@
 
 `live_workers` starts a worker for every queue; `live_stack` adds uvicorn on a free port. Both use
 `transactional_db`: what a test commits, the processes see; all rows are gone after the test. Starting takes a
-few seconds, so ask for them only where real processes matter; `client` and task functions do otherwise.
+few seconds at first and one or two after that, so ask for them only where real processes matter; `client` and task functions do otherwise.
 
     def test_an_import_finishes(live_stack, page):
         page.goto(live_stack.url + "/account/login/")
@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +24,8 @@ import pytest
 from llmops_web.stack.foreground import web_answers
 from llmops_web.stack.waiting import wait_until
 from tests.free_port import free_port
+from tests.process_factory import ForkedProcess, ProcessFactory
 
-ROOT = Path(__file__).resolve().parent.parent
 #: Queues whose workers use the same pool share a process, as a start costs seconds; `kill("llm")` ends it.
 GROUPS = ("default,interactive,llm", "local")
 
@@ -35,19 +33,20 @@ GROUPS = ("default,interactive,llm", "local")
 class LiveWorkers:
     """Worker processes on the test's own database, broker number and data folder."""
 
-    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+    def __init__(self, factory: ProcessFactory, environment: dict[str, str], logs: Path) -> None:
+        self.factory = factory
         self.environment = environment
         self.logs = logs
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, ForkedProcess] = {}
 
     def start(self, queue: str) -> None:
         """Start the worker that serves this queue and wait until it says that it lives."""
-        self._spawn(_group(queue), [sys.executable, "-m", "worker", _group(queue)])
+        self._spawn(_group(queue), "worker", [_group(queue)])
         self.wait_ready([queue])
 
     def start_all(self) -> None:
         for group in GROUPS:
-            self._spawn(group, [sys.executable, "-m", "worker", group])
+            self._spawn(group, "worker", [group])
         self.wait_ready([queue for group in GROUPS for queue in group.split(",")])
 
     def wait_ready(self, queues: list[str]) -> None:
@@ -77,17 +76,10 @@ class LiveWorkers:
             process.wait()
         self.processes.clear()
 
-    def _spawn(self, name: str, command: list[str]) -> None:
-        with (self.logs / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    def _spawn(self, name: str, module: str, arguments: list[str]) -> None:
+        self.processes[name] = self.factory.start(
+            module, arguments, self.environment, self.logs / f"{name}.log"
+        )
 
 
 class LiveStack(LiveWorkers):
@@ -102,9 +94,8 @@ class LiveStack(LiveWorkers):
     def start_web(self) -> None:
         self.port = free_port()
         self.environment |= {"PORT": str(self.port), "LLMOPS_PUBLIC_URL": self.url}
-        command = [sys.executable, "-m", "uvicorn", "llmops_web.asgi:application", "--port", str(self.port)]
-        command += ["--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
-        self._spawn("web", command)
+        arguments = ["llmops_web.asgi:application", "--port", str(self.port), "--no-access-log"]
+        self._spawn("web", "uvicorn", [*arguments, "--lifespan", "off", "--timeout-graceful-shutdown", "1"])
         wait_until(
             lambda: web_answers("127.0.0.1", self.port),
             seconds=60,
@@ -114,9 +105,20 @@ class LiveStack(LiveWorkers):
         )
 
 
+@pytest.fixture(scope="session")
+def process_factory(django_db_setup: None) -> Iterator[ProcessFactory]:
+    factory = ProcessFactory(_environment())
+    try:
+        yield factory
+    finally:
+        factory.close()
+
+
 @pytest.fixture
-def live_workers(transactional_db: None, tmp_path: Path) -> Iterator[LiveWorkers]:
-    workers = LiveWorkers(_environment(), tmp_path)
+def live_workers(
+    transactional_db: None, process_factory: ProcessFactory, tmp_path: Path
+) -> Iterator[LiveWorkers]:
+    workers = LiveWorkers(process_factory, _environment(), tmp_path)
     try:
         workers.start_all()
         yield workers
@@ -126,8 +128,10 @@ def live_workers(transactional_db: None, tmp_path: Path) -> Iterator[LiveWorkers
 
 
 @pytest.fixture
-def live_stack(transactional_db: None, tmp_path: Path) -> Iterator[LiveStack]:
-    stack = LiveStack(_environment(), tmp_path)
+def live_stack(
+    transactional_db: None, process_factory: ProcessFactory, tmp_path: Path
+) -> Iterator[LiveStack]:
+    stack = LiveStack(process_factory, _environment(), tmp_path)
     try:
         stack.start_web()
         stack.start_all()

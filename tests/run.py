@@ -1,19 +1,24 @@
-"""All tests, in the order in which a failure tells most: `python -m tests.run [arguments of pytest]`.
+"""All tests: `python -m tests.run [arguments of pytest]`.
 
-First what needs no browser, on two processes; then the browser tests, on two as well, a file at a time, as
-each file runs a whole stack of its own.
+What needs no browser on two processes, and at the same time the browser tests on two more, a file at a time:
+each file runs a whole stack of its own, and both wait more than they work. The two are runs of their own, as
+Playwright's event loop would stand in the way of other tests in its process.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from typing import IO
 
 from tests.browser import find_or_install_browser
 
 NO_TESTS_COLLECTED = 5
+_ON_TWO = ["-n", "2", "--dist"]
 
 
 def main(arguments: list[str]) -> int:
@@ -21,30 +26,37 @@ def main(arguments: list[str]) -> int:
     # The tests start some hundred processes of the product: each would compile all of it anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if arguments:
-        return _pytest(arguments)
-    everything_else = [
-        "-n",
-        "2",
-        "--dist",
-        "loadgroup",
-        "--ignore=tests/e2e",
-        "--ignore=tests/benchmarks",
-        "tests",
-    ]
-    first = _pytest(everything_else)
-    second = _pytest(["-n", "2", "--dist", "loadfile", "tests/e2e"])
-    return first or (0 if second == NO_TESTS_COLLECTED else second)
+        return _ends([_pytest(arguments)])
+    with tempfile.TemporaryFile() as said:
+        browser = _pytest([*_ON_TWO, "loadfile", "tests/e2e"], output=said)
+        ignored = ("--ignore=tests/e2e", "--ignore=tests/benchmarks")
+        status = _ends([_pytest([*_ON_TWO, "loadgroup", *ignored, "tests"]), browser])
+        said.seek(0)
+        shutil.copyfileobj(said, sys.stdout.buffer)
+        sys.stdout.flush()
+    return status
 
 
-def _pytest(arguments: list[str]) -> int:
+def _pytest(arguments: list[str], output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as run:
-        signal.signal(signal.SIGTERM, lambda number, frame: run.send_signal(number))
-        try:
-            return run.wait()
-        except KeyboardInterrupt:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+
+def _ends(runs: list[subprocess.Popen[bytes]]) -> int:
+    """Wait for all; the first status that is not good. Whoever ends us ends them."""
+
+    def pass_on(number: int, frame: object) -> None:
+        for run in runs:
+            run.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    try:
+        statuses = [run.wait() for run in runs]
+    except KeyboardInterrupt:
+        for run in runs:
             run.wait()  # it has the same Ctrl-C, and tidies up
-            return 130
+        return 130
+    return next((status for status in statuses if status not in (0, NO_TESTS_COLLECTED)), 0)
 
 
 if __name__ == "__main__":
