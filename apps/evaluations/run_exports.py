@@ -16,12 +16,13 @@ from apps.core.roles import Role
 from apps.core.spreadsheets import csv_lines
 from apps.core.views import ProjectRequest, project_view
 from apps.datasets.streaming import stream_response
-from apps.evaluations.models import EvalItem, EvalRun
+from apps.evaluations.models import EvalItem, EvalRun, ItemScore
 from apps.evaluations.presentation import readable
+from apps.evaluations.rater_scores import HUMAN
 from apps.evaluations.result_selectors import result_rows
 from apps.evaluations.run_answers import plain
 from apps.evaluations.run_forms import ResultFilterForm
-from apps.evaluations.selectors import metric_names, run_get
+from apps.evaluations.selectors import metric_names, metric_titles, run_get
 
 _MEASURES = ("input_tokens", "output_tokens", "cost_usd", "latency_ms", "time_to_first_token_ms")
 _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
@@ -32,14 +33,19 @@ _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjs
 def run_export(request: ProjectRequest, number: int, format: str) -> HttpResponseBase:
     """The results that pass the filter of the address, in its order."""
     run = run_get(project=request.project, number=number)
-    metrics = metric_names(run)
-    chosen = ResultFilterForm(request.GET, metrics=[(name, name) for name in metrics]).chosen()
+    names = metric_names(run)
+    chosen = ResultFilterForm(request.GET, metrics=[(name, name) for name in names]).chosen()
     items = result_rows(run, chosen)
-    lines = _csv(run, metrics, items) if format == "csv" else _jsonl(items)
+    lines = _csv(run, names, items) if format == "csv" else _jsonl(items)
     return stream_response(request, lines, _CONTENT_TYPES[format], f"run-{run.number}.{format}")
 
 
-def _csv(run: EvalRun, metrics: list[str], items: Iterator[EvalItem]) -> Iterator[str]:
+def _csv(run: EvalRun, names: list[str], items: Iterator[EvalItem]) -> Iterator[str]:
+    """People's scores stand in columns of their own, called "thumb (human)"."""
+    tallied = list(run.tallies.order_by("metric").values_list("metric", "source"))
+    measured = set(metric_titles(run)) | {name for name, source in tallied if source != HUMAN}
+    metrics = [(name, False) for name in names if name in measured]
+    metrics += [(name, True) for name, source in tallied if source == HUMAN]
     columns = run.dataset_version.columns.get("inputs", [])
     header = [
         "key",
@@ -50,15 +56,15 @@ def _csv(run: EvalRun, metrics: list[str], items: Iterator[EvalItem]) -> Iterato
         "output",
         "error",
     ]
+    titles = [f"{name} ({HUMAN})" if of_people else name for name, of_people in metrics]
     rows = (_csv_row(item, columns, metrics) for item in items)
-    return csv_lines(chain(header, metrics, _MEASURES), rows)
+    return csv_lines(chain(header, titles, _MEASURES), rows)
 
 
-def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any]:
-    scores: dict[str, list[float]] = {}  # several raters of one item are averaged
+def _csv_row(item: EvalItem, columns: list[str], metrics: list[tuple[str, bool]]) -> list[Any]:
+    scores: dict[tuple[str, bool], list[ItemScore]] = {}
     for score in item.scores.all():
-        if score.value is not None:
-            scores.setdefault(score.metric, []).append(score.value)
+        scores.setdefault((score.metric, score.source == HUMAN), []).append(score)
     return [
         item.example_key,
         item.repetition,
@@ -67,9 +73,16 @@ def _csv_row(item: EvalItem, columns: list[str], metrics: list[str]) -> list[Any
         item.status,
         item.output,
         item.error,
-        *(fmean(scores[name]) if name in scores else None for name in metrics),
+        *(_score_cell(scores.get(metric, [])) for metric in metrics),
         *measure_cells(item, _MEASURES),
     ]
+
+
+def _score_cell(scores: list[ItemScore]) -> Any:
+    """The mean over raters; of categories, which there are."""
+    values = [score.value for score in scores if score.value is not None]
+    labels = dict.fromkeys(score.label for score in scores if score.label)
+    return fmean(values) if values else ", ".join(labels) or None
 
 
 def measure_cells(item: EvalItem, names: Sequence[str]) -> list[Any]:
@@ -90,7 +103,14 @@ def _jsonl(items: Iterator[EvalItem]) -> Iterator[str]:
             "output": item.output,
             "error": item.error or None,
             "scores": [
-                {"metric": score.metric, "source": score.source, "value": score.value, "detail": score.detail}
+                {
+                    "metric": score.metric,
+                    "source": score.source,
+                    "rater": score.rater,
+                    "value": score.value,
+                    "label": score.label,
+                    "detail": score.detail,
+                }
                 for score in item.scores.all()
             ],
             **dict(zip(_MEASURES, measure_cells(item, _MEASURES), strict=True)),

@@ -135,6 +135,7 @@ def _result_json(run: EvalRun, item: EvalItem | None) -> dict[str, Any]:
                 "source": one.source,
                 "rater": one.rater,
                 "value": one.value,
+                "label": one.label,
                 "detail": one.detail,
             }
             for one in item.scores.all()

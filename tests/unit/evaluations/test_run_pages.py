@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.core.models import Project
 from apps.core.roles import Role
-from apps.evaluations.models import EvalRun
+from apps.evaluations.models import EvalRun, ItemScore
 from tests.factories.evaluations import (
     make_dataset_version,
     make_evaluator_version,
@@ -269,6 +269,20 @@ def test_results_are_exported_with_formulas_defused(
     assert [json.loads(line)["key"] for line in lines] == ["q2"]
     assert json.loads(lines[0])["scores"] == []
     assert json.loads(lines[0])["cost_usd"] == "0"
+
+
+def test_people_s_scores_have_columns_of_their_own_in_an_export(
+    project: Project, client_as: ClientAs, scored_run: EvalRun
+) -> None:
+    first = scored_run.items.get(example_key="q0")
+    for rater, value in (("user:1", 1.0), ("user:2", 0.0)):
+        ItemScore.objects.create(item=first, metric="exact_match", source="human", rater=rater, value=value)
+    ItemScore.objects.create(item=first, metric="tone", source="human", rater="user:1", label="rude")
+    response = client_as(Role.VIEWER).get(address("run-export-csv", project, scored_run.number))
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[arg-type]
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert (row["exact_match"], row["exact_match (human)"], row["tone (human)"]) == ("1.0", "0.5", "rude")
+    assert "tone" not in row
 
 
 def test_a_run_is_started_from_the_form(project: Project, client_as: ClientAs) -> None:
