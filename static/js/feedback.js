@@ -101,7 +101,9 @@ class LlmopsFeedback extends HTMLElement {
     const close = this.button("close", "Close", () => this.close());
     const buttons = make("div", {}, send, close);
     const panel = make("form", { part: "panel", hidden: true }, this.reasons, ...this.fields, buttons);
-    panel.onkeydown = (event) => event.key === "Escape" && this.close();
+    panel.onkeydown = ({ key }) => {
+      if (key === "Escape") this.close();
+    };
     panel.onsubmit = (event) => {
       event.preventDefault();
       const told = {};

@@ -16,7 +16,7 @@ def tab_to(target: Locator, *, at_most: int = 60) -> None:
     expect(target).to_be_visible()
     for _ in range(at_most):
         target.page.keyboard.press("Tab")
-        if target.evaluate("element => element === document.activeElement"):
+        if target.evaluate("element => element.matches(':focus')"):  # also in a shadow tree
             return
     raise AssertionError(f"Tab does not reach {target} within {at_most} presses.")
 
