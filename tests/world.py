@@ -15,7 +15,7 @@ from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport, Example
 from apps.datasets.services.drafts import draft_example_save
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, RowComment
-from apps.feedback.models import Feedback, PairImport, TrainingSet
+from apps.feedback.models import Annotation, Feedback, PairImport, TrainingSet
 from apps.feedback.training_sets.freezing import freeze_run
 from apps.feedback.training_sets.previewing import preview_run
 from apps.feedback.training_sets.recipe import read_recipe
@@ -28,7 +28,7 @@ from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
-from tests.factories.feedback import make_feedback, make_queue, make_span
+from tests.factories.feedback import make_annotation, make_feedback, make_queue, make_queue_item, make_span
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
 
 _QUESTIONS = "question,answer,level\n" + "".join(
@@ -61,6 +61,7 @@ class World:
     feedback: Feedback
     training_set: TrainingSet
     pair_import: PairImport
+    annotation: Annotation
     invitation: OneTimeLink
     webhook: ProjectWebhook
 
@@ -92,6 +93,7 @@ class World:
             "conversation_id": self.conversation.pk,
             "feedback_id": self.feedback.pk,
             "span_id": self.feedback.span_id,
+            "annotation_id": self.annotation.pk,
             "key": self.example.key,
             "name": f"training-set-{self.training_set.number}-kto-README.md",
             "kind_name": "exact_match",
@@ -102,6 +104,8 @@ class World:
         }
         if view_name == "evaluations:version-scores" or view_name.startswith("feedback:chat"):
             found["slug"] = self.prompt.slug
+        if view_name.startswith(("feedback:queue", "api:queue")):
+            found |= {"slug": self.annotation.queue.slug, "item_id": self.annotation.item_id}
         if "pair" in view_name:
             found["import_id"] = self.pair_import.pk
         if view_name.endswith((":queue-agreement", ":queue-raters", ":queue-ranking")):
@@ -195,6 +199,7 @@ def make_world(name: str = "Everything") -> World:
         pair_import=PairImport.objects.create(
             project=project, queue=make_queue(project, kind="pair"), status="completed", filename="pairs.json"
         ),
+        annotation=make_annotation(make_queue_item(make_queue(project))),
         invitation=OneTimeLink.objects.get(project=project, purpose="invitation"),
         webhook=_webhook(project),
     )

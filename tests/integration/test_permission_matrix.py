@@ -33,6 +33,12 @@ NOTHING_ASKED_FOR = {
     "evaluations:comparison-comment-edit",
     "feedback:chat-answer",  # another's
     "feedback:chat-stop",
+    "feedback:annotation-keep",  # somebody else's
+    "feedback:annotation-alive",
+    "feedback:annotation-submit",
+    "feedback:annotation-skip",
+    "feedback:annotation-reopen",
+    "feedback:annotation-release",
 }
 GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations", "traces", "feedback")
 

@@ -160,12 +160,12 @@ def counts_put_aside(queue: AnnotationQueue) -> dict[str, int]:
     return {SKIPPED: counts.get(State.SKIPPED, 0), CONFLICTS: counts.get(State.CONFLICT, 0)}
 
 
-def item_get(*, project: Project, item_id: UUID) -> QueueItem:
-    """Raises ItemNotFound."""
+def item_get(*, project: Project, item_id: UUID, queue: AnnotationQueue | None = None) -> QueueItem:
+    """Of any queue of the project, or of `queue`. Raises ItemNotFound."""
     found = QueueItem.objects.select_related("queue__project", "disputed__queue", "feedback").filter(
         pk=item_id, queue__project=project
     )
-    item = found.first()
+    item = (found if queue is None else found.filter(queue=queue)).first()
     if item is None:
         raise ItemNotFound("There is no such item in this project's queues.")
     return item

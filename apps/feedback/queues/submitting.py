@@ -131,7 +131,7 @@ def annotation_submit(
         kept = check_values(read_form(queue.form), values)
         annotation.submit_id = submit_id
         annotation.active_ms = min(MOST_ACTIVE_MS, annotation.active_ms + max(0, active_ms))
-        return _submit(queue, annotation, kept)
+        return submit(queue, annotation, kept)
 
 
 def _check_open(annotation: Annotation, lease: UUID) -> None:
@@ -141,7 +141,8 @@ def _check_open(annotation: Annotation, lease: UUID) -> None:
         raise LeaseLost(_ELSEWHERE)
 
 
-def _submit(queue: AnnotationQueue, annotation: Annotation, values: Mapping[str, Any]) -> Submitted:
+def submit(queue: AnnotationQueue, annotation: Annotation, values: Mapping[str, Any]) -> Submitted:
+    """Submit an annotation that is not submitted, with values that are checked. Under the queue's lock."""
     item, now = annotation.item, timezone.now()
     held = annotation.state == State.CLAIMED
     counts = item.gold is not None or held or item.open_places > 0
