@@ -333,3 +333,63 @@ def test_what_was_done_waits_for_the_one_who_did_it(
     expect(state(page)).to_have_text("Saved")
     expect(trouble).to_be_empty()
     assert (judged(one).state, judged(one).user) == (State.SUBMITTED, annotator)
+
+
+def test_an_item_open_in_two_windows_is_written_by_one(
+    labelling: Open, project: Project, annotator: User, watch: Watch
+) -> None:
+    watch.expect("409")
+    queue = make_queue(project, form=[THUMB, {"key": "comment", "label": "Comment", "kind": "comment"}])
+    one, _ = items(queue, 2)
+    first, second = labelling(queue, annotator), labelling(queue, annotator)  # two browsers: no tabs of one
+    shows(first, 1)
+    shows(second, 1)
+    first.get_by_label("Comment").fill("mine from the first")
+    trouble = first.locator("#lb-trouble")
+    expect(trouble).to_contain_text("opened again in another window")
+    expect(trouble).to_contain_text("Your answers are still here.")
+    trouble.get_by_role("button", name="Take it up here").click()
+    expect(trouble).to_be_empty()
+    expect(state(first)).to_have_text("Saved")
+    assert judged(one).values == {"comment": "mine from the first"}
+    # What the other sends now is not taken; it is told, kept, and can be opened again.
+    second.keyboard.press("2")
+    second.keyboard.press("Enter")
+    refused = second.locator("#lb-trouble")
+    expect(refused).to_contain_text("was not taken: This item was opened again in another window")
+    expect(refused).to_contain_text("Good answer?: Bad")
+    assert judged(one).state == State.CLAIMED
+    second.reload()
+    expect(refused).to_contain_text("was not taken: This item was opened again in another window")
+    refused.get_by_role("button", name="Open it again").click()
+    expect(second.get_by_role("radio", name="Bad")).to_be_checked()
+    second.keyboard.press("Enter")
+    expect(state(second)).to_have_text("Saved")
+    expect(refused).to_be_empty()
+    assert (judged(one).state, judged(one).values) == (State.SUBMITTED, {"thumb": "down"})
+
+
+def test_an_adjudicator_sees_what_the_others_said_without_names(
+    labelling: Open, project: Project, annotator: User
+) -> None:
+    queue = make_queue(project, form=[THUMB], annotators_per_item=2)
+    settling = make_queue(project, form=[THUMB], adjudicates=queue)
+    (disputed,) = items(queue, 1)
+    for key in "12":
+        page = labelling(queue, make_member(project, Role.ANNOTATOR))
+        page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("region", name="The queue")).to_contain_text("Nothing left for you")
+        expect(state(page)).to_have_text("Saved")
+    disputed.refresh_from_db()
+    assert disputed.status == QueueItem.Status.DISPUTED
+    page = labelling(settling, annotator)
+    row = page.get_by_role("table").get_by_role("row", name="Good answer?")
+    expect(row.get_by_role("cell")).to_have_text(["Good", "Bad"])
+    assert not problems(page, "adjudicating")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="The queue")).to_contain_text("Nothing left for you")
+    expect(state(page)).to_have_text("Saved")
+    disputed.refresh_from_db()
+    assert disputed.status == QueueItem.Status.SETTLED

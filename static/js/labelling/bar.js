@@ -19,7 +19,7 @@ export function mountBar({ root, boot, session, hand, preferences }) {
     meter.max = Math.max(total, 1);
     meter.value = done;
     const perHour = pace.perHour();
-    const parts = [`${count(done)} of ${count(total)}`, `${count(mine)} by you`];
+    const parts = [`${count(done)} of ${count(total)} judged`, `${count(mine)} by you`];
     if (perHour) parts.push(`about ${count(perHour)} an hour`);
     text.textContent = parts.join(" · ");
   };
@@ -69,6 +69,13 @@ function settings(root, boot, preferences) {
     root.dataset.size = preferences.get("size");
     root.dataset.side = preferences.get("side");
   };
+  const box = root.querySelector(".lb-settings");
+  document.addEventListener("pointerdown", ({ target }) => box.contains(target) || (box.open = false));
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !box.open) return;
+    box.open = false;
+    box.querySelector("summary").focus();
+  });
   size.addEventListener("input", () => preferences.set("size", Number(size.value)));
   for (const [name, box] of Object.entries(boxes))
     box.addEventListener("change", () => preferences.set(name, box.checked));

@@ -34,9 +34,12 @@ class Form {
       fieldElement(field, { work, answer: (value) => this.answer(field, value) }),
     );
     this.list.append(...this.elements);
+    this.list.scrollTop = 0;
     this.refresh();
-    this.activate(this.firstOpen());
-    const again = work.reopened ? "Submit the change" : "Submit";
+    // One that was answered already is opened to be changed, most likely from the first question on.
+    const first = this.elements.find((element) => element.choose);
+    this.activate(this.session.isOpenAgain && first ? first : this.firstOpen());
+    const again = this.session.isOpenAgain ? "Submit the change" : "Submit";
     this.place.querySelector("#lb-submit-words").textContent = again;
   }
 
@@ -92,6 +95,7 @@ class Form {
     if (!element) return;
     this.active = element;
     for (const one of this.elements) one.toggleAttribute("data-active", one === element);
+    if (this.list.scrollHeight > this.list.clientHeight) element.scrollIntoView({ block: "nearest" });
   }
 
   submit() {

@@ -12,6 +12,7 @@ export class Hand extends EventTarget {
     super();
     Object.assign(this, { boot, addresses, outbox, locks, current });
     this.ahead = [];
+    this.skipped = new Set();
     this.progress = null;
     this.why = null;
     this.nothing = false;
@@ -84,10 +85,16 @@ export class Hand extends EventTarget {
     const came =
       body.given &&
       !holding.includes(body.given.annotation.id) &&
-      (await this.add({ ...body.given, again: Boolean(body.why) }));
+      (await this.add({ ...body.given, again: this.isAgain(body) }));
     if (!body.given) this.again(LOOK_AGAIN_MS);
     this.say();
     return came;
+  }
+
+  /** Told once, when a skipped item is given again. */
+  isAgain({ given, why }) {
+    if (why === "only_skipped") this.skipped.add(given.annotation.id);
+    return this.skipped.has(given.annotation.id);
   }
 
   ids() {

@@ -23,6 +23,7 @@ export function mountItem({ root, boot, session, preferences }) {
     const talk = place.querySelector(".lb-conversation");
     if (talk) talk.scrollTop = talk.scrollHeight;
     mindScrolling(place);
+    place.setAttribute("aria-label", work.title);
     place.scrollTop = 0;
     place.focus({ preventScroll: true });
     if (place.getBoundingClientRect().top < 0) place.scrollIntoView({ block: "start" });

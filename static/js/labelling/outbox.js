@@ -136,8 +136,11 @@ export class Outbox extends EventTarget {
     if (this.draining) return;
     this.draining = true;
     let step = "more";
-    while (step === "more" && !this.closed) step = await this.alone(() => this.sendFirst());
-    this.draining = false;
+    try {
+      while (step === "more" && !this.closed) step = await this.alone(() => this.sendFirst());
+    } finally {
+      this.draining = false;
+    }
     if (this.entries().length) this.poke();
   }
 

@@ -6,6 +6,7 @@ import { Work } from "./work.js";
 
 /** A lease may have run out after so long without a sign of life. */
 const LEASE_MS = 9 * 60_000;
+const SLOW_MS = 500;
 const LOST = new Set([404, 409, 410]);
 
 /**
@@ -133,6 +134,7 @@ export class Session extends EventTarget {
   async back() {
     if (this.going) return;
     this.going = true;
+    const slow = setTimeout(() => this.words("Getting it back…"), SLOW_MS);
     try {
       if (this.isOpenAgain && !this.mayLeave()) return;
       const last = this.done.pop() ?? (await this.past.older(this.known()));
@@ -143,6 +145,7 @@ export class Session extends EventTarget {
       if (this.isOpenAgain) this.passedBy.push(this.leave());
       if (!(last.entry && (await this.withdrawn(last)))) await this.reopen(last);
     } finally {
+      clearTimeout(slow);
       this.going = false;
     }
   }
