@@ -212,6 +212,8 @@ class Migration(migrations.Migration):
                 _index("feedback_by_model", "project", "model_name", "-id"),
                 _index("feedback_decided", "project", "state", "-id", condition=~Q(state="pending")),
                 _index("feedback_flagged", "project", "-id", condition=~Q(flags=[])),
+                _index("feedback_thumbless", "project", "-id", condition=Q(thumb=None)),
+                _index("feedback_withdrawn", "project", "-id", condition=Q(withdrawn_at__isnull=False)),
                 _index("feedback_corrected", "project", "-id", condition=~Q(correction="")),
                 _index("feedback_commented", "project", "-id", condition=~Q(comment="")),
                 django.contrib.postgres.indexes.GinIndex(

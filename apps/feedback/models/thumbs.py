@@ -108,6 +108,10 @@ class Feedback(ProjectRow):
                 fields=("project", "state", "-id"), name="feedback_decided", condition=~Q(state="pending")
             ),
             models.Index(fields=("project", "-id"), name="feedback_flagged", condition=~Q(flags=[])),
+            models.Index(fields=("project", "-id"), name="feedback_thumbless", condition=Q(thumb=None)),
+            models.Index(
+                fields=("project", "-id"), name="feedback_withdrawn", condition=Q(withdrawn_at__isnull=False)
+            ),
             models.Index(fields=("project", "-id"), name="feedback_corrected", condition=~Q(correction="")),
             models.Index(fields=("project", "-id"), name="feedback_commented", condition=~Q(comment="")),
             GinIndex(
