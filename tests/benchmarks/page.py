@@ -254,6 +254,35 @@ def _span_list(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def _annotation_queue(found: Figures) -> str:
+    together = found["together"]
+    lines = [
+        "## A queue of items to judge",
+        "",
+        f"{found['items']:,} items, two annotators each. From the question for the next item until it is",
+        "claimed, without the way over HTTP.",
+        "",
+        "| who asks | median | slowest |",
+        "|---|---:|---:|",
+    ]
+    lines += [
+        f"| {one['who']} | {one['median_ms']:.1f} ms | {one['worst_ms']:.1f} ms |" for one in found["claims"]
+    ]
+    lines += ["", "Pages, from the request to the whole page.", "", "| page | median | slowest of twenty |"]
+    lines += ["|---|---:|---:|"]
+    lines += [
+        f"| {one['asked']} | {one['page_ms']:.0f} ms | {one['worst_ms']:.0f} ms |" for one in found["pages"]
+    ]
+    lines += [
+        "",
+        f"{together['annotators']} annotators at once claimed and submitted {together['items']:,} items in",
+        f"{together['seconds']:.0f} s, each on a connection of their own; {together['vanished']} times one",
+        f"vanished with an item in hand, and {together['sent twice']} submits were sent twice. None was",
+        "doubled, lost or stranded.",
+    ]
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -266,4 +295,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "typing": _typing,
     "thumbs": _thumbs,
     "span-list": _span_list,
+    "annotation-queue": _annotation_queue,
 }

@@ -43,6 +43,7 @@ def main() -> None:
         "typing": lambda: _figures("typing"),
         "thumbs": lambda: _figures("thumbs"),
         "span-list": lambda: _figures("span_list"),
+        "annotation-queue": lambda: _figures("annotation_queue"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:

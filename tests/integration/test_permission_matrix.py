@@ -33,6 +33,7 @@ NOTHING_ASKED_FOR = {
     "evaluations:comparison-comment-edit",
     "feedback:chat-answer",  # another's
     "feedback:chat-stop",
+    "feedback:feedback-to-queue",
     "feedback:annotation-keep",  # somebody else's
     "feedback:annotation-alive",
     "feedback:annotation-submit",
