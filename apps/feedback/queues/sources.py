@@ -145,6 +145,8 @@ class ComparisonSource:
     limit: int
     seed: str
     sample: int | None = None
+    #: Runs of the comparison that could stand in the candidate's place.
+    others: tuple[EvalRun, ...] = ()
     pair = True
 
     @property
@@ -209,7 +211,8 @@ def _comparison(project: Project, kept: dict[str, Any], common: dict[str, Any]) 
     candidate = runs.get(number) if number else others[0]
     if baseline is None or candidate is None or candidate == baseline:
         raise _invalid("candidate", "Choose two different runs of the comparison.")
-    return ComparisonSource(baseline=baseline, candidate=candidate, **common)
+    rest = tuple(run for run in others if run != candidate)
+    return ComparisonSource(baseline=baseline, candidate=candidate, others=rest, **common)
 
 
 def _answered(run: EvalRun) -> QuerySet[EvalItem]:

@@ -16,7 +16,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.feedback.models import AnnotationQueue, QueueAddition
 from apps.feedback.queues.adding import queue_items_add
 from apps.feedback.queues.adding_forms import AddForm
-from apps.feedback.queues.sources import Source, source_read
+from apps.feedback.queues.sources import ComparisonSource, Source, source_read
 
 _PARTS = {
     "run": ("run", "metric", "below"),
@@ -25,7 +25,7 @@ _PARTS = {
     "feedback": (),
 }
 #: Of this page's address, what is no part of a filter. A filter's own "source" is called "from" here.
-_OURS = ("source", "spans", "queue", "all", "csrfmiddlewaretoken", "after", "before", "size", "sort")
+_OURS = ("source", "query", "spans", "queue", "all", "csrfmiddlewaretoken", "after", "before", "size", "sort")
 _NUMBERS = ("run", "comparison", "baseline", "candidate")
 MOST_TICKED = 500
 
@@ -58,6 +58,7 @@ def queue_add(request: ProjectRequest) -> HttpResponse:
             messages.success(request, told(addition))
             return redirect("feedback:queue-detail", request.project.slug, addition.queue.slug)
     context = {"form": form, "source": source, "pair": pair, "count": len(source.ids())}
+    context["others"] = source.others if isinstance(source, ComparisonSource) else ()
     return render(request, "feedback/queue_add.html", context, status=400 if form.errors else 200)
 
 
@@ -78,7 +79,9 @@ def source_asked(query: QueryDict) -> dict[str, Any]:
             filter.pop(name, None)
         if "from" in filter:
             filter.setlist("source", filter.pop("from"))
-        asked["query"] = filter.urlencode()
+        asked["query"] = "&".join(
+            filter_ for filter_ in (query.get("query", ""), filter.urlencode()) if filter_
+        )
     return asked
 
 
