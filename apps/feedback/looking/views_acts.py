@@ -72,7 +72,9 @@ def collect(request: ProjectRequest) -> HttpResponse:
 @require_POST
 def to_queue(request: ProjectRequest) -> HttpResponse:
     """Into the `queue` (a slug): `ids`, or `all` that pass the `filter`."""
-    queue = queue_get(project=request.project, slug=request.POST.get("queue", "")[:80])
+    if not request.POST.get("queue"):
+        raise InvalidInput("Choose a queue.")
+    queue = queue_get(project=request.project, slug=request.POST["queue"][:80])
     filter = _filter(request) if request.POST.get("all") else of_ids(_ticked(request))
     source = {"kind": "feedback", "query": filter.query}
     addition = queue_items_add(queue=queue, by=request.actor, source=source)
