@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from apps.core.roles import Role
 from apps.datasets.selectors import examples_of
@@ -13,6 +15,7 @@ from apps.feedback.models import Feedback, QueueItem, TrainingRow, TrainingSet, 
 from apps.feedback.training_sets import services
 from apps.feedback.training_sets.errors import NoTrainingDataset, TrainingSetFrozen
 from apps.feedback.training_sets.freezing import freeze_run
+from apps.feedback.training_sets.lease import LeaseLost, claim, hold
 from apps.feedback.training_sets.previewing import preview_run
 from apps.feedback.training_sets.recipe import read_recipe
 from tests.factories.core import SYSTEM
@@ -202,3 +205,56 @@ def test_what_is_frozen_stays_and_comes_out_as_files(project, api_client):
     assert [message["role"] for message in openai[0]["messages"]] == ["user", "assistant"]
     assert "split: validation" in rows[f"training-set-{done.number}-sft-README.md"]
     assert str(given[0].pk) in rows[f"training-set-{done.number}-sft-lineage.jsonl"]
+
+
+def test_pages_ask_the_database_the_same_however_much_there_is(
+    project, client_as, django_assert_max_num_queries
+):
+    for place in range(3):
+        span = make_span(project, f"Question {place}")
+        for _ in range(3):
+            make_feedback(project, span)
+    make_feedback(project, make_span(project, "<script>alert(1)</script>"), thumb=Feedback.DOWN)
+    made = previewed(project, "sft")
+    for place in range(5):
+        previewed(project, "dpo" if place % 2 else "kto")
+    client = client_as(Role.VIEWER)
+    here = f"/p/{project.slug}/feedback/training/"
+    with django_assert_max_num_queries(9):
+        listed = client.get(here, {"method": "kto"}).content.decode()
+    assert listed.count("For kto") == 3
+    assert "For sft" not in listed
+    with django_assert_max_num_queries(12):
+        shown = client.get(f"{here}{made.number}/", {"reason": "disapproved"}).content.decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert "<script>alert(1)" not in shown
+    with django_assert_max_num_queries(12):
+        shown = client.get(f"{here}{made.number}/").content.decode()
+    assert "3 × thumb up" in shown
+    assert "Freeze" not in shown
+    editor = client_as(Role.EDITOR)
+    assert "Freeze 3 rows" in editor.get(f"{here}{made.number}/").content.decode()
+    refused = editor.post(f"{here}new/", {"name": "One", "method": "kto", "sources": ["feedback"]})
+    assert refused.status_code == 400
+    key = rows_of(made).popitem()[0]
+    assert "End user" in client.get(f"{here}{made.number}/row/", {"key": key}).content.decode()
+
+
+def test_a_preview_whose_worker_died_is_taken_up_and_the_loser_writes_nothing(project):
+    make_feedback(project)
+    made = services.training_set_create(
+        project=project, by=SYSTEM, name="One", method="sft", recipe=read_recipe(QUICK)
+    )
+    gone = claim(made.pk)
+    assert gone is not None
+    assert preview_run(set_id=made.pk) is None
+    TrainingSet.objects.filter(pk=made.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert services.training_sets_sweep() == 1
+    TrainingSet.objects.filter(pk=made.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    done = preview_run(set_id=made.pk)
+    assert done is not None
+    assert done.status == "previewed"
+    with pytest.raises(LeaseLost):
+        hold(gone, progress={"stage": "gathering"})
+    services.training_set_delete(training_set=done, by=SYSTEM)
+    assert not TrainingSource.objects.exists()

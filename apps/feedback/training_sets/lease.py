@@ -11,6 +11,8 @@ from django.utils import timezone
 from apps.feedback.models import TrainingSet
 
 LEASE = timedelta(seconds=90)
+#: Making the tokenizer's folder, where no call to the embedded model has made it yet.
+LEASE_TO_PREPARE = timedelta(minutes=6)
 #: A message that nobody took is sent again after this.
 PATIENCE = timedelta(seconds=30)
 MOST_CLAIMS = 5
@@ -43,10 +45,10 @@ def tries(training_set: TrainingSet) -> int:
     return training_set.fence % _TRIES
 
 
-def hold(training_set: TrainingSet, **fields: object) -> None:
+def hold(training_set: TrainingSet, *, lease: timedelta = LEASE, **fields: object) -> None:
     """Renew the lease and write progress. Raises LeaseLost where the set is no longer ours."""
     ours = TrainingSet.objects.filter(pk=training_set.pk, fence=training_set.fence, status=Status.RUNNING)
-    if not ours.update(lease_until=timezone.now() + LEASE, **fields):
+    if not ours.update(lease_until=timezone.now() + lease, **fields):
         raise LeaseLost(str(training_set.pk))
 
 

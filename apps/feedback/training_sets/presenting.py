@@ -15,6 +15,7 @@ from apps.evaluations.models import PairVote
 from apps.evaluations.raters import rater_names
 from apps.feedback.models import Annotation, Feedback, TrainingRow, TrainingSet, TrainingSource
 from apps.feedback.training_sets.reasons import reason_in_words
+from apps.feedback.training_sets.recipe import SPLITS
 from apps.feedback.training_sets.selectors import sources_of
 
 _KINDS = {"feedback": "End user", "annotation": "Reviewer", "vote": "Voter"}
@@ -31,6 +32,7 @@ _SAYS = {
 }
 _MADE_FROM = {"approval": "a rated answer", "correction": "a correction", "vote": "votes"}
 STAGES = {
+    "preparing": "Reading the tokenizer; the first time takes a moment",
     "gathering": "Gathering judgements",
     "building": "Deciding on rows",
     "comparing": "Looking for duplicates and overlaps",
@@ -224,8 +226,9 @@ def shown_figures(training_set: TrainingSet) -> dict[str, Any]:
     return figures | {
         "left_out_rows": [
             {"reason": reason, "words": reason_in_words(reason), "rows": rows}
-            for reason, rows in figures.get("left_out", {}).items()
+            for reason, rows in sorted(figures.get("left_out", {}).items(), key=lambda each: -each[1])
         ],
+        "split_rows": [(name, figures.get("splits", {}).get(name, 0)) for name in SPLITS],
         "left_out_total": sum(figures.get("left_out", {}).values()),
         "by_kind": [
             {"kind": _KINDS[kind], "says": _SAYS.get(says, says), "n": n}
@@ -240,7 +243,7 @@ def shown_figures(training_set: TrainingSet) -> dict[str, Any]:
             {"slug": slug, "name": names.get(slug, slug), "rows": rows} for slug, rows in overlaps.items()
         ],
         "overlap_total": sum(overlaps.values()),
-        "good_share": labels.get("good", 0) / both if both else None,
+        "good_percent": round(100 * labels.get("good", 0) / both) if both else None,
         "plot": lengths_figure(figures.get("tokens", {})),
         "advice": list(_advice(training_set.method, figures)),
     }

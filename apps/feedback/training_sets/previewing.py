@@ -20,7 +20,7 @@ from apps.feedback.training_sets.answers import answers_of, corrections_of
 from apps.feedback.training_sets.conversations import assistant
 from apps.feedback.training_sets.figures import figures_of
 from apps.feedback.training_sets.gathering import gather
-from apps.feedback.training_sets.lease import MOST_CLAIMS, LeaseLost, claim, hold, tries
+from apps.feedback.training_sets.lease import LEASE_TO_PREPARE, MOST_CLAIMS, LeaseLost, claim, hold, tries
 from apps.feedback.training_sets.naming import refs_of
 from apps.feedback.training_sets.recipe import Recipe, read_recipe
 from apps.feedback.training_sets.rows import judged_of, rows_of
@@ -53,6 +53,7 @@ def preview_run(*, set_id: UUID) -> TrainingSet | None:
 
 def _preview(training_set: TrainingSet) -> None:
     recipe = read_recipe(training_set.settings)
+    hold(training_set, lease=LEASE_TO_PREPARE, progress={"stage": "preparing", "done": 0})
     counter = counter_for(recipe.tokenizer)
     TrainingRow.objects.filter(training_set=training_set).delete()
     TrainingSource.objects.filter(training_set=training_set).delete()

@@ -100,7 +100,7 @@ class TrainingRowSerializer(serializers.Serializer[Any]):
     prompt = serializers.JSONField()
     answer = serializers.CharField()
     rejected = serializers.CharField()
-    label = serializers.BooleanField(allow_null=True)
+    label = serializers.BooleanField(allow_null=True)  # type: ignore[assignment]  # not the field's own label
     split = serializers.CharField()
     tokens = serializers.IntegerField()
     overlaps = serializers.CharField(help_text="Slug of an evaluation dataset that asks the same.")
