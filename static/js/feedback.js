@@ -3,6 +3,8 @@
 const script = document.currentScript;
 const home = script?.dataset.endpoint || script?.src || location.href;
 const TEXTS = ["comment", "correction"];
+/** The element's name, and that of its event. */
+const NAME = "llmops-feedback";
 const SVG = "http://www.w3.org/2000/svg";
 const THUMB =
   "M7 11v8a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1h3a4 4 0 0 0 4-4V6a2 2 0 0 1 4 0v5h3a2 2 0 0 1 2 2l-1 5a2 3 0 0 1-2 2h-7a3 3 0 0 1-3-3";
@@ -77,7 +79,7 @@ class LlmopsFeedback extends HTMLElement {
   }
 
   thumb(name, english) {
-    const onclick = () => this.send({ thumb: this.said.thumb === name ? null : name }, true);
+    const onclick = () => this.send({ thumb: this.said.thumb === name ? null : name });
     const button = this.button(name, english, onclick);
     const icon = document.createElementNS(SVG, "svg");
     const path = document.createElementNS(SVG, "path");
@@ -128,7 +130,7 @@ class LlmopsFeedback extends HTMLElement {
   }
 
   /** Send what was said, after what is still on its way; a thumb down asks for the reason. */
-  send(body, opens) {
+  send(body) {
     if (!body) return this.load();
     this.unsent = body;
     this.sending = this.sending.then(async () => {
@@ -138,7 +140,7 @@ class LlmopsFeedback extends HTMLElement {
         return;
       this.unsent = null;
       this.status.textContent = this.said.thumb ? this.text("thanks", "Thank you.") : "";
-      if (opens) this.panel.hidden = this.said.thumb !== "down" || !this.said.keys[1];
+      if ("thumb" in body) this.panel.hidden = this.said.thumb !== "down" || !this.said.keys[1];
       else if (!("reason" in body)) this.close();
     });
     return this.sending;
@@ -168,7 +170,7 @@ class LlmopsFeedback extends HTMLElement {
     this.status.textContent = said ? "" : detail;
     this.again.hidden = !!said;
     this.dispatchEvent(
-      new CustomEvent("llmops-feedback", {
+      new CustomEvent(NAME, {
         bubbles: true,
         composed: true,
         detail: said || { error: detail },
@@ -196,8 +198,8 @@ class LlmopsFeedback extends HTMLElement {
   }
 }
 
-if (!customElements.get("llmops-feedback")) customElements.define("llmops-feedback", LlmopsFeedback);
+if (!customElements.get(NAME)) customElements.define(NAME, LlmopsFeedback);
 // <script src="…/feedback.js" data-token="…">: the thumbs stand where the script does.
 if (script?.dataset.token) {
-  script.after(make("llmops-feedback", { "data-token": script.dataset.token }));
+  script.after(make(NAME, { "data-token": script.dataset.token }));
 }
