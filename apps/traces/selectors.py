@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Prefetch, Q, QuerySet, TextField
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, Prefetch, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Left
 
 from apps.core.errors import NotFound
 from apps.core.models import Project
+from apps.prompts.models import Prompt, PromptVersion
 from apps.traces.filtering import ALL_KINDS, NOT_JUDGES, SpanFilter, span_filter_read
 from apps.traces.ids import first_id_at
 from apps.traces.models import Span, SpanScore
@@ -38,6 +42,9 @@ _HEAVY = (
     "prompt_version__search_text",
 )
 _SCORES = SpanScore.objects.order_by("metric", "source", "pk")
+#: So many rows are looked up in less time than a page may take.
+FEW = 20_000
+NOBODY = UUID(int=0)
 #: Spans of a trace that its page shows.
 MOST_OF_TRACE = 200
 
@@ -58,9 +65,7 @@ def span_search(*, project: Project, filter: SpanFilter) -> QuerySet[Span]:
     elif filter.kind != ALL_KINDS:
         found = found.filter(kind=filter.kind)
     if filter.prompt:
-        found = found.filter(prompt__project=project, prompt__slug=filter.prompt)
-        if filter.version is not None:
-            found = found.filter(prompt_version__number=filter.version)
+        found = found.filter(**_of_prompt(project, filter))
     for field in ("session", "user", "source", "external_id"):
         if value := getattr(filter, field):
             found = found.filter(**{field: value})
@@ -71,10 +76,40 @@ def span_search(*, project: Project, filter: SpanFilter) -> QuerySet[Span]:
     if filter.error:
         found = found.filter(_error(filter.error))
     if filter.text:
-        found = found.filter(RawSQL(_MATCHES, [filter.text], BooleanField()))  # noqa: S611  # a parameter
+        words = Q(RawSQL(_MATCHES, [filter.text], BooleanField()))  # noqa: S611  # a parameter
+        matching = Span.objects.filter(words, project=project)
+        found = found.filter(_one_of(matching.values("pk")) if _is_few(matching) else words)
     if filter.metric:
-        found = found.filter(pk__in=_scored(project, filter).values("span"))
+        spans = _scored(project, filter).values("span")
+        found = found.filter(_one_of(spans) if _is_few(spans) else Q(pk__in=spans))
     return _between(found, filter)
+
+
+def _of_prompt(project: Project, filter: SpanFilter) -> dict[str, Any]:
+    """The rows' own keys, as only these are found in an index that is in the list's order."""
+    prompt = Prompt.objects.filter(project=project, slug=filter.prompt).values_list("pk", flat=True).first()
+    if filter.version is None:
+        return {"prompt": prompt or NOBODY}
+    versions = PromptVersion.objects.filter(prompt=prompt, number=filter.version)
+    return {"prompt_version": versions.values_list("pk", flat=True).first() or NOBODY}
+
+
+def _is_few(rows: QuerySet[Any]) -> bool:
+    """Whether, by the database's statistics, so few rows pass that they are best looked up all.
+
+    Left to itself it would go through the list from the newest on until enough pass, which is quick only
+    where many do, or where the few are new.
+    """
+    plan = json.loads(rows.explain(format="json"))
+    return bool(plan[0]["Plan"]["Plan Rows"] <= FEW)
+
+
+def _one_of(ids: QuerySet[Any]) -> Q:
+    """Whether the span's id is among `ids`, which the database looks up first, once, by their own index."""
+    any_of = Func(ArraySubquery(ids), function="ANY", output_field=BooleanField())
+    return Q(
+        Func(F("pk"), any_of, template="(%(expressions)s)", arg_joiner=" = ", output_field=BooleanField())
+    )
 
 
 def _error(wanted: str) -> Q:

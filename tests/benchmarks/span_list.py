@@ -31,13 +31,13 @@ ASKED = (
     ("a prompt", "?prompt=answer-19"),
     ("a prompt's version", "?prompt=answer-19&version=5"),
     ("a model", "?model=bench/model-5"),
-    ("a session", "?session=session-77"),
+    ("a session", "?session=session-71"),
     ("a user who comes often", "?user=user-0"),
     ("a user who came seldom", "?user=user-19000"),
     ("sent by the application", "?source=ingest"),
     ("failed", "?error=any"),
     ("one day long ago", "?since={old}&until={old}"),
-    ("a session's errors of a model", "?session=session-70&error=any&model=bench/model-4"),
+    ("a session's errors of a model", "?session=session-50&error=any&model=bench/model-4"),
 )
 _MAKE = """
 from tests.benchmarks.many_spans import make_spans
