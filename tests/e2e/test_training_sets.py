@@ -36,7 +36,7 @@ def test_from_judgements_to_a_file(
     user = make_member(project, Role.EDITOR, make_user("editor@example.com"))
     page = open_page(live_stack.url, user=user)
     page.goto(f"/p/{project.slug}/feedback/training/")
-    page.keyboard.press("n")
+    page.get_by_role("link", name="New training set").first.click()
     ask_for_the_preview(page)
     expect(page.get_by_role("heading", name="What is in it")).to_be_visible()
     look_at_what_is_left_out(page)
