@@ -28,7 +28,8 @@ __all__ = [
     "spans_listed",
     "spans_of_trace",
 ]
-_MATCHES = "traces_span.words @@ websearch_to_tsquery('simple', %s)"
+#: Without its table's name, which is another in a query within a query.
+_MATCHES = "words @@ websearch_to_tsquery('simple', %s)"
 #: A span is written when it has ended, and its id is of that time: so long after its beginning at most.
 _LONGEST = timedelta(hours=1)
 BEGINNING_CHARS = 300
@@ -43,7 +44,7 @@ _HEAVY = (
 )
 _SCORES = SpanScore.objects.order_by("metric", "source", "pk")
 #: So many rows are looked up in less time than a page may take.
-FEW = 20_000
+FEW = 5_000
 NOBODY = UUID(int=0)
 #: Spans of a trace that its page shows.
 MOST_OF_TRACE = 200

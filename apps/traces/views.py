@@ -69,7 +69,7 @@ def span_detail(request: ProjectRequest, span_id: UUID) -> HttpResponse:
     inputs = span.inputs if isinstance(span.inputs, dict) else {}
     context = {
         "span": span,
-        "messages": messages_shown(span.messages),
+        "sent": messages_shown(span.messages),
         "tool_calls": calls_shown(span.tool_calls),
         "inputs": {name: shown(value) for name, value in inputs.items()},
         "parameters": {name: shown(value) for name, value in _parameters(span).items()},
