@@ -267,6 +267,7 @@ SPECTACULAR_SETTINGS = {
         "ComparisonStatusEnum": "apps.evaluations.comparisons.serializers.STATUSES",
         "CallStatusEnum": "apps.workbench.call_serializers.STATUSES",
         "SpanKindEnum": "apps.traces.serializers.KINDS",
+        "AnnotationQueueKindEnum": "apps.feedback.models.AnnotationQueue.Kind",
     },
     "TITLE": "llmops-web",
     "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",

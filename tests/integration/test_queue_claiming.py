@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -62,7 +63,7 @@ def work_off(queue: AnnotationQueue, annotators: int, *, vanish: int) -> Counter
                     lives += 1
                     did["vanished"] += 1
                     continue
-                sent = {
+                sent: dict[str, Any] = {
                     "annotation_id": annotation.pk,
                     "rater": annotation.rater,
                     "lease": annotation.lease,

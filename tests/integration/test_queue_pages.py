@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from apps.core.models import AuditEvent, Project, User
 from apps.core.roles import Role
@@ -29,6 +31,7 @@ from tests.factories.evaluations import (
     make_run,
 )
 from tests.factories.feedback import (
+    FORM,
     make_annotation,
     make_feedback,
     make_queue,
@@ -282,3 +285,35 @@ def test_many_items_are_added_by_a_worker_which_another_one_may_take_over(
     following = next_item(queue=queue, rater="user:a", user=None, holding=holding)
     assert following is not None
     assert following.item.happened_at is not None
+
+
+def test_queues_over_rest_take_annotations_made_elsewhere(
+    project: Project, api_client: Callable[[Role], APIClient]
+) -> None:
+    editor, annotator, other = map(api_client, (Role.EDITOR, Role.ANNOTATOR, Role.ANNOTATOR))
+    span = make_span(project, question="About refunds?")
+    asked = {"name": "Answers", "annotators_per_item": 2, "form": FORM}
+    made = editor.post("/api/v1/annotation-queues/", asked, format="json")
+    assert made.status_code == 201, made.data
+    slug = made.data["slug"]
+    address = f"/api/v1/annotation-queues/{slug}/"
+    wrong = editor.post("/api/v1/annotation-queues/", asked | {"form": [{"key": "A"}]}, format="json")
+    assert wrong.status_code == 400
+    added = editor.post(f"{address}items/", {"kind": "spans", "query": "text=refunds"}, format="json")
+    assert (added.status_code, added.data["added"]) == (201, 1)
+    item = editor.get(f"{address}items/").data["results"][0]
+    assert (item["span"], item["open_places"]) == (span.pk, 2)
+    mine = {"item": item["id"], "values": {"thumb": "up"}}
+    assert annotator.post(f"{address}annotations/", mine, format="json").data["state"] == "submitted"
+    changed = annotator.post(f"{address}annotations/", mine | {"values": {"thumb": "down"}}, format="json")
+    assert (changed.status_code, changed.data["values"]) == (201, {"thumb": "down"})
+    assert other.post(f"{address}annotations/", mine, format="json").data["state"] == "submitted"
+    assert editor.post(f"{address}annotations/", mine, format="json").data["state"] == "surplus"
+    refused = other.post(f"{address}annotations/", mine | {"values": {}}, format="json")
+    assert "thumb" in refused.json()["errors"]
+    told = editor.get(f"{address}annotations/").data["results"]
+    assert sorted(row["values"]["thumb"] for row in told) == ["down", "up"]
+    assert SpanScore.objects.filter(span=span, source="human").count() == 2
+    settings = editor.patch(address, {"annotators_per_item": 3}, format="json")
+    assert settings.data["disputed_count"] == 0
+    assert editor.get(address).data["submitted_count"] == 2

@@ -45,7 +45,7 @@ def take(queue: AnnotationQueue, rater: str, *holding: Given) -> Given | None:
 
 def send(given: Given | Annotation, values: dict[str, Any], **changes: Any) -> Submitted:
     annotation = given.annotation if isinstance(given, Given) else given
-    sent = {"lease": annotation.lease, "submit_id": uuid4(), "values": values} | changes
+    sent: dict[str, Any] = {"lease": annotation.lease, "submit_id": uuid4(), "values": values} | changes
     return annotation_submit(annotation_id=annotation.pk, rater=annotation.rater, **sent)
 
 
@@ -130,7 +130,7 @@ def test_what_is_held_is_given_again_and_fenced_and_no_more_than_three_are_held(
         )
     with pytest.raises(LeaseLost):
         send(one, UP)
-    own = {
+    own: dict[str, Any] = {
         "annotation_id": other_window.annotation.pk,
         "rater": ANN,
         "lease": other_window.annotation.lease,
