@@ -19,6 +19,7 @@ from apps.traces.models import Span
 
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 12
+_FEW = 2_000
 
 
 class FeedbackNotFound(NotFound):
@@ -47,7 +48,7 @@ def feedback_search(*, project: Project, filter: FeedbackFilter) -> QuerySet[Fee
         rows = rows.filter(pk__gte=_first_id(bounds[0]))
     if bounds := day_bounds(filter.until):
         rows = rows.filter(pk__lt=_first_id(bounds[1]))
-    return _with_words(rows, filter.q) if filter.q else rows
+    return _with_words(rows, project, filter.q) if filter.q else rows
 
 
 def _of_prompt(project: Project, filter: FeedbackFilter) -> Q:
@@ -71,15 +72,25 @@ def _first_id(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def _with_words(rows: QuerySet[Feedback], q: str) -> QuerySet[Feedback]:
-    """Comments and corrections with words that begin with each of `q`."""
+def _with_words(rows: QuerySet[Feedback], project: Project, q: str) -> QuerySet[Feedback]:
+    """Comments and corrections with words that begin with each of `q`.
+
+    Few that have them are looked up by the index of words; of many, enough are found by going through the
+    newest. The planner cannot tell which is which.
+    """
     words = [word for part in _WORD.findall(q) for word in part.split("_") if word][:_MOST_WORDS]
     if not words:
         return rows.filter(Q(comment__icontains=q) | Q(correction__icontains=q))
     raw = " & ".join(f"'{word.lower()}':*" for word in words)
     found = SearchQuery(raw, config="simple", search_type="raw")
-    said = rows.filter(~Q(comment="") | ~Q(correction=""))  # as the index has it
-    return said.annotate(words=SearchVector("comment", "correction", config="simple")).filter(words=found)
+
+    def holding(votes: QuerySet[Feedback]) -> QuerySet[Feedback]:
+        said = votes.filter(~Q(comment="") | ~Q(correction=""))  # as the index has it
+        return said.annotate(words=SearchVector("comment", "correction", config="simple")).filter(words=found)
+
+    everywhere = holding(Feedback.objects.filter(project=project))
+    few = list(everywhere.values_list("pk", flat=True)[: _FEW + 1])
+    return rows.filter(pk__in=few) if len(few) <= _FEW else holding(rows)
 
 
 def with_answers(rows: QuerySet[Feedback]) -> QuerySet[Feedback]:
@@ -107,9 +118,7 @@ def worst_votes(
     others. One query."""
     spans = [answer.span_id for answer in answers]
     votes = with_answers(feedback_search(project=project, filter=filter).filter(span__in=spans))
-    first: dict[UUID, Feedback] = {}
-    for vote in votes.order_by("thumb", "-id"):
-        first.setdefault(vote.span_id, vote)
+    first = {vote.span_id: vote for vote in votes.order_by("span", "thumb", "-id").distinct("span")}
     return [(first[answer.span_id], answer) for answer in answers if answer.span_id in first]
 
 
