@@ -254,6 +254,21 @@ def _span_list(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def _feedback_pages(found: Figures) -> str:
+    lines = [
+        "## Pages of feedback",
+        "",
+        f"{found['votes']:,} votes of half a year on a quarter as many answers of 20 prompts; fifty rows a page.",
+        "From the request to the whole page.",
+        "",
+        "| what is asked | median | slowest of twelve |",
+        "|---|---:|---:|",
+    ]
+    for one in found["pages"]:
+        lines.append(f"| {one['asked']} | {one['page_ms']:.0f} ms | {one['worst_ms']:.0f} ms |")
+    return "\n".join(lines)
+
+
 def _annotation_queue(found: Figures) -> str:
     together = found["together"]
     lines = [
@@ -296,4 +311,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "thumbs": _thumbs,
     "span-list": _span_list,
     "annotation-queue": _annotation_queue,
+    "feedback-pages": _feedback_pages,
 }

@@ -44,6 +44,7 @@ def main() -> None:
         "thumbs": lambda: _figures("thumbs"),
         "span-list": lambda: _figures("span_list"),
         "annotation-queue": lambda: _figures("annotation_queue"),
+        "feedback-pages": lambda: _figures("feedback_pages"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:

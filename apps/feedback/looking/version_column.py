@@ -19,7 +19,7 @@ Counts = tuple[int, float]
 
 
 def thumbs_column_register() -> None:
-    version_column_register(VersionColumn("thumbs", "Thumbs up", thumbs_of_versions))
+    version_column_register(VersionColumn("feedback", "Thumbs up", thumbs_of_versions))
 
 
 def thumbs_of_versions(prompt: Prompt, versions: Sequence[PromptVersion]) -> Mapping[UUID, Cell]:
