@@ -10,7 +10,7 @@ from apps.traces.models import Span
 
 MOST_OFFERED = 50
 SOURCES = (
-    ("application", "Completions of applications"),
+    ("application", "Completions"),
     ("ingest", "Sent by applications"),
     ("workbench", "Workbench"),
     ("run", "Runs"),
