@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,8 +21,8 @@ expect.set_options(timeout=15_000)
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 State = Annotation.State
-THUMB = {"key": "thumb", "label": "Good answer?", "kind": "thumb", "required": True}
-FORM = [
+THUMB: dict[str, Any] = {"key": "thumb", "label": "Good answer?", "kind": "thumb", "required": True}
+FORM: list[dict[str, Any]] = [
     THUMB,
     {
         "key": "topic",
@@ -49,7 +49,7 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def labelling(project: Project, live_server: Any, open_page: OpenPage) -> Open:
+def labelling(project: Project, live_server: Any, open_page: OpenPage) -> Iterator[Open]:
     """labelling(queue, user): the page, with its first item; `context=` opens another tab of that browser."""
 
     def opened(
@@ -58,9 +58,16 @@ def labelling(project: Project, live_server: Any, open_page: OpenPage) -> Open:
         page = context.new_page() if context else open_page(live_server.url, user=user)
         page.goto(f"/p/{project.slug}/feedback/queues/{queue.slug}/label/")
         expect(form(page)).to_be_visible()
+        contexts.add(page.context)
         return page
 
-    return opened
+    contexts: set[BrowserContext] = set()
+    yield opened
+    # A page that is left sends a word; nothing may come while the database is emptied.
+    for context in contexts:
+        for page in context.pages:
+            page.wait_for_load_state("networkidle")
+        context.set_offline(True)
 
 
 def items(queue: AnnotationQueue, count: int, *, pair: bool = False) -> list[QueueItem]:

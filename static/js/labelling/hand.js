@@ -70,8 +70,7 @@ export class Hand extends EventTarget {
 
   /** @returns {Promise<boolean>} whether something came */
   async ask() {
-    const unsent = this.outbox.waiting().map((entry) => entry.annotation);
-    const holding = [...new Set([...(await this.locks.held()), ...this.ids(), ...unsent])];
+    const holding = [...new Set([...(await this.locks.held()), ...this.ids(), ...this.unsent()])];
     const { status, body } = await exchange("POST", this.addresses.of("next"), { holding });
     if (status !== 200) return this.failed(status, body);
     this.failures = 0;
@@ -82,10 +81,7 @@ export class Hand extends EventTarget {
       why: body.given ? null : body.why,
       nothing: !body.given,
     });
-    const came =
-      body.given &&
-      !holding.includes(body.given.annotation.id) &&
-      (await this.add({ ...body.given, again: this.isAgain(body) }));
+    const came = body.given ? await this.add({ ...body.given, again: this.isAgain(body) }) : false;
     if (!body.given) this.again(LOOK_AGAIN_MS);
     this.say();
     return came;
@@ -97,12 +93,18 @@ export class Hand extends EventTarget {
     return this.skipped.has(given.annotation.id);
   }
 
+  unsent() {
+    return this.outbox.waiting().map((entry) => entry.annotation);
+  }
+
   ids() {
     return [this.current(), ...this.ahead].filter(Boolean).map((work) => work.id);
   }
 
   async add(given) {
     const { id } = given.annotation;
+    // Skipped a moment ago and given again already: it is taken once the server's word on the skip is here.
+    if (this.ids().includes(id) || this.unsent().includes(id)) return false;
     // Another tab of this browser was quicker: it is named among those held the next time.
     if (!(await this.locks.take(id))) return true;
     const unsaved = this.outbox.unsaved(id);

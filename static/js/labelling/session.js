@@ -172,9 +172,10 @@ export class Session extends EventTarget {
   leave() {
     const work = this.current;
     this.outbox.dropKept(work.id);
-    this.locks.leave(work.id);
     const entry = work.withdrawn ? this.outbox.add(work.withdrawn) : null;
-    if (!entry) exchange("POST", this.addresses.of("release", work.id), { lease: work.lease });
+    // Ours until the server has let it go, or it would be given again as the next one.
+    const gone = entry ?? exchange("POST", this.addresses.of("release", work.id), { lease: work.lease });
+    Promise.resolve(gone).then(() => this.locks.leave(work.id));
     this.current = null;
     return { given: work.given, values: work.before, kind: entry?.kind ?? "submit", entry: entry?.id };
   }
@@ -199,6 +200,7 @@ export class Session extends EventTarget {
   }
 
   async reopen(last) {
+    await this.locks.take(last.given.annotation.id);
     const { status, body } = await exchange(
       "POST",
       this.addresses.of("reopen", last.given.annotation.id),
@@ -209,6 +211,7 @@ export class Session extends EventTarget {
       await this.open(new Work(given, { reopened: last.kind === "submit" }));
       return;
     }
+    this.locks.leave(last.given.annotation.id);
     if (laterWhy(status)) this.done.push(last);
     this.words(
       laterWhy(status)

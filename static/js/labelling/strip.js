@@ -51,7 +51,7 @@ function button(text, key, click) {
 function openAgain(session) {
   const words = session.current.withdrawn
     ? "Taken back: it was not sent yet."
-    : "You submitted this one already. A change counts once it is submitted.";
+    : "You submitted this one already. Change it and submit, or leave it as it was.";
   return [el("span", { text: words }), button("Leave it as it was", "Esc", () => session.leaveAsItWas())];
 }
 
