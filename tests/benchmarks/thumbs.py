@@ -20,18 +20,15 @@ MOST = 4_000
 CONNECTIONS = 16
 _WARM = 200
 _MAKE = """
-import json
-from django.db import connection
 from apps.core.models import Project
 from apps.feedback.models import FeedbackSettings
 from apps.feedback.thumbs.tokens import feedback_token, subject_of
-from apps.traces.models import Span
-from tests.benchmarks.many_spans import make_spans
+from tests.benchmarks.many_answers import make_answers
 project = Project.objects.get(slug="{project}")
 FeedbackSettings.objects.update_or_create(
     project=project, defaults={{"project_per_minute": 0, "address_per_minute": 0}}
 )
-for number, span in enumerate(make_spans(project, {votes})):
+for number, span in enumerate(make_answers(project, {votes})):
     subject = subject_of(project_id=project.pk, user=str(number))
     print(feedback_token(project_id=project.pk, span_id=span, subject=subject))
 """
