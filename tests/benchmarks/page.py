@@ -258,8 +258,8 @@ def _feedback_pages(found: Figures) -> str:
     lines = [
         "## Pages of feedback",
         "",
-        f"{found['votes']:,} votes of half a year on a quarter as many answers of 20 prompts; fifty rows a page.",
-        "From the request to the whole page.",
+        f"{found['votes']:,} votes of half a year on a quarter as many answers of 20 prompts; fifty rows a",
+        "page. From the request to the whole page.",
         "",
         "| what is asked | median | slowest of twelve |",
         "|---|---:|---:|",
