@@ -13,6 +13,8 @@ from rest_framework.test import APIClient
 
 from apps.core.models import Project
 from apps.core.roles import Role
+from apps.datasets.models import DatasetVersion
+from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.models import EvalRun, EvaluatorVersion, ItemScore, PairVote
 from apps.evaluations.people_ratings import pair_vote_of, pair_vote_save, rating_set, side_of
 from apps.evaluations.statistics.prediction_powered import corrected_mean
@@ -37,10 +39,15 @@ def judge_of(
     return EvaluatorVersion.objects.create(evaluator=version.evaluator, number=2, config=config)
 
 
-def scored(project: Project, judge: EvaluatorVersion, values: Sequence[float | None]) -> EvalRun:
+def scored(
+    project: Project,
+    judge: EvaluatorVersion,
+    values: Sequence[float | None],
+    version: DatasetVersion | None = None,
+) -> EvalRun:
     return make_run(
         project,
-        make_dataset_version(project, len(values)),
+        version or make_dataset_version(project, len(values)),
         scores={judge.evaluator.slug: values},
         outputs=[f"answer {place}" for place in range(len(values))],
         evaluators=[judge],
@@ -77,7 +84,7 @@ def test_yes_and_no_of_a_judge_beside_thumbs(
     on two they are split."""
     judge = judge_of(project)
     run = scored(project, judge, [1.0] * 18 + [0.0] * 2 + [1.0] * 4 + [0.0] * 10 + [1.0] * 6)
-    other = scored(project, judge, [1.0, 0.0])
+    other = scored(project, judge, [1.0, 0.0] * 20, run.dataset_version)
     comparison = make_comparison(project, other, run)
     viewer, url = client_as(Role.VIEWER), f"/p/{project.slug}/feedback/judges/right/"
     assert "Not checked against people" in viewer.get(url).content.decode()
@@ -116,9 +123,10 @@ def test_yes_and_no_of_a_judge_beside_thumbs(
         swapped = viewer.get(badges).content.decode()
     assert 'id="judge-badge-right"' in swapped
     assert "agrees with people: κ 0.63 [0.36, 0.89], n 34" in swapped
-    shown = viewer.get(f"/p/{project.slug}/evaluations/comparisons/{comparison.number}/").content.decode()
-    if "cards-strip" in shown:
-        assert badges in shown
+    figures_make(comparison.pk, other.pk, "metrics", "")
+    shown = viewer.get(f"/p/{project.slug}/comparisons/{comparison.number}/").content.decode()
+    assert f'hx-get="{badges}"' in shown  # one request for all of them
+    assert 'id="judge-badge-right"' in shown
     rest = api_client(Role.VIEWER).get("/api/v1/evaluators/right/against-people/").json()["results"]
     assert [row["rated"] for row in rest] == [True, False]
     assert rest[0]["agreement"]["n"] == 34
