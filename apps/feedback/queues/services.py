@@ -105,6 +105,7 @@ def queue_update(*, queue: AnnotationQueue, by: Actor, **changes: Any) -> Annota
         after = _told(queue)
         if after != before:
             audit(by, "annotation_queue.update", queue, project=queue.project, before=before, after=after)
+    queue.refresh_from_db()  # the database has counted anew
     return queue
 
 
