@@ -49,6 +49,8 @@ NO_PAGE = {
     "evaluations:run-news",
     "feedback:feedback-of-span",
     "feedback:feedback-similar",
+    "feedback:queue-mine",
+    "feedback:queue-progress",
     "mfa_download_recovery_codes",
     "prompts:export-all",
     "providers:test-status",
@@ -74,6 +76,7 @@ QUERIES = {
     "evaluations:evaluator-create": "?kind=exact_match",
     "evaluations:run-create": "?prompt={prompt}&dataset={dataset}",
     "evaluations:run-column": "?dataset={dataset}",
+    "feedback:queue-add": "?source=spans",
     "prompts:diff": "?old=1&new=2",
 }
 LINKS = {
