@@ -31,7 +31,9 @@ class RowScoreSerializer(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     rater = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
-    label = serializers.CharField(help_text="The category, where it gives one.")
+    label = serializers.CharField(  # type: ignore[assignment]  # a field of that name
+        help_text="The category, where it gives one."
+    )
     detail = serializers.CharField()
 
 
