@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +24,7 @@ from apps.workbench.models import Call
 from llmops_web.stack.waiting import wait_until
 from tests.factories.core import make_api_key
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
+from tests.integration.test_workbench_calls_live import database_connections
 from tests.live_stack import LiveStack
 from tests.loopback_provider import Behaviour, LoopbackProvider
 from tests.workbench_steps import make_endpoint, open_page
@@ -164,6 +168,26 @@ def test_a_second_web_process_and_a_lost_worker(application: Application) -> Non
     *_, (name, problem) = stream
     assert (name, problem["error_kind"]) == ("error", "worker_lost")
     assert problem["text"]
+
+
+def test_many_wait_at_once_and_hold_no_database_connection(application: Application) -> None:
+    all_have_begun = threading.Event()
+    application.loopback.behaviour = Behaviour(held_until=all_have_begun)
+    with ThreadPoolExecutor(40) as waiting:
+        asked = [waiting.submit(_answer_to, application, f"number {n}", n % 2 == 0) for n in range(40)]
+        wait_until(lambda: application.loopback.at_once == 40, seconds=20, what="Forty calls")
+        assert database_connections("llmops-web") < 15
+        all_have_begun.set()
+        assert [each.result(20) for each in asked] == [f"Shout number {n}" for n in range(40)]
+    assert Call.objects.filter(status="completed").count() == 40
+
+
+def _answer_to(application: Application, word: str, streamed: bool) -> str:
+    response = copy(application).ask(inputs={"word": word}, stream=streamed)
+    if streamed:
+        *_, (_, end) = events(response)
+        return str(end["text"])
+    return str(json.loads(response.read())["text"])
 
 
 def _impatient(application: Application, **asked: Any) -> None:
