@@ -119,6 +119,13 @@ def test_what_cannot_be_imported_says_why(api_client: Callable[[Role], APIClient
     assert post(file=SimpleUploadedFile("x.json", b"[{]")).status_code == 400
     bad = post(file=upload(ROWS[3:])).json()
     assert (bad["status"], "None of the 1 rows is a pair" in bad["error"]) == ("failed", True)
+    assert set(PairImport.objects.values_list("status", "stored_as")) == {("failed", "")}  # no file stays
+    project = PairImport.objects.all()[0].project
+    job, *_ = services.pair_import_upload(project=project, by=SYSTEM, file=upload(), filename="votes.jsonl")
+    PairImport.objects.filter(pk=job.pk).update(created_at=job.created_at - 2 * services.FORGOTTEN)
+    services.pair_imports_sweep()
+    job.refresh_from_db()
+    assert (job.status, job.stored_as) == ("failed", "")
 
 
 def test_an_import_that_its_worker_left_is_taken_up_where_it_stands(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -13,12 +14,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectAPIView, SafeCharField, idempotent
-from apps.core.errors import InvalidInput
+from apps.core.errors import InvalidInput, ProductError
 from apps.core.roles import Role
 from apps.feedback.models import PairImport, PairRejection
 from apps.feedback.pairs.mapping import PairMapping
 from apps.feedback.pairs.selectors import pair_import_get, pair_queue_get
-from apps.feedback.pairs.services import MOST_PER_ITEM, pair_import_start, pair_import_upload
+from apps.feedback.pairs.services import (
+    MOST_PER_ITEM,
+    pair_import_refuse,
+    pair_import_start,
+    pair_import_upload,
+)
 
 _PROBLEMS = {400: ProblemSerializer, 404: ProblemSerializer}
 MOST_REJECTIONS_SHOWN = 100
@@ -106,14 +112,19 @@ class PairImportListView(ProjectAPIView):
             queue=queue,
             further=asked["further"],
         )
-        chosen = mapping or guessed
-        if chosen is None:
-            text = (
-                f"Say in `mapping` which columns hold the answers. The file has: {', '.join(columns[:20])}."
-            )
-            raise InvalidInput(text, fields={"mapping": [text]})
-        job = pair_import_start(job=job, by=self.actor, mapping=chosen)
+        try:
+            chosen = mapping or guessed or _nothing_guessed(columns)
+            job = pair_import_start(job=job, by=self.actor, mapping=chosen)
+        except ProductError as error:
+            pair_import_refuse(job=job, reason=error.detail)
+            raise
         return Response(PairImportSerializer(job).data, status=202 if job.is_waiting else 201)
+
+
+def _nothing_guessed(columns: Sequence[str]) -> NoReturn:
+    have = ", ".join(columns[:20])
+    text = f"Say in `mapping` which columns hold the answers. The file has: {have}."
+    raise InvalidInput(text, fields={"mapping": [text]})
 
 
 def _mapping(text: str) -> PairMapping | None:

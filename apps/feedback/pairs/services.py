@@ -40,6 +40,8 @@ MOST_PER_ITEM = 5
 #: More are counted, not kept.
 MOST_REJECTIONS = 10_000
 LEASE = timedelta(seconds=60)
+#: An upload whose columns nobody chooses is let go of.
+FORGOTTEN = timedelta(days=1)
 MOST_CLAIMS = 5
 RUN_TASK = "worker.feedback.import_pairs"
 _SWEPT_AT_ONCE = 50
@@ -243,12 +245,25 @@ def _finish(job: PairImport, status: str, error: str = "") -> None:
     remove_file(job.stored_as)
 
 
+def pair_import_refuse(*, job: PairImport, reason: str) -> None:
+    """End an upload that cannot be imported as it was asked for; its file goes."""
+    refused = PairImport.objects.filter(pk=job.pk, status=Status.UPLOADED).update(
+        status=Status.FAILED, error=reason, finished_at=timezone.now(), stored_as=""
+    )
+    if refused:
+        remove_file(job.stored_as)
+
+
 def pair_imports_sweep() -> int:
-    """Take up imports whose worker died or whose message was lost; returns how many.
+    """Take up imports whose worker died or whose message was lost, and let go of forgotten uploads; returns
+    how many were taken up.
 
     One that waits without a lease is asked for each time: a second message finds it claimed.
     """
     now = timezone.now()
+    forgotten = PairImport.objects.filter(status=Status.UPLOADED, created_at__lt=now - FORGOTTEN)
+    for job in forgotten.order_by("id")[:_SWEPT_AT_ONCE]:
+        pair_import_refuse(job=job, reason="Nobody chose its columns within a day.")
     late = Q(status=Status.RUNNING, lease_until__lt=now) | Q(status=Status.PENDING, lease_until=None)
     waiting = list(PairImport.objects.filter(late).values_list("pk", flat=True)[:_SWEPT_AT_ONCE])
     for import_id in waiting:
