@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, time
 from typing import Any
@@ -105,6 +106,9 @@ def read_recipe(asked: dict[str, Any]) -> Recipe:
     for name in ("since", "until"):
         if given.get(name) and not _is_day(given[name]):
             wrong[name] = ["Give a day as YYYY-MM-DD."]
+    for name in ("good_from", "bad_to"):
+        if name in given and not math.isfinite(given[name]):
+            wrong[name] = ["Give a number."]
     if wrong:
         raise _invalid(wrong)
     recipe = Recipe(**given)

@@ -171,6 +171,7 @@ def test_a_recipe_says_what_is_wrong_with_it():
         ({"since": "2026-13-01"}, "since"),
         ({"version": 2}, "version"),
         ({"conflicts": "coin"}, "conflicts"),
+        ({"good_from": float("nan")}, "good_from"),
         ({"elsewhere": 1}, "elsewhere"),
     ):
         with pytest.raises(InvalidInput) as refused:
