@@ -46,7 +46,7 @@ class Span(ProjectRow):
         TOOL = "tool"
         CHAIN = "chain"
 
-    trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="spans")
+    trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="spans", db_index=False)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children"
     )
@@ -92,6 +92,7 @@ class Span(ProjectRow):
             ),
         )
         indexes = (
+            models.Index(fields=("trace", "id"), name="span_of_trace"),
             models.Index(fields=("project", "-id"), name="span_by_project"),
             models.Index(fields=("project", "prompt_version", "-id"), name="span_by_prompt_version"),
             models.Index(fields=("origin",), name="span_by_origin"),

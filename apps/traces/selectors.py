@@ -46,8 +46,9 @@ _SCORES = SpanScore.objects.order_by("metric", "source", "pk")
 #: So many rows are looked up in less time than a page may take.
 FEW = 5_000
 NOBODY = UUID(int=0)
-#: Spans of a trace that its page shows.
-MOST_OF_TRACE = 200
+#: Spans of the trace that a span's page shows before it, and after it.
+MOST_NEIGHBOURS = 50
+_OF_TRACE = ("kind", "name", "trace_id", "model_name", "error_kind", "duration_ms", "cost_usd", "started_at")
 
 
 class SpanNotFound(NotFound):
@@ -168,18 +169,10 @@ def span_get(*, project: Project, id: UUID) -> Span:
 
 
 def spans_of_trace(span: Span) -> list[Span]:
-    """The first spans of the trace, oldest first, without what they hold."""
-    spans = Span.objects.filter(trace_id=span.trace_id).order_by("pk")
-    return list(
-        spans.only(
-            "pk",
-            "kind",
-            "name",
-            "parent_id",
-            "model_name",
-            "error_kind",
-            "duration_ms",
-            "cost_usd",
-            "started_at",
-        )[:MOST_OF_TRACE]
-    )
+    """The span among its neighbours in the trace, oldest first, without what they hold. A run's trace has as
+    many spans as the run has rows.
+    """
+    spans = Span.objects.filter(trace_id=span.trace_id).only(*_OF_TRACE)
+    before = spans.filter(pk__lte=span.pk).order_by("-pk")[:MOST_NEIGHBOURS]
+    after = spans.filter(pk__gt=span.pk).order_by("pk")[:MOST_NEIGHBOURS]
+    return [*reversed(before), *after]

@@ -91,6 +91,17 @@ class Migration(migrations.Migration):
         migrations.AddField("span", "session", models.CharField(blank=True, default="", max_length=200)),
         migrations.AddField("span", "source", models.CharField(blank=True, default="", max_length=20)),
         migrations.AddField("span", "user", models.CharField(blank=True, default="", max_length=200)),
+        migrations.AddIndex("span", models.Index(fields=["trace", "id"], name="span_of_trace")),
+        migrations.AlterField(
+            "span",
+            "trace",
+            models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="spans",
+                to="traces.trace",
+            ),
+        ),
         migrations.AddField("trace", "external_id", models.CharField(blank=True, default="", max_length=100)),
         *(
             migrations.AddIndex(
