@@ -76,7 +76,8 @@ def _locked(annotation_id: UUID, rater: str) -> tuple[AnnotationQueue, Annotatio
     if ids is None:
         raise AnnotationNotFound(_GONE)
     queue = queue_locked(*ids)
-    annotation = own.select_related("item").first()
+    locked = own.select_for_update(no_key=True, of=("self",))  # autosave and heartbeat take no other lock
+    annotation = locked.select_related("item").first()
     if annotation is None:
         raise AnnotationNotFound(_GONE)
     return queue, annotation
