@@ -19,6 +19,7 @@ from apps.feedback.thumbs.configuration import feedback_settings_save
 from apps.prompts.label_services import label_set
 from tests.e2e.conftest import PATIENCE_MS, OpenPage, Watch
 from tests.e2e.steps import tab_to
+from tests.e2e.test_accessibility import problems
 from tests.factories.core import SYSTEM, make_member, make_project
 from tests.factories.feedback import make_span
 from tests.factories.prompts import make_prompt, make_version
@@ -104,6 +105,7 @@ def judge_by_keyboard(page: Page) -> None:
     expect(down).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Wrong", exact=True).press("Space")
     expect(page.get_by_role("button", name="Wrong", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert "\n".join(problems(page, "the chat with its form open")) == ""
     page.get_by_label("Comment").fill("We open at ten.")
     page.get_by_label("A better answer").fill("At ten.")
     page.locator("llmops-feedback").get_by_role("button", name="Send").press("Enter")

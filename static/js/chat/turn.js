@@ -21,9 +21,9 @@ export class ChatTurn {
 
   constructor(turn, again) {
     this.turn = turn;
-    this.question = make("li", "chat-said chat-question");
+    this.question = make("div", "chat-said chat-question");
     this.question.append(make("span", "visually-hidden", "You: "), make("div", "prose", turn.question));
-    this.answer = make("li", "chat-said chat-answer");
+    this.answer = make("div", "chat-said chat-answer");
     this.text = make("div", "prose");
     this.note = make("p", "chat-note text-secondary");
     this.error = make("p", "chat-error");
