@@ -47,6 +47,8 @@ NO_PAGE = {
     "evaluations:run-export-jsonl",
     "evaluations:run-progress",
     "evaluations:run-news",
+    "feedback-js",
+    "feedback:chat-answer",
     "feedback:feedback-of-span",
     "feedback:feedback-similar",
     "feedback:queue-mine",
