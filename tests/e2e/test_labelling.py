@@ -12,12 +12,12 @@ from apps.core.models import Project, User
 from apps.core.roles import Role
 from apps.feedback.models import Annotation, AnnotationQueue, QueueItem
 from apps.feedback.queues.form import BAD, FIRST, SECOND, TIE
-from tests.e2e.conftest import OpenPage, Watch, session_cookie
+from tests.e2e.conftest import PATIENCE_MS, OpenPage, Watch, session_cookie
 from tests.e2e.test_accessibility import problems
 from tests.factories.core import make_member, make_project
 from tests.factories.feedback import make_queue, make_queue_item
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE_MS)
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 State = Annotation.State

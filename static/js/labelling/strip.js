@@ -8,6 +8,7 @@ export function mountStrip({ root, session, outbox, announce }) {
   const draw = () => {
     const parts = session.isOpenAgain ? openAgain(session) : words ? [] : sent(last, session);
     if (words) parts.unshift(el("strong", { text: words }));
+    place.dataset.hint = !last && !words && !session.isOpenAgain;
     place.replaceChildren(...parts);
   };
   draw();
