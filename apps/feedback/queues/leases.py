@@ -132,7 +132,6 @@ def leases_sweep() -> None:
     for queue_id, adjudicates_id in set(queues[:MOST_SWEPT]):
         with transaction.atomic():
             queue = queue_locked(queue_id, adjudicates_id)
-            for annotation in (
-                late.filter(queue=queue).select_related("item").order_by("lease_until")[:MOST_SWEPT]
-            ):
+            rows = late.select_for_update(no_key=True, of=("self",)).filter(queue=queue)
+            for annotation in rows.select_related("item").order_by("lease_until")[:MOST_SWEPT]:
                 give_up(queue, annotation)
