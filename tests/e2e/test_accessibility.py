@@ -51,6 +51,7 @@ NO_PAGE = {
     "feedback:chat-answer",
     "feedback:feedback-of-span",
     "feedback:feedback-similar",
+    "feedback:queue-label-who",
     "feedback:queue-mine",
     "feedback:queue-progress",
     "mfa_download_recovery_codes",
