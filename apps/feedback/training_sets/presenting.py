@@ -1,4 +1,4 @@
-"""Training sets as pages show them: figures in words, rows as conversations, judgements with links."""
+"""Training sets as pages show them: rows as conversations, judgements with links."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from uuid import UUID
 from django.urls import NoReverseMatch, reverse
 
 from apps.core.models import Project
-from apps.datasets.models import Dataset, Example
+from apps.datasets.models import Example
 from apps.evaluations.models import PairVote
 from apps.evaluations.raters import rater_names
 from apps.feedback.models import Annotation, Feedback, TrainingRow, TrainingSet, TrainingSource
 from apps.feedback.training_sets.reasons import reason_in_words
-from apps.feedback.training_sets.recipe import SPLITS
 from apps.feedback.training_sets.selectors import sources_of
 
-_KINDS = {"feedback": "End user", "annotation": "Reviewer", "vote": "Voter"}
-_SAYS = {
+KINDS = {"feedback": "End user", "annotation": "Reviewer", "vote": "Voter"}
+SAYS = {
     "up": "thumb up",
     "down": "thumb down",
     "middle": "in the middle",
@@ -30,7 +29,7 @@ _SAYS = {
     "waits": "waits for the adjudicator",
     "correction": "wrote a correction",
 }
-_MADE_FROM = {"approval": "a rated answer", "correction": "a correction", "vote": "votes"}
+MADE_FROM = {"approval": "a rated answer", "correction": "a correction", "vote": "votes"}
 STAGES = {
     "preparing": "Reading the tokenizer; the first time takes a moment",
     "gathering": "Gathering judgements",
@@ -83,7 +82,7 @@ def shown_rows(training_set: TrainingSet, rows: Sequence[TrainingRow | Example])
 
 
 def _of_row(training_set: TrainingSet, row: TrainingRow, sources: list[TrainingSource]) -> ShownRow:
-    facts = [f"from {_MADE_FROM.get(row.made_from, row.made_from)}", *_origin(row.origin)]
+    facts = [f"from {MADE_FROM.get(row.made_from, row.made_from)}", *_origin(row.origin)]
     facts += [row.split] if row.split else []
     facts += [f"{row.tokens:,} tokens"] if row.tokens else []
     facts += ["prompts differ"] if row.origin.get("prompts_differ") else []
@@ -109,7 +108,7 @@ def _of_example(training_set: TrainingSet, row: Example, sources: list[TrainingS
         answers=_answers(
             training_set.method, answer, _content(learned.get("rejected")), learned.get("label"), False
         ),
-        facts=[f"from {_MADE_FROM.get(made_from, made_from)}", *_origin(row.metadata), row.split],
+        facts=[f"from {MADE_FROM.get(made_from, made_from)}", *_origin(row.metadata), row.split],
         judgements=_told(sources),
         contested=len({source.says for source in sources if source.counted}) > 1,
     )
@@ -145,7 +144,7 @@ def _told(sources: Iterable[TrainingSource]) -> str:
     for source in sources:
         if source.counted or source.says == "waits":
             counts[source.says] = counts.get(source.says, 0) + 1
-    return ", ".join(f"{n} × {_SAYS.get(says, says)}" for says, n in counts.items())
+    return ", ".join(f"{n} × {SAYS.get(says, says)}" for says, n in counts.items())
 
 
 def shown_sources(project: Project, sources: Sequence[TrainingSource]) -> list[ShownSource]:
@@ -155,7 +154,7 @@ def shown_sources(project: Project, sources: Sequence[TrainingSource]) -> list[S
     return [
         ShownSource(
             who=_who(source, names),
-            says=_SAYS.get(source.says, source.says),
+            says=SAYS.get(source.says, source.says),
             url=_url(project, source, lines),
             counted=source.counted,
             settles=source.settles,
@@ -170,7 +169,7 @@ def _who(source: TrainingSource, names: dict[str, str]) -> str:
         return "A person who was erased"
     if source.kind == TrainingSource.Kind.FEEDBACK:
         return f"End user {source.person[:8]}"
-    return f"{_KINDS[source.kind]} {names.get(source.person, source.person)}"
+    return f"{KINDS[source.kind]} {names.get(source.person, source.person)}"
 
 
 _Found = dict[tuple[str, str], tuple[str, list[str]]]
@@ -208,102 +207,3 @@ def _reversed(name: str, *args: str | int | UUID) -> str:
         return reverse(name, args=args)
     except NoReverseMatch:
         return ""
-
-
-def shown_figures(training_set: TrainingSet) -> dict[str, Any]:
-    """The figures of a preview with their words, for a template."""
-    figures: dict[str, Any] = training_set.figures
-    if not figures:
-        return {}
-    overlaps = figures.get("overlaps", {})
-    names = dict(
-        Dataset.objects.filter(project_id=training_set.project_id, slug__in=overlaps).values_list(
-            "slug", "name"
-        )
-    )
-    labels = figures.get("labels", {})
-    both = labels.get("good", 0) + labels.get("bad", 0)
-    return figures | {
-        "left_out_rows": [
-            {"reason": reason, "words": reason_in_words(reason), "rows": rows}
-            for reason, rows in sorted(figures.get("left_out", {}).items(), key=lambda each: -each[1])
-        ],
-        "split_rows": [(name, figures.get("splits", {}).get(name, 0)) for name in SPLITS],
-        "left_out_total": sum(figures.get("left_out", {}).values()),
-        "by_kind": [
-            {"kind": _KINDS[kind], "says": _SAYS.get(says, says), "n": n}
-            for kind, said in figures.get("judgements", {}).get("by_kind", {}).items()
-            for says, n in said.items()
-        ],
-        "made_from_rows": [
-            {"words": _MADE_FROM.get(kind, kind), "rows": rows}
-            for kind, rows in figures.get("made_from", {}).items()
-        ],
-        "overlap_rows": [
-            {"slug": slug, "name": names.get(slug, slug), "rows": rows} for slug, rows in overlaps.items()
-        ],
-        "overlap_total": sum(overlaps.values()),
-        "good_percent": round(100 * labels.get("good", 0) / both) if both else None,
-        "plot": lengths_figure(figures.get("tokens", {})),
-        "advice": list(_advice(training_set.method, figures)),
-    }
-
-
-def lengths_figure(tokens: dict[str, Any]) -> dict[str, Any] | None:
-    """A histogram of lengths, as plotly takes it; its colours are the theme's."""
-    bins = tokens.get("bins")
-    if not bins:
-        return None
-    return {
-        "data": [
-            {
-                "type": "bar",
-                "name": "Rows",
-                "x": [(one["from"] + one["to"]) / 2 for one in bins],
-                "y": [one["rows"] for one in bins],
-                "customdata": [f"{one['from']:,} to {one['to']:,} tokens" for one in bins],
-                "hovertemplate": "%{customdata}: %{y:,} rows<extra></extra>",
-            }
-        ],
-        "layout": {
-            "xaxis": {"title": {"text": "Tokens in a row"}},
-            "yaxis": {"title": {"text": "Rows"}},
-            "bargap": 0.05,
-        },
-    }
-
-
-def _advice(method: str, figures: dict[str, Any]) -> Iterable[str]:
-    rows, labels = figures.get("rows", 0), figures.get("labels", {})
-    if not rows:
-        yield (
-            "No row is left. See below why: often the filters are too narrow, or feedback waits to be let "
-            "through."
-        )
-    elif rows < 100:
-        yield "This is little to train on: a few hundred rows is where fine-tuning begins to show."
-    if method == TrainingSet.Method.KTO and rows and not (labels.get("good") and labels.get("bad")):
-        yield "KTO needs both good and bad answers; here all are of one kind."
-    elif method == TrainingSet.Method.KTO and rows:
-        good, bad = labels["good"], labels["bad"]
-        if max(good, bad) > 4 * min(good, bad):
-            yield (
-                f"{good:,} good and {bad:,} bad answers are far from even: give the rarer ones more weight "
-                "(desirable_weight, undesirable_weight in TRL's KTOConfig) so that the two sides balance."
-            )
-    if figures.get("overlaps"):
-        yield (
-            "Some rows ask what evaluation datasets ask. A model trained on them looks better there than it "
-            "is; make the set again without them."
-        )
-    tokens = figures.get("tokens", {})
-    if tokens.get("longer") and rows:
-        yield (
-            f"{tokens['longer']:,} rows are longer than {tokens['limit']:,} tokens and would be cut at that "
-            "length."
-        )
-    if figures.get("prompts_differ"):
-        yield (
-            f"In {figures['prompts_differ']:,} pairs the two answers came from different prompts; the pair "
-            "has that of the better answer."
-        )

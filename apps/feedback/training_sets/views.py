@@ -18,8 +18,9 @@ from apps.feedback.models import TrainingSet
 from apps.feedback.training_sets import services
 from apps.feedback.training_sets.errors import TrainingSetNotFound
 from apps.feedback.training_sets.exporting import content_of, file_get, files_of
+from apps.feedback.training_sets.figures_shown import shown_figures
 from apps.feedback.training_sets.forms import METHODS, FreezeForm, TrainingSetForm
-from apps.feedback.training_sets.presenting import STAGES, shown_figures, shown_rows, shown_sources
+from apps.feedback.training_sets.presenting import STAGES, shown_rows, shown_sources
 from apps.feedback.training_sets.recipe import SPLITS, read_recipe
 from apps.feedback.training_sets.selectors import (
     frozen_rows,
