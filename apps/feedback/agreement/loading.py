@@ -60,7 +60,10 @@ class Answers:
 
 
 def answers_load(queue: AnnotationQueue, form: Sequence[FormField]) -> Answers:
-    """All submitted answers to `form`'s judged fields; one query, read in chunks."""
+    """All submitted answers to `form`'s judged fields; one query, read in chunks.
+
+    Always in the same order, so that what is resampled gives the same intervals.
+    """
     keys = [one.key for one in form if one.judged]
     found = Answers(values={key: [] for key in keys})
     items: dict[UUID, int] = {}
@@ -73,6 +76,7 @@ def answers_load(queue: AnnotationQueue, form: Sequence[FormField]) -> Answers:
             SELECT a.item_id, a.rater, a.shown_first{columns}
             FROM feedback_annotation AS a JOIN feedback_queueitem AS i ON i.id = a.item_id
             WHERE a.queue_id = %s AND a.state = 'submitted' AND i.gold IS NULL
+            ORDER BY a.item_id, a.rater
             """,  # noqa: S608  # as many placeholders as there are fields
             [*keys, queue.pk],
         )
