@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from apps.core.models import AuditEvent
 from apps.core.roles import Role
 from apps.datasets.selectors import examples_of
 from apps.feedback.models import Feedback, QueueItem, TrainingRow, TrainingSet, TrainingSource
@@ -205,6 +206,7 @@ def test_what_is_frozen_stays_and_comes_out_as_files(project, api_client):
     assert [message["role"] for message in openai[0]["messages"]] == ["user", "assistant"]
     assert "split: validation" in rows[f"training-set-{done.number}-sft-README.md"]
     assert str(given[0].pk) in rows[f"training-set-{done.number}-sft-lineage.jsonl"]
+    assert AuditEvent.objects.filter(action="training_set.export").count() == len(listed)
 
 
 def test_pages_ask_the_database_the_same_however_much_there_is(

@@ -227,4 +227,5 @@ class TrainingFileView(ProjectAPIView):
         """One file, sent while it is read."""
         found = training_set_get(project=self.project, number=number)
         file = file_get(found, name)
+        services.training_file_taken(training_set=found, by=self.actor, name=file.name)
         return stream_response(request._request, content_of(found, file), file.content_type, file.name)

@@ -141,6 +141,11 @@ def training_set_delete(*, training_set: TrainingSet, by: Actor) -> None:
         locked.delete()
 
 
+def training_file_taken(*, training_set: TrainingSet, by: Actor, name: str) -> None:
+    """Record that somebody took a file away: from then on the rows are elsewhere too."""
+    audit(by, "training_set.export", training_set, project=training_set.project, after={"file": name})
+
+
 def training_sets_sweep() -> int:
     """Take up sets whose worker died or whose message was lost. Returns how many."""
     with transaction.atomic():

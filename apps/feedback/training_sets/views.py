@@ -185,4 +185,6 @@ def training_delete(request: ProjectRequest, number: int) -> HttpResponse:
 def training_file(request: ProjectRequest, number: int, name: str) -> HttpResponseBase:
     found = training_set_get(project=request.project, number=number)
     file = file_get(found, name)
+    if request.method == "GET":
+        services.training_file_taken(training_set=found, by=request.actor, name=file.name)
     return stream_response(request, content_of(found, file), file.content_type, file.name)
