@@ -268,6 +268,7 @@ SPECTACULAR_SETTINGS = {
         "CallStatusEnum": "apps.workbench.call_serializers.STATUSES",
         "SpanKindEnum": "apps.traces.serializers.KINDS",
         "AnnotationQueueKindEnum": "apps.feedback.models.AnnotationQueue.Kind",
+        "KeepOrLeaveEnum": "apps.feedback.training_sets.recipe.KEEP_OR_LEAVE",
     },
     "TITLE": "llmops-web",
     "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",

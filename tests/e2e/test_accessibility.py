@@ -51,9 +51,12 @@ NO_PAGE = {
     "feedback:chat-answer",
     "feedback:feedback-of-span",
     "feedback:feedback-similar",
+    "feedback:judge-badge",
+    "feedback:judge-badges",
     "feedback:queue-label-who",
     "feedback:queue-mine",
     "feedback:queue-progress",
+    "feedback:training-file",
     "mfa_download_recovery_codes",
     "prompts:export-all",
     "providers:test-status",
@@ -95,6 +98,12 @@ ROOMS = (
     "evaluators/",
     "runs/",
     "comparisons/",
+    "traces/",
+    "feedback/",
+    "feedback/votes/",
+    "feedback/chat/",
+    "feedback/queues/",
+    "feedback/training/",
     "members/",
     "api-keys/",
 )
@@ -128,7 +137,7 @@ SECOND_FACTOR = {
     "mfa_generate_recovery_codes",
     "mfa_reauthenticate",
 }
-GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations", "workbench")
+GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations", "workbench", "traces", "feedback")
 
 
 @pytest.fixture
