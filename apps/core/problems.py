@@ -46,17 +46,17 @@ def _problem(
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": _sayable(detail),
+        "detail": sayable(detail),
     }
     body |= {"code": code if isinstance(code, str) else "error"} | extra
     if errors:
         body["errors"] = {
-            _sayable(where): [_sayable(what) for what in texts] for where, texts in errors.items()
+            sayable(where): [sayable(what) for what in texts] for where, texts in errors.items()
         }
     return Response(body, status=status, content_type=PROBLEM_TYPE)
 
 
-def _sayable(text: str) -> str:
+def sayable(text: str) -> str:
     """Messages repeat what was sent, and half of a surrogate pair cannot be sent back."""
     return text.encode(errors="replace").decode()
 

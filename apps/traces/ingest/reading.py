@@ -11,7 +11,7 @@ from django.db.models import Q
 from rest_framework.exceptions import ValidationError
 
 from apps.core.models import Project
-from apps.core.problems import flat_errors
+from apps.core.problems import flat_errors, sayable
 from apps.prompts.models import Prompt, PromptVersion
 from apps.providers.connection import OPENAI
 from apps.providers.models import Model
@@ -49,13 +49,14 @@ def spans_read(spans: Sequence[Any]) -> tuple[list[Sent], list[Rejected]]:
             good.append(Sent(index, serializer.run_validation(raw)))
         except ValidationError as error:
             field, texts = next(iter(flat_errors(error.detail).items()))
-            bad.append(Rejected(index, _id_of(raw), "" if field == "body" else field, texts[0]))
+            named = "" if field == "body" else sayable(field)
+            bad.append(Rejected(index, _id_of(raw), named, sayable(texts[0])))
     return good, bad
 
 
 def _id_of(raw: Any) -> str | None:
     named = raw.get("id") if isinstance(raw, Mapping) else None
-    return named[:100] if isinstance(named, str) else None
+    return sayable(named[:100]) if isinstance(named, str) else None
 
 
 class Names:
