@@ -1,12 +1,13 @@
 """Threads that are kept, for addresses that are asked hundreds of times a second.
 
 Under ASGI Django begins a thread for each request, and with it a connection to the database. That does for
-pages; a vote is done in less time than a connection takes to open.
+pages. Programs ask faster than a connection opens, and hundreds at once would take all that the database has.
 """
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,24 +18,66 @@ from asgiref.sync import ThreadSensitiveContext
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 THREADS = 8
+#: Longer bodies wait on disk, as Django's own do.
+_IN_MEMORY = 1_000_000
+_PIECE = 64 * 1024
 
 
 class KeptThreads:
-    """Runs requests whose path begins with `prefix` on `threads` threads, one each at a time; others wait."""
+    """Runs requests whose path is `meant` on `threads` threads, one each at a time; others wait."""
 
-    def __init__(self, application: Application, *, prefix: str, threads: int = THREADS) -> None:
+    def __init__(
+        self, application: Application, *, meant: Callable[[str], bool], threads: int = THREADS
+    ) -> None:
         self._application = application
-        self._prefix = prefix
+        self._meant = meant
         self._free: asyncio.Queue[ThreadPoolExecutor] = asyncio.Queue()
         for number in range(threads):
             self._free.put_nowait(ThreadPoolExecutor(1, thread_name_prefix=f"kept-{number}"))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+        if scope["type"] != "http" or not self._meant(scope["path"]):
             return await self._application(scope, receive, send)
-        thread = await self._free.get()
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                await self._application(scope, receive, send)
-        finally:
-            self._free.put_nowait(thread)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
+            # Before a thread is taken: who sends slowly keeps nobody else waiting.
+            if not await _is_whole(body, receive):
+                return None
+            body.seek(0)
+            thread = await self._free.get()
+            try:
+                async with ThreadSensitiveContext(executor=thread):
+                    await self._application(scope, _Replayed(body, receive), send)
+            finally:
+                self._give_back(thread)
+
+    def _give_back(self, thread: ThreadPoolExecutor) -> None:
+        """Free once it has done what it is at: a request that was left may have work in it still."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.wrap_future(thread.submit(lambda: None), loop=loop)
+        done.add_done_callback(lambda _: self._free.put_nowait(thread))
+
+
+async def _is_whole(body: Any, receive: Any) -> bool:
+    """Read the request's body; False when its sender went first."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+        body.write(message.get("body", b""))
+        if not message.get("more_body", False):
+            return True
+
+
+class _Replayed:
+    """What was read, piece by piece, then whatever else the server tells."""
+
+    def __init__(self, body: Any, receive: Any) -> None:
+        self._body, self._receive = body, receive
+        self._told = False
+
+    async def __call__(self) -> Any:
+        if self._told:
+            return await self._receive()
+        piece = self._body.read(_PIECE)
+        self._told = len(piece) < _PIECE
+        return {"type": "http.request", "body": piece, "more_body": not self._told}
