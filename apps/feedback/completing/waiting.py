@@ -50,14 +50,14 @@ def refuse_too_many(owner: str) -> None:
 async def call_events(call: Call, *, within_s: float) -> AsyncIterator[dict[str, Any]]:
     """The call's events of type "text", then the one of its end, once its row is written.
 
-    Raises CompletionTimedOut. A call without `keep` is stopped when this is left before its end.
+    Raises CompletionTimedOut, TooManyWaiting. Without `keep` the call stops when this is left before its end.
     """
     page, ended = Page.of_call(call), False
     await sync_to_async(connections.close_all)()
     listener, looked = _Listener(page, call), time.monotonic()
     ends_at = looked + within_s
-    with _counted(page.owner):
-        try:
+    try:
+        with _counted(page.owner):
             while not ended:
                 if (left := ends_at - time.monotonic()) <= 0:
                     raise _timed_out(call, within_s)
@@ -69,9 +69,9 @@ async def call_events(call: Call, *, within_s: float) -> AsyncIterator[dict[str,
                 for event in events:
                     ended = ended or event["type"] in _ENDS
                     yield event
-        finally:
-            if not ended and not call.keep:
-                await asyncio.shield(_stop(call))
+    finally:  # also when so many came at once that this one is refused
+        if not ended and not call.keep:
+            await asyncio.shield(_stop(call))
 
 
 class _Listener:
