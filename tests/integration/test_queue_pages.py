@@ -287,6 +287,32 @@ def test_many_items_are_added_by_a_worker_which_another_one_may_take_over(
     assert following.item.happened_at is not None
 
 
+def test_an_addition_that_cannot_go_on_is_not_tried_for_ever(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_span(project)
+    make_span(project)
+    monkeypatch.setattr(adding, "MOST_IN_REQUEST", 1)
+    queue, source = make_queue(project), {"kind": "spans", "query": ""}
+    broken, killing = (queue_items_add(queue=queue, by=SYSTEM, source=source) for _ in range(2))
+
+    def fails(*_: Any) -> int:
+        raise TypeError("A defect")
+
+    monkeypatch.setattr(adding, "things_add", fails)
+    addition_run(broken.pk)
+    broken.refresh_from_db()
+    assert (broken.status, broken.lease_until) == ("failed", None)
+    assert "0 of 2" in broken.status_reason
+    days_ago = timezone.now() - timedelta(days=2)
+    QueueAddition.objects.filter(pk=killing.pk).update(
+        created_at=days_ago, status="running", lease_until=days_ago
+    )
+    additions_sweep()
+    killing.refresh_from_db()
+    assert killing.status == "failed"
+
+
 def test_queues_over_rest_take_annotations_made_elsewhere(
     project: Project, api_client: Callable[[Role], APIClient]
 ) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ ADD_TASK = "worker.feedback.add_items"
 MOST_IN_REQUEST = 500
 BATCH = 500
 _LEASE = timedelta(minutes=2)
+_GIVEN_UP_AFTER = timedelta(days=1)
 #: Two items of one batch that happened at one time stay in their order.
 _STEP = 1e-6
 
@@ -86,13 +87,27 @@ def addition_run(addition_id: UUID) -> None:
                 addition.save(update_fields=["seen", "added", "lease_until"])
         _finish(addition, len(ids))
     except ProductError as error:
-        addition.status, addition.status_reason = Status.FAILED, error.detail
-        addition.finished_at = timezone.now()
-        addition.save(update_fields=["status", "status_reason", "finished_at"])
+        _fail(addition, error.detail)
+    except (OperationalError, InterfaceError):  # the database was away: another worker goes on
+        raise
+    except Exception:
+        log.exception("Addition %s to a queue cannot go on", addition.pk)
+        _fail(addition, f"It could not go on after {addition.seen:,} of {addition.total:,}. Add them again.")
+
+
+def _fail(addition: QueueAddition, reason: str) -> None:
+    addition.status, addition.status_reason = Status.FAILED, reason
+    addition.lease_until, addition.finished_at = None, timezone.now()
+    addition.save(update_fields=["status", "status_reason", "lease_until", "finished_at"])
 
 
 def additions_sweep() -> None:
-    """Enqueue again what no worker is at."""
+    """Enqueue again what no worker is at; what ends its workers again and again is given up."""
+    old = QueueAddition.objects.filter(
+        status__in=(Status.PENDING, Status.RUNNING), created_at__lt=timezone.now() - _GIVEN_UP_AFTER
+    ).exclude(lease_until__gt=timezone.now())
+    for addition in old[:100]:
+        _fail(addition, f"No worker could finish it: {addition.seen:,} of {addition.total:,} were looked at.")
     waiting = QueueAddition.objects.filter(status__in=(Status.PENDING, Status.RUNNING)).filter(
         Q(lease_until__lt=timezone.now())
         | Q(lease_until=None, created_at__lt=timezone.now() - timedelta(seconds=30))
