@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from rest_framework.test import APIClient
 from apps.core.models import Project
 from apps.core.roles import Role
 from apps.feedback.models import Feedback
-from apps.feedback.thumbs import limiting
+from apps.feedback.thumbs import limiting, receiving
 from apps.feedback.thumbs.configuration import feedback_settings_save, taking_forget
 from apps.feedback.thumbs.receiving import Said, feedback_give
+from apps.feedback.thumbs.tokens import FeedbackToken
 from apps.traces.models import Span, SpanScore
 from tests.factories.core import SYSTEM, make_project
 from tests.factories.feedback import make_span
@@ -218,6 +220,34 @@ def test_two_clicks_at_once_on_two_connections_are_one_vote(span: Span) -> None:
     given = Feedback.objects.get()
     score = SpanScore.objects.get()
     assert score.value == float(given.thumb == 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_users_of_one_answer_at_once_do_not_wait_for_each_other_both_ways(
+    project: Project, span: Span, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = [token_of(span, user=user) for user in ("ada", "bob")]
+    for token in tokens:
+        feedback_give(token=token, said=Said(thumb=-1))
+    feedback_settings_save(project=project, by=SYSTEM, **SETTINGS | {"rule": {"unflagged": False}})
+    together, real = Barrier(2), receiving._score
+
+    def meet(feedback: Feedback) -> None:
+        real(feedback)
+        with suppress(BrokenBarrierError):
+            together.wait(0.5)
+
+    monkeypatch.setattr(receiving, "_score", meet)
+
+    def correct(token: FeedbackToken) -> str:
+        try:
+            return feedback_give(token=token, said=Said(correction="Four.")).correction
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(correct, tokens)) == ["Four.", "Four."]
+    assert {given.state for given in Feedback.objects.all()} == {"approved"}
 
 
 def test_the_script_is_small_and_any_page_may_load_it_and_need_not_load_it_again(db: None) -> None:

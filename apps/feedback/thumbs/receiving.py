@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from apps.core.locks import transaction_lock
 from apps.core.models import new_id
 from apps.feedback.models import Feedback
 from apps.feedback.thumbs.configuration import Taking, taking_of
@@ -103,6 +104,8 @@ def feedback_give(*, token: FeedbackToken, said: Said, origin: str = "", address
     }
     try:
         with transaction.atomic():
+            if taking.rule.at_receipt:  # it changes others' votes on the answer, as theirs changes ours
+                transaction_lock(f"votes on {token.span_id}")
             feedback = _keep(values)
             if feedback is None:
                 return _same_again(token)
