@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ __all__ = [
 _MATCHES = "words @@ websearch_to_tsquery('simple', %s)"
 #: A span is written when it has ended, and its id is of that time: so long after its beginning at most.
 _LONGEST = timedelta(hours=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - _LONGEST
 BEGINNING_CHARS = 300
 _ASKED = "left(traces_span.messages -> -1 ->> 'content', %s)"
 _HEAVY = (
@@ -138,7 +139,8 @@ def _between(found: QuerySet[Span], filter: SpanFilter) -> QuerySet[Span]:
     if filter.since is not None:
         found = found.filter(pk__gte=first_id_at(filter.since), started_at__gte=filter.since)
     if filter.until is not None:
-        found = found.filter(pk__lt=first_id_at(filter.until + _LONGEST), started_at__lte=filter.until)
+        ended = filter.until if filter.until > _LAST else filter.until + _LONGEST
+        found = found.filter(pk__lt=first_id_at(ended), started_at__lte=filter.until)
     return found
 
 

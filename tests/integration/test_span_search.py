@@ -79,6 +79,8 @@ def spans(project: Project, other_project: Project) -> dict[str, Span]:
         ("since=2026-03-01&until=2026-03-01", "old"),
         ("since=2026-03-01T12:00:01Z", "refund parcel failed"),
         ("until=2026-02-28", ""),
+        ("until=9999-12-31", "old refund parcel failed"),
+        ("since=0001-01-01&until=9999-12-31T23:59:59Z", "old refund parcel failed"),
         ("text=%00&version=x&low=nan&since=never&until=9999-99-99", "old refund parcel failed"),
     ],
 )
