@@ -23,6 +23,11 @@ class NotPreviewed(Conflict):
     title = "The training set cannot be frozen now"
 
 
+class JudgementsChanged(Conflict):
+    code = "judgements_changed"
+    title = "Judgements have changed since the preview"
+
+
 class TrainingSetFrozen(Conflict):
     code = "training_set_frozen"
     title = "The training set is frozen"

@@ -19,8 +19,11 @@ from apps.datasets.selectors import dataset_get
 from apps.datasets.services import NewExample, dataset_create, dataset_fill
 from apps.feedback.models import TrainingRow, TrainingSet
 from apps.feedback.training_sets.conversations import assistant
+from apps.feedback.training_sets.currency import judgements_changed
+from apps.feedback.training_sets.errors import JudgementsChanged
 from apps.feedback.training_sets.recipe import SPLITS
 from apps.feedback.training_sets.selectors import kept_rows
+from apps.feedback.training_sets.services import preview_ask
 
 _ROWS = 2_000
 #: All is written in one transaction, which nobody else sees until it is done.
@@ -37,7 +40,7 @@ Status = TrainingSet.Status
 
 def freeze_run(*, set_id: UUID) -> TrainingSet | None:
     """Freeze a set that was asked to be. Safe to call twice: None for the loser. What fails says why, and
-    leaves the preview as it was."""
+    leaves the preview as it was; judgements that were taken back since have it made anew."""
     TrainingSet.objects.filter(pk=set_id, status=Status.FREEZING).update(lease_until=timezone.now() + _LEASE)
     try:
         with transaction.atomic():
@@ -48,6 +51,8 @@ def freeze_run(*, set_id: UUID) -> TrainingSet | None:
                 .first()
             )
             return None if locked is None else _freeze(locked)
+    except JudgementsChanged as error:
+        return _preview_again(set_id, error.detail)
     except ProductError as error:
         TrainingSet.objects.filter(pk=set_id, status=Status.FREEZING).update(
             status=Status.PREVIEWED, status_reason=error.detail, lease_until=None
@@ -55,7 +60,22 @@ def freeze_run(*, set_id: UUID) -> TrainingSet | None:
         return TrainingSet.objects.get(pk=set_id)
 
 
+def _preview_again(set_id: UUID, reason: str) -> TrainingSet | None:
+    with transaction.atomic():
+        waiting = TrainingSet.objects.filter(pk=set_id, status=Status.FREEZING)
+        locked = waiting.select_for_update(no_key=True).first()
+        if locked is not None:
+            preview_ask(locked, reason=reason)
+        return locked
+
+
 def _freeze(training_set: TrainingSet) -> TrainingSet:
+    if changed := judgements_changed(training_set):
+        were = "judgement was" if changed == 1 else "judgements were"
+        raise JudgementsChanged(
+            f"{changed:,} {were} taken back or changed after the preview, so it was made anew instead of "
+            "frozen. Look at it, and freeze it again."
+        )
     asked = training_set.target
     by = Actor(
         kind=asked["by"]["kind"],

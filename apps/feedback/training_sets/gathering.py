@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -150,10 +151,14 @@ def _of_votes(training_set: TrainingSet, recipe: Recipe) -> Said:
         other_item__isnull=False,
     ).values_list("id", "item_id", "other_item_id", "winner", "both_bad", "rater")
     for id, item_id, other_id, winner, both_bad, rater in rows.order_by("id").iterator(chunk_size=BATCH):
-        name, turned = pair_name(Ref(RESULT, item_id), Ref(RESULT, other_id))
         told = {"kind": TrainingSource.Kind.VOTE, "source_id": str(id), "person": rater[:120]}
-        says = "bad" if both_bad else flipped(_VOTES[winner], turned)
-        yield _source(training_set, name, says, told)
+        yield _source(training_set, *vote_source(item_id, other_id, winner, both_bad), told)
+
+
+def vote_source(item_id: UUID, other_id: UUID, winner: str, both_bad: bool) -> tuple[str, str]:
+    """The name of the pair that was voted on, and what the vote says of it."""
+    name, turned = pair_name(Ref(RESULT, item_id), Ref(RESULT, other_id))
+    return name, "bad" if both_bad else flipped(_VOTES[winner], turned)
 
 
 def _answer_of(item: QueueItem) -> Ref:

@@ -30,7 +30,7 @@ def claim(set_id: UUID) -> TrainingSet | None:
     now = timezone.now()
     free = Q(status=Status.PENDING) | Q(status=Status.RUNNING, lease_until__lt=now)
     claimed = TrainingSet.objects.filter(free, pk=set_id).update(
-        status=Status.RUNNING, fence=F("fence") + 1, lease_until=now + LEASE, progress={}, status_reason=""
+        status=Status.RUNNING, fence=F("fence") + 1, lease_until=now + LEASE, progress={}
     )
     return TrainingSet.objects.select_related("project").get(pk=set_id) if claimed else None
 

@@ -55,6 +55,7 @@ def _preview(training_set: TrainingSet) -> None:
     recipe = read_recipe(training_set.settings)
     hold(training_set, lease=LEASE_TO_PREPARE, progress={"stage": "preparing", "done": 0})
     counter = counter_for(recipe.tokenizer)
+    began = timezone.now()
     TrainingRow.objects.filter(training_set=training_set).delete()
     TrainingSource.objects.filter(training_set=training_set).delete()
     found = gather(training_set, recipe, told=lambda done: _tell(training_set, "gathering", done))
@@ -62,7 +63,7 @@ def _preview(training_set: TrainingSet) -> None:
     sifted = sift(training_set, recipe, told=lambda: _tell(training_set, "comparing", found))
     figures = figures_of(training_set, recipe) | sifted
     figures["tokens"] |= {"tokenizer": counter.name, "exact": counter.exact}
-    figures["made_at"] = timezone.now().isoformat()
+    figures["gathered_at"], figures["made_at"] = began.isoformat(), timezone.now().isoformat()
     hold(training_set, status=Status.PREVIEWED, figures=figures, progress={})
 
 

@@ -79,9 +79,10 @@ def training_set_preview_again(*, training_set: TrainingSet, by: Actor) -> Train
     return locked
 
 
-def preview_ask(training_set: TrainingSet) -> None:
-    """Send the set to a worker, in the caller's transaction, under the row's lock."""
-    training_set.status, training_set.status_reason = Status.PENDING, ""
+def preview_ask(training_set: TrainingSet, *, reason: str = "") -> None:
+    """Send the set to a worker, in the caller's transaction, under the row's lock; `reason` is shown with the
+    preview."""
+    training_set.status, training_set.status_reason = Status.PENDING, reason
     training_set.progress, training_set.fence = {}, first_fence_after(training_set.fence)
     training_set.lease_until = timezone.now() + PATIENCE
     training_set.save()
