@@ -50,6 +50,12 @@ class CompletionCreateSerializer(CallCreateSerializer):
     )
     feedback = TokenAskedSerializer(required=False)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # A mistyped `label` would run another version than was meant, and nobody would see it.
+        if unknown := sorted(map(str, set(self.initial_data) - set(self.fields))):
+            raise serializers.ValidationError({unknown[0][:60]: ["There is no such field."]})
+        return attrs
+
     def validate_history(self, value: Any) -> list[dict[str, Any]]:
         try:
             return [

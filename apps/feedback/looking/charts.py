@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from apps.feedback.looking.figures import Series
@@ -19,10 +20,28 @@ def over_time_figure(series: Sequence[Series], *, weekly: bool) -> Figure:
             "margin": {"l": 56, "r": 16, "t": 28 if len(series) > 1 else 12, "b": 40},
             "showlegend": len(series) > 1,
             "legend": {"orientation": "h", "y": 1.15},
-            "xaxis": {"type": "date", "title": {"text": "Week from" if weekly else "Day"}},
+            "xaxis": _days_axis(series, weekly=weekly),
             "yaxis": {"title": {"text": "Thumbs up"}, "tickformat": ".0%", "range": [0, 1.02]},
         },
     }
+
+
+#: So few days are all written below the axis; of more, plotly chooses some.
+_MOST_DAYS_WRITTEN = 10
+
+
+def _days_axis(series: Sequence[Series], *, weekly: bool) -> dict[str, Any]:
+    """An axis of whole days: left to itself plotly writes milliseconds under the only day there is."""
+    axis: dict[str, Any] = {"type": "date", "title": {"text": "Week from" if weekly else "Day"}}
+    days = sorted({point.day for one in series for point in one.points})
+    if not days:
+        return axis
+    beside = timedelta(days=7 if weekly else 1)
+    axis["range"] = [f"{(days[0] - beside).isoformat()}T12:00", f"{(days[-1] + beside).isoformat()}T12:00"]
+    if len(days) <= _MOST_DAYS_WRITTEN:
+        axis["tickvals"] = [f"{day.isoformat()}T12:00" for day in days]
+        axis["tickformat"] = "%-d %b %Y"
+    return axis
 
 
 #: Series are drawn a little beside each other, so that their intervals can be told apart.

@@ -40,12 +40,14 @@ def queue_add(request: ProjectRequest) -> HttpResponse:
     queues = AnnotationQueue.objects.filter(
         project=request.project, kind="pair" if pair else "single", archived_at=None, adjudicates=None
     )
+    choices = list(queues.order_by("-pk").values_list("slug", "name")[:200])
+    newest = choices[0][0] if choices else ""
     form = AddForm(
         request.POST or None,
-        queues=list(queues.order_by("-pk").values_list("slug", "name")[:200]),
+        queues=choices,
         pair=pair,
         run=getattr(source, "run", None),
-        initial={"queue_slug": request.GET.get("queue", "")[:80]},
+        initial={"queue_slug": request.GET.get("queue", newest)[:80]},
     )
     if request.method == "POST" and form.is_valid():
         try:

@@ -8,7 +8,7 @@ const WHY = {
   },
   all_taken: {
     title: "Nothing left for you just now",
-    text: "Others have the last items. One comes here by itself if it is left.",
+    text: "What is left is for others. An item comes here by itself when one is free for you.",
   },
   only_skipped: {
     title: "Nothing left for you but what you skipped",
