@@ -22,6 +22,7 @@ from apps.feedback.models import Annotation, AnnotationQueue, QueueAddition, Que
 from apps.feedback.queues import adding
 from apps.feedback.queues.adding import addition_run, additions_sweep, queue_items_add
 from apps.feedback.queues.claiming import next_item
+from apps.feedback.queues.services import queue_archive
 from apps.traces.models import SpanScore
 from tests.factories.core import SYSTEM, make_member
 from tests.factories.evaluations import (
@@ -337,9 +338,25 @@ def test_queues_over_rest_take_annotations_made_elsewhere(
     assert editor.post(f"{address}annotations/", mine, format="json").data["state"] == "surplus"
     refused = other.post(f"{address}annotations/", mine | {"values": {}}, format="json")
     assert "thumb" in refused.json()["errors"]
+    for no_values in (-1, True, "x", [["thumb", "up"]], None):
+        sent = other.post(f"{address}annotations/", mine | {"values": no_values}, format="json")
+        assert sent.status_code == 400, no_values
     told = editor.get(f"{address}annotations/").data["results"]
     assert sorted(row["values"]["thumb"] for row in told) == ["down", "up"]
     assert SpanScore.objects.filter(span=span, source="human").count() == 2
     settings = editor.patch(address, {"annotators_per_item": 3}, format="json")
     assert settings.data["disputed_count"] == 0
     assert editor.get(address).data["submitted_count"] == 2
+    queue_archive(queue=AnnotationQueue.objects.get(slug=slug), by=SYSTEM)
+    late = annotator.post(f"{address}annotations/", mine, format="json")
+    assert (late.status_code, late.json()["code"]) == (409, "queue_archived")
+
+
+@pytest.mark.parametrize(
+    "before", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2026-01-01", "x"]
+)
+def test_what_is_no_time_to_go_back_to_is_told(project: Project, before: str) -> None:
+    queue = make_queue(project)
+    client = signed_in(make_member(project, Role.ANNOTATOR))
+    told = client.get(page("queue-mine", project, queue.slug), {"before": before})
+    assert told.status_code == 400

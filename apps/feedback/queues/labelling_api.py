@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -156,11 +156,13 @@ def _before(request: ProjectRequest) -> datetime | None:
     text = request.GET.get("before", "")
     try:
         moment = parse_datetime(text.replace(" ", "+")) if text else None
-    except ValueError:
-        moment = None
-    if text and (moment is None or moment.tzinfo is None):
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    if text:
         raise InvalidInput("before has to be a time with its zone.", fields={"before": ["Give a time."]})
-    return moment
+    return None
 
 
 def _ids(raw: object) -> list[UUID]:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actor import Actor
 from apps.evaluations.raters import rater_of
 from apps.feedback.models import Annotation, QueueItem
+from apps.feedback.queues.errors import QueueArchived
 from apps.feedback.queues.form import check_values, read_form
 from apps.feedback.queues.leases import place_of, queue_locked
 from apps.feedback.queues.submitting import Submitted, annotation_reopen, submit
 
 
-def annotation_record(
-    *, item: QueueItem, by: Actor, values: Mapping[str, Any], active_ms: int = 0
-) -> Submitted:
+def annotation_record(*, item: QueueItem, by: Actor, values: object, active_ms: int = 0) -> Submitted:
     """Keep an annotation that was made elsewhere; one for each key and item, so a second one replaces it.
 
-    Surplus where all places are taken. Raises InvalidInput by field, Settled.
+    Surplus where all places are taken. Raises InvalidInput by field, QueueArchived,
+    Settled.
     """
     rater = rater_of(by)
     with transaction.atomic():
         queue = queue_locked(item.queue_id, item.queue.adjudicates_id)
-        kept = check_values(read_form(queue.form), dict(values))
+        if queue.archived_at is not None:
+            raise QueueArchived(f"“{queue.name}” is archived: it takes no more annotations.")
+        kept = check_values(read_form(queue.form), values)
         place_of(queue, rater)
         annotation = Annotation.objects.select_related("item").filter(item=item, rater=rater).first()
         if annotation is None:
