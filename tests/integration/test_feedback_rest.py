@@ -85,6 +85,7 @@ def test_a_vote_is_given_read_changed_and_withdrawn(span: Span) -> None:
     assert (given.prompt_version, given.model_name) == (span.prompt_version, span.model_name)
     assert give({"token": token, "thumb": "up"}).json()["reason"] == ""
     assert own(token).json()["thumb"] == "up"
+    assert own(token)["Cache-Control"] == give({"token": token, "thumb": "up"})["Cache-Control"] == "no-store"
     assert withdraw(token).json()["thumb"] is None
     assert own(token).json()["comment"] == ""
     assert not SpanScore.objects.exists()

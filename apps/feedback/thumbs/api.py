@@ -91,6 +91,7 @@ class TokenView(ProjectAPIView):
         done = super().finalize_response(request, response, *args, **kwargs)
         if request.method in self.by_token:
             allow_origin(done, origin_of(request), getattr(self, "token", None))
+            done["Cache-Control"] = "no-store"  # what one user said is not told to the next
         if done.status_code == 429:
             done["Retry-After"] = str(response.data["retry_after_s"])
         return done
