@@ -16,7 +16,7 @@ from apps.feedback.models import Annotation, AnnotationQueue, QueueItem
 from apps.feedback.queues.claiming import Given, next_item
 from apps.feedback.queues.errors import AlreadySubmitted, LeaseLost, PlacesTaken, QueueArchived, Settled
 from apps.feedback.queues.gold import item_gold_set, item_gold_unset, known_answers
-from apps.feedback.queues.leases import leases_sweep
+from apps.feedback.queues.leases import MOST_RELEASED, leases_sweep
 from apps.feedback.queues.selectors import my_annotations, queue_progress
 from apps.feedback.queues.services import adjudication_create, queue_archive, queue_update
 from apps.feedback.queues.submitting import (
@@ -31,7 +31,7 @@ from apps.feedback.queues.submitting import (
 from apps.traces.models import SpanScore
 from tests.factories.core import SYSTEM
 from tests.factories.evaluations import make_dataset_version, make_run
-from tests.factories.feedback import PAIR_FORM, make_queue, make_queue_item, make_span
+from tests.factories.feedback import PAIR_FORM, make_annotation, make_queue, make_queue_item, make_span
 
 pytestmark = pytest.mark.django_db
 ANN, BOB, CAT = "user:ann", "user:bob", "user:cat"
@@ -177,6 +177,20 @@ def test_a_lease_that_runs_out_strands_nothing_and_a_late_submit_is_kept(project
     leases_sweep()
     assert send(gone, UP).state == "submitted"
     assert queue_progress(queue, CAT).as_json() == {"done": 2, "total": 2, "mine": 1, "left": 0}
+
+
+def test_however_many_vanished_what_one_holds_is_given_again_first(project: Project) -> None:
+    queue = make_queue(project)
+    items = [make_queue_item(queue, sort_key=float(place)) for place in range(MOST_RELEASED + 5)]
+    mine = take(queue, ANN)
+    assert mine is not None
+    long_ago = timezone.now() - timedelta(hours=1)
+    for place, item in enumerate(items[1:]):
+        make_annotation(item, rater=f"user:{place}", state="claimed", lease_until=long_ago)
+    QueueItem.objects.filter(pk__in=[item.pk for item in items[1:]]).update(open_places=0)
+    again = take(queue, ANN)
+    assert again is not None
+    assert again.annotation == mine.annotation
 
 
 def test_undo_opens_a_submitted_item_and_what_was_said_stands_again_when_it_is_left(project: Project) -> None:

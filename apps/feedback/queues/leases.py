@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from apps.core.models import new_id
@@ -119,7 +119,7 @@ def held_or_late(queue: AnnotationQueue, rater: str) -> tuple[list[Annotation], 
         .filter(queue=queue, state=State.CLAIMED)
         .filter(Q(rater=rater) | Q(lease_until__lt=timezone.now()))
         .select_related("item")
-        .order_by("lease_until")[:MOST_RELEASED]
+        .order_by(Case(When(rater=rater, then=0), default=1), "lease_until")[:MOST_RELEASED]
     )
     held = [row for row in rows if row.rater == rater]
     return sorted(held, key=lambda row: row.pk), [row for row in rows if row.rater != rater]
