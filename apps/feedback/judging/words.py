@@ -34,8 +34,10 @@ def badge_of(check: Check) -> Badge:
         return Badge(f"agreement with people cannot be told, n {n:,}", "", "All say one and the same.")
     low, high = headline["low"], headline["high"]
     interval = "" if low is None else f" [{low:.2f}, {high:.2f}]"
-    text = f"agrees with people: {headline['name']} {value:.2f}{interval}, n {n:,}"
-    return Badge(text, _tone(value if low is None else low), f"Held against {', '.join(figures['against'])}.")
+    worst = value if low is None else low
+    told = "agrees with people" if worst > 0 else "no agreement with people is shown"
+    text = f"{told}: {headline['name']} {value:.2f}{interval}, n {n:,}"
+    return Badge(text, _tone(worst), f"Held against {', '.join(figures['against'])}.")
 
 
 def _tone(worst: float) -> str:
