@@ -17,6 +17,7 @@ from django.db.models import Q, TextField, Value
 from django.db.models.functions import MD5, Cast, Concat
 from django.utils import timezone
 
+from apps.core.locks import again_after_deadlock
 from apps.core.models import User
 from apps.feedback.models import Annotation, AnnotationQueue, QueueItem, QueuePlace
 from apps.feedback.queues.errors import QueueArchived
@@ -77,6 +78,7 @@ class Given:
         return list(answers.order_by("pk").values_list("values", flat=True))
 
 
+@again_after_deadlock
 def next_item(
     *, queue: AnnotationQueue, rater: str, user: User | None, holding: Sequence[UUID] = ()
 ) -> Given | None:

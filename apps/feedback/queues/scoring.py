@@ -59,7 +59,9 @@ def scores_remove(queue: AnnotationQueue, item: QueueItem, annotation: Annotatio
 
 
 def _scored(form: Sequence[FormField]) -> list[FormField]:
-    return [field for field in form if field.judged and field.kind != Kind.VOTE]
+    """In one order whatever the form's is: each is counted in a row that other queues write, too."""
+    found = [field for field in form if field.judged and field.kind != Kind.VOTE]
+    return sorted(found, key=lambda field: field.key)
 
 
 def _words(form: Sequence[FormField], values: dict[str, Any]) -> str:

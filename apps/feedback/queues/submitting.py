@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.core.errors import InvalidInput
+from apps.core.locks import again_after_deadlock
 from apps.feedback.models import Annotation, AnnotationQueue, QueueItem
 from apps.feedback.queues import settling
 from apps.feedback.queues.errors import AlreadySubmitted, AnnotationNotFound, LeaseLost, PlacesTaken, Settled
@@ -110,6 +111,7 @@ def annotation_heartbeat(*, annotation_id: UUID, rater: str, lease: UUID) -> dat
     return until
 
 
+@again_after_deadlock
 def annotation_submit(
     *,
     annotation_id: UUID,
@@ -165,6 +167,7 @@ def submit(queue: AnnotationQueue, annotation: Annotation, values: Mapping[str, 
     return Submitted(annotation, annotation.state)
 
 
+@again_after_deadlock
 def annotation_skip(
     *, annotation_id: UUID, rater: str, lease: UUID, kind: str = LATER, reason: str = ""
 ) -> Annotation:
@@ -194,6 +197,7 @@ def annotation_skip(
     return annotation
 
 
+@again_after_deadlock
 def annotation_reopen(*, annotation_id: UUID, rater: str) -> Annotation:
     """Take the item up again: to undo what was just done with it, or to change it later.
 
@@ -230,6 +234,7 @@ def _place_again(queue: AnnotationQueue, annotation: Annotation, was: str) -> No
     settling.uncounted(queue, item, annotation)
 
 
+@again_after_deadlock
 def annotation_release(*, annotation_id: UUID, rater: str, lease: UUID) -> None:
     """The annotator leaves: somebody else may have the item. No-op where the lease is held no more."""
     with transaction.atomic():

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.core.locks import transaction_lock
+from apps.core.locks import again_after_deadlock, transaction_lock
 from apps.core.models import new_id
 from apps.feedback.models import Feedback
 from apps.feedback.thumbs.configuration import Taking, taking_of
@@ -103,17 +103,22 @@ def feedback_give(*, token: FeedbackToken, said: Said, origin: str = "", address
         **{field.name: getattr(said, field.name) for field in fields(said)},
     }
     try:
-        with transaction.atomic():
-            if taking.rule.at_receipt:  # it changes others' votes on the answer, as theirs changes ours
-                transaction_lock(f"votes on {token.span_id}")
-            feedback = _keep(values)
-            if feedback is None:
-                return _same_again(token)
+        feedback = _kept(token, taking, values)
+    except IntegrityError:  # the span was deleted in this moment
+        raise SpanGone(_GONE) from None
+    return feedback or _same_again(token)
+
+
+@again_after_deadlock
+def _kept(token: FeedbackToken, taking: Taking, values: dict[str, Any]) -> Feedback | None:
+    with transaction.atomic():
+        if taking.rule.at_receipt:  # it changes others' votes on the answer, as theirs changes ours
+            transaction_lock(f"votes on {token.span_id}")
+        feedback = _keep(values)
+        if feedback is not None:
             _score(feedback)
             if taking.rule.at_receipt:
                 rule_apply(project_id=token.project_id, rule=taking.rule, span_ids=[token.span_id])
-    except IntegrityError:  # the span was deleted in this moment
-        raise SpanGone(_GONE) from None
     return feedback
 
 
@@ -126,6 +131,11 @@ def feedback_withdraw(*, token: FeedbackToken, origin: str = "", address: str = 
     votes_limit(
         project_id=token.project_id, taking=taking, subject=token.subject, origin=origin, address=address
     )
+    return _withdrawn(token)
+
+
+@again_after_deadlock
+def _withdrawn(token: FeedbackToken) -> Feedback | None:
     with transaction.atomic():
         feedback = _own(token).select_for_update(of=("self",)).first()
         if feedback is None or feedback.withdrawn_at is not None:
