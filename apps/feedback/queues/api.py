@@ -10,9 +10,11 @@ from rest_framework.response import Response
 
 from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectViewSet, idempotent
 from apps.core.roles import Role
+from apps.evaluations.raters import rater_of
 from apps.feedback.models import Annotation, QueueAddition, QueueItem
 from apps.feedback.queues import serializers as shapes
 from apps.feedback.queues.adding import queue_items_add
+from apps.feedback.queues.blindness import is_blind, without_gold, without_names
 from apps.feedback.queues.recording import annotation_record
 from apps.feedback.queues.selectors import item_get, queue_get, queue_list
 from apps.feedback.queues.services import queue_create, queue_update
@@ -90,12 +92,17 @@ class QueueItemViewSet(ProjectViewSet):
         responses={200: shapes.QueueItemSerializer(many=True), 404: PROBLEM},
     )
     def list(self, request: Request, slug: str) -> Response:
-        """The queue's items, newest first."""
-        found = QueueItem.objects.filter(queue=queue_get(project=self.project, slug=slug))
+        """The queue's items, newest first; to an annotator's key without what would bias it."""
+        queue = queue_get(project=self.project, slug=slug)
+        found = QueueItem.objects.filter(queue=queue)
         status = request.query_params.get("status", "")
         if status in QueueItem.Status.values:
             found = found.filter(status=status)
-        rows = self.paginate_queryset(found)
+        rows: Any = self.paginate_queryset(found)
+        if is_blind(self.actor):
+            without_gold(rows)
+            for row in rows:
+                row.content = without_names(queue, row.content)
         return self.get_paginated_response(shapes.QueueItemSerializer(rows, many=True).data)
 
     @extend_schema(
@@ -137,11 +144,14 @@ class QueueAnnotationViewSet(ProjectViewSet):
         responses={200: shapes.AnnotationSerializer(many=True), 404: PROBLEM},
     )
     def list(self, request: Request, slug: str) -> Response:
-        """Everybody's annotations in the queue, newest first."""
+        """Everybody's annotations in the queue, newest first; an annotator's key gets its own."""
         queue = queue_get(project=self.project, slug=slug)
         state = request.query_params.get("state", "")
         state = state if state in Annotation.State.values else Annotation.State.SUBMITTED
-        rows = self.paginate_queryset(Annotation.objects.filter(queue=queue, state=state))
+        found = Annotation.objects.filter(queue=queue, state=state)
+        rows = self.paginate_queryset(
+            found.filter(rater=rater_of(self.actor)) if is_blind(self.actor) else found
+        )
         return self.get_paginated_response(shapes.AnnotationSerializer(rows, many=True).data)
 
     @extend_schema(

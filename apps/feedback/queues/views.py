@@ -16,6 +16,7 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.evaluations.raters import rater_names, rater_of
 from apps.feedback.models import AnnotationQueue, QueueItem
+from apps.feedback.queues.blindness import has_judged, is_blind, without_gold, without_names
 from apps.feedback.queues.form import read_form
 from apps.feedback.queues.forms import GoldForm
 from apps.feedback.queues.gold import item_gold_set, item_gold_unset, known_answers
@@ -62,7 +63,8 @@ def queue_detail(request: ProjectRequest, slug: str) -> HttpResponse:
     """`show` is a status, "gold", "skipped" or "conflicts"."""
     queue = queue_get(project=request.project, slug=slug)
     show = request.GET.get("show", "")
-    show = show if show in _SHOWN else ""
+    blind = is_blind(request.actor)
+    show = show if show in _SHOWN and not (blind and show == GOLD) else ""
     context = _frame(request, queue) | {"show": show, "tab": "items"}
     if show in (SKIPPED, CONFLICTS):
         page = keyset(put_aside(queue=queue, show=show), request)
@@ -70,6 +72,8 @@ def queue_detail(request: ProjectRequest, slug: str) -> HttpResponse:
         context |= {"page": page, "aside": [(row, names[row.rater]) for row in page.rows]}
     else:
         context |= {"page": keyset(queue_items(queue=queue, show=show), request)}
+        if blind:
+            without_gold(context["page"].rows)
     return render(request, "feedback/queue_detail.html", context)
 
 
@@ -108,12 +112,18 @@ def _item_page(
 ) -> HttpResponse:
     queue, may_edit = item.queue, request.actor.may(Role.EDITOR)
     form = read_form(queue.form)
+    content, judgements = content_shown(item), judgements_of(queue, item)
+    if is_blind(request.actor):
+        without_gold([item])
+        if not has_judged(request.actor, item):
+            content, rater = without_names(queue, content), rater_of(request.actor)
+            judgements = [each for each in judgements if each.annotation.rater == rater]
     known = item.gold if item.gold is not None else known_answers(item)
     context = {
         "queue": queue,
         "item": item,
-        "content": content_shown(item),
-        "judgements": judgements_of(queue, item),
+        "content": content,
+        "judgements": judgements,
         "gold": answers_in_words(form, item.gold) if item.gold is not None else None,
         "known": known,
         "settling": QueueItem.objects.select_related("queue").filter(disputed=item).first(),
