@@ -23,7 +23,9 @@ def is_short(path: str) -> bool:
     return path.startswith(REST) and not is_vote(path) and not LONG.search(path)
 
 
-# Votes have threads of their own: whatever else is asked, they are taken.
+# Votes have threads of their own: whatever else is asked, they are taken. Anybody may send one, of some size.
 application = KeptThreads(
-    KeptThreads(get_asgi_application(), meant=is_vote, threads=8), meant=is_short, threads=16
+    KeptThreads(get_asgi_application(), meant=is_vote, threads=8, most_bytes=1_000_000),
+    meant=is_short,
+    threads=16,
 )

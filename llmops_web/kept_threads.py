@@ -7,6 +7,7 @@ pages. Programs ask faster than a connection opens, and hundreds at once would t
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +25,22 @@ _PIECE = 64 * 1024
 
 
 class KeptThreads:
-    """Runs requests whose path is `meant` on `threads` threads, one each at a time; others wait."""
+    """Runs requests whose path is `meant` on `threads` threads, one each at a time; others wait.
+
+    A body of more than `most_bytes` is answered 413 as soon as it is; None reads any.
+    """
 
     def __init__(
-        self, application: Application, *, meant: Callable[[str], bool], threads: int = THREADS
+        self,
+        application: Application,
+        *,
+        meant: Callable[[str], bool],
+        threads: int = THREADS,
+        most_bytes: int | None = None,
     ) -> None:
         self._application = application
         self._meant = meant
+        self._most_bytes = most_bytes
         self._free: asyncio.Queue[ThreadPoolExecutor] = asyncio.Queue()
         for number in range(threads):
             self._free.put_nowait(ThreadPoolExecutor(1, thread_name_prefix=f"kept-{number}"))
@@ -40,8 +50,11 @@ class KeptThreads:
             return await self._application(scope, receive, send)
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
             # Before a thread is taken: who sends slowly keeps nobody else waiting.
-            if not await _is_whole(body, receive):
-                return None
+            try:
+                if not await _is_whole(body, receive, self._most_bytes):
+                    return None
+            except _TooLong:
+                return await _refuse(send)
             body.seek(0)
             thread = await self._free.get()
             try:
@@ -57,13 +70,27 @@ class KeptThreads:
         done.add_done_callback(lambda _: self._free.put_nowait(thread))
 
 
-async def _is_whole(body: Any, receive: Any) -> bool:
-    """Read the request's body; False when its sender went first."""
+class _TooLong(Exception):
+    """The body is longer than it may be."""
+
+
+async def _refuse(send: Any) -> None:
+    told = {"type": "about:blank", "title": "Content Too Large", "status": 413, "code": "too_large"}
+    content = json.dumps({**told, "detail": "The body is too large."}).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _is_whole(body: Any, receive: Any, most_bytes: int | None) -> bool:
+    """Read the request's body; False when its sender went first. Raises _TooLong."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return False
         body.write(message.get("body", b""))
+        if most_bytes is not None and body.tell() > most_bytes:
+            raise _TooLong
         if not message.get("more_body", False):
             return True
 

@@ -139,3 +139,23 @@ def test_what_is_waited_for_and_downloads_have_threads_of_their_own():
         assert not is_short(f"/api/v1/{path}"), path
     assert is_vote_of_ours("/api/v1/feedback/own/")
     assert not is_short("/p/shop/prompts/")
+
+
+def test_a_body_without_end_is_refused_before_it_is_read():
+    told: list[dict[str, object]] = []
+    read = 0
+
+    async def application(scope, receive, send):
+        raise AssertionError("not asked")
+
+    async def receive():
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b"a" * 1000, "more_body": True}
+
+    async def send(message):
+        told.append(message)
+
+    kept = KeptThreads(application, meant=is_vote, threads=1, most_bytes=5_000)
+    asyncio.run(kept({"type": "http", "path": "/votes/"}, receive, send))
+    assert [told[0]["status"], read] == [413, 6]
