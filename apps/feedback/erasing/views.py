@@ -31,8 +31,9 @@ def feedback_erase(request: ProjectRequest) -> HttpResponse:
             if request.POST.get("step") == "erase":
                 found = person_erase(project=request.project, by=request.actor, person=person)
                 later = found.counts["annotations"] > MOST_AT_ONCE
-                said = "A worker erases them now." if later else "They are erased."
-                messages.success(request, f"{said} {found.total:,} judgements and names go.")
+                what = f"{found.total:,} judgements and names"
+                said = f"A worker takes away {what} now." if later else f"Erased: {what} are gone."
+                messages.success(request, said)
                 return redirect("feedback:feedback-erase", request.project.slug)
             context["found"] = judgements_of(request.project, person)
     return render(request, "feedback/erase.html", context, status=400 if form.errors else 200)
