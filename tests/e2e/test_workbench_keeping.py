@@ -92,9 +92,11 @@ def test_a_version_is_saved_with_a_note_and_labels(
     expect(dialog.get_by_text("1 message changed.")).to_be_visible()
     expect(dialog.locator(".cm-mergeView .cm-changedText").first).to_be_visible()
     expect(dialog.get_by_label(re.compile("production, .* protected"))).to_be_disabled()
+    staging = dialog.get_by_label(re.compile("staging, now on version 1"))
+    staging.check()  # before the width changes, and the difference with it
     assert not problems(page, "saving")
+    expect(staging).to_be_checked()
     dialog.get_by_label("Note").fill("shorter answers")
-    dialog.get_by_label(re.compile("staging, now on version 1")).check()
     dialog.get_by_label("New label").fill("candidate")
     dialog.get_by_role("button", name="Save version").click()
     row = versions(page).get_by_role("listitem").filter(has_text="Version 2")

@@ -25,7 +25,7 @@ from apps.feedback.thumbs.selectors import feedback_search
 from apps.feedback.thumbs.serializers import (
     MOST_TOKEN_CHARS,
     FeedbackGiveSerializer,
-    FeedbackSerializer,
+    FeedbackPageSerializer,
     FeedbackTokenCreateSerializer,
     FeedbackTokenSerializer,
     OwnFeedbackSerializer,
@@ -128,7 +128,7 @@ class FeedbackView(TokenView):
     @extend_schema(
         operation_id="feedback_list",
         parameters=_FILTERS,
-        responses={200: FeedbackSerializer(many=True), (404, PROBLEM_TYPE): ProblemSerializer},
+        responses={200: FeedbackPageSerializer, (404, PROBLEM_TYPE): ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
         """What users said and did not withdraw, newest first. Needs a key."""

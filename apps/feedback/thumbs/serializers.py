@@ -106,6 +106,12 @@ class FeedbackSerializer(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
+class FeedbackPageSerializer(serializers.Serializer[Any]):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = FeedbackSerializer(many=True)
+
+
 def own_as_json(given: Feedback | None, *, keys: Any, reasons: Any) -> dict[str, Any]:
     return {
         "thumb": WORDS.get(given.thumb or 0) if given else None,
