@@ -38,6 +38,10 @@ def _principal(view: APIView) -> ApiKeyPrincipal:
     return cast(ApiKeyPrincipal, view.request.user)
 
 
+#: Parameters of a list that are no filter.
+PAGE_PARAMETERS = ("cursor", "limit", "format")
+
+
 class KeysetPagination(CursorPagination):
     page_size = 50
     max_page_size = 200

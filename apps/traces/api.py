@@ -10,8 +10,9 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView, ProjectViewSet
+from apps.core.api import PAGE_PARAMETERS, ProblemSerializer, ProjectAPIView, ProjectViewSet
 from apps.core.errors import InvalidInput, TooLarge
+from apps.core.filters import refuse_misread
 from apps.core.problems import PROBLEM_TYPE
 from apps.core.roles import Role
 from apps.traces.ingest.serializers import (
@@ -61,7 +62,9 @@ class SpanViewSet(ProjectViewSet):
     )
     def list(self, request: Request) -> Response:
         """Spans of the project, newest first. Every filter has to hold."""
-        found = span_search(project=self.project, filter=span_filter_read(request.query_params))
+        filter = span_filter_read(request.query_params)
+        refuse_misread(request.query_params, understood={*filter.as_query(), *PAGE_PARAMETERS})
+        found = span_search(project=self.project, filter=filter)
         rows: Any = self.paginate_queryset(spans_listed(found))
         return self.get_paginated_response(SpanListedSerializer(rows, many=True).data)
 

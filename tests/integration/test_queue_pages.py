@@ -328,6 +328,16 @@ def test_queues_over_rest_take_annotations_made_elsewhere(
     assert wrong.status_code == 400
     added = editor.post(f"{address}items/", {"kind": "spans", "query": "text=refunds"}, format="json")
     assert (added.status_code, added.data["added"]) == (201, 1)
+    for kind, query in (
+        ("spans", "since=yesterday"),
+        ("spans", "txt=refunds"),
+        ("feedback", "thumb=sideways"),
+    ):
+        everything = editor.post(f"{address}items/", {"kind": kind, "query": query}, format="json")
+        assert everything.status_code == 400, query
+        assert query in everything.json()["detail"]
+    assert editor.get("/api/v1/spans/?since=yesterday").status_code == 400
+    assert len(editor.get("/api/v1/spans/?text=refunds&limit=5").data["results"]) == 1
     item = editor.get(f"{address}items/").data["results"][0]
     assert (item["span"], item["open_places"]) == (span.pk, 2)
     mine = {"item": item["id"], "values": {"thumb": "up"}}

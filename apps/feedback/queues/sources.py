@@ -17,6 +17,7 @@ from django.db.models.functions import MD5
 from django.http import QueryDict
 
 from apps.core.errors import InvalidInput
+from apps.core.filters import refuse_misread
 from apps.core.models import Project
 from apps.evaluations.comparisons.selectors import comparison_get, runs_of
 from apps.evaluations.models import EvalItem, EvalRun
@@ -187,8 +188,12 @@ def source_read(project: Project, queue: AnnotationQueue, kept: dict[str, Any], 
     source: Source
     if kind == "spans":
         source = SpanSource(query=_query(kept), ticked=_ticked(kept), **common)
+        asked = QueryDict(source.query)
+        refuse_misread(asked, understood=span_filter_read(asked).as_query())
     elif kind == "feedback":
         source = FeedbackSource(query=_query(kept), **common)
+        asked = QueryDict(source.query)
+        refuse_misread(asked, understood={"order", *dict(feedback_filter_read(asked).asked())})
     elif kind == "run":
         run = _run(project, kept.get("run"))
         source = RunSource(run=run, metric=str(kept.get("metric") or ""), below=_below(kept), **common)
