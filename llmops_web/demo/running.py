@@ -27,6 +27,8 @@ from apps.evaluations.evaluator_services import evaluator_create
 from apps.evaluations.models import Comparison, EvalRun, Evaluator, EvaluatorVersion
 from apps.evaluations.run_plan import frozen_metrics
 from apps.evaluations.run_services import RunRequest, eval_run_create
+from apps.evaluations.version_scores import PRODUCTION
+from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
 from llmops_web.demo import content
@@ -66,17 +68,21 @@ def run_demo(say: Say) -> Demo:
 
 
 def _prompt_versions(project: Project) -> list[PromptVersion]:
-    prompt = Prompt.objects.filter(project=project, slug=content.PROMPT_SLUG).first() or prompt_create(
+    found = Prompt.objects.filter(project=project, slug=content.PROMPT_SLUG).first()
+    prompt = found or prompt_create(
         project=project, by=BY, name=content.PROMPT_NAME, slug=content.PROMPT_SLUG
     )
     there = {version.number: version for version in prompt.versions.all()}
-    return [
+    versions = [
         there.get(number)
         or prompt_version_create(
             prompt=prompt, by=BY, messages=messages, parameters=content.PARAMETERS, commit_message=note
         )
         for number, (note, messages) in enumerate(content.VERSIONS, start=1)
     ]
+    if found is None:  # what the chat and applications run until somebody decides otherwise
+        label_set(prompt=prompt, by=BY, name=PRODUCTION, version=versions[0])
+    return versions
 
 
 def _dataset(project: Project) -> DatasetVersion:

@@ -188,7 +188,7 @@ def test_the_annotators_of_pandalm_agree_as_published(
     [way] = figures["ranking"]["ways"]
     assert len(way["systems"]) == 5
     assert sum(row["wins"] for row in way["systems"]) == sum(row["losses"] for row in way["systems"])
-    rest = api_client(Role.VIEWER).get("/api/v1/queues/pandalm/agreement/").json()
+    rest = api_client(Role.VIEWER).get("/api/v1/annotation-queues/pandalm/agreement/").json()
     assert (rest["waiting"], rest["annotators"]) == (False, 3)
     assert rest["fields"][0]["fleiss"]["value"] == pytest.approx(0.864175, abs=5e-7)
 

@@ -11,7 +11,7 @@ urlpatterns = [
     path(
         "pair-imports/<uuid:import_id>/", pairs_api.PairImportDetailView.as_view(), name="pair-import-detail"
     ),
-    path("queues/<str:slug>/agreement/", api.QueueAgreementView.as_view(), name="queue-agreement"),
+    path("annotation-queues/<str:slug>/agreement/", api.QueueAgreementView.as_view(), name="queue-agreement"),
     path(
         "evaluators/<str:slug>/against-people/",
         judging_api.JudgeAgreementView.as_view(),
