@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from apps.core.models import Project
 from apps.prompts.models import Prompt, PromptVersion
+from tests.benchmarks.span_list import RARE
 
 PROMPTS, VERSIONS = 20, 5
-#: Every hundredth span of the oldest tenth holds it.
-RARE = "quixotic"
 _AT_ONCE = 50_000
 _AUTHOR = {"author_kind": "system", "author_label": "bench"}
 

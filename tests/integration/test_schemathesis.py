@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from django.test import Client
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -96,6 +96,8 @@ def problems(operation: Any, world: World, headers: dict[str, str]) -> list[str]
     )
     @given(case=st.one_of(both), real=st.sampled_from([True, True, False]))
     def called(case: Case, real: bool) -> None:
+        # /prompts/-/export/ is an operation of its own: no slug begins with "-".
+        assume(not str(case.path_parameters.get("slug", "")).startswith("-"))
         if real:
             name_real_things(case, world)
         with transaction.atomic():
