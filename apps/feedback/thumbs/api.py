@@ -12,16 +12,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.addresses import client_address
-from apps.core.api import KeysetPagination, ProblemSerializer, ProjectAPIView, SafeCharField
+from apps.core.api import (
+    PAGE_PARAMETERS,
+    KeysetPagination,
+    ProblemSerializer,
+    ProjectAPIView,
+    SafeCharField,
+)
 from apps.core.errors import TooLarge
+from apps.core.filters import refuse_misread
 from apps.core.problems import PROBLEM_TYPE
 from apps.core.roles import Role
+from apps.feedback.looking.filters import FLAGS, HAS, STATES, THUMBS, feedback_filter_read
+from apps.feedback.looking.selectors import feedback_search
 from apps.feedback.models import Feedback
 from apps.feedback.thumbs import receiving
 from apps.feedback.thumbs.configuration import feedback_settings, taking_of
 from apps.feedback.thumbs.cors import allow_origin, origin_of, preflight
 from apps.feedback.thumbs.errors import SpanGone
-from apps.feedback.thumbs.selectors import feedback_search
 from apps.feedback.thumbs.serializers import (
     MOST_TOKEN_CHARS,
     FeedbackGiveSerializer,
@@ -40,6 +48,7 @@ from apps.feedback.thumbs.tokens import (
     feedback_token_read,
     subject_of,
 )
+from apps.prompts.selectors import prompt_get
 from apps.traces.models import Span
 
 TOKEN_HEADER = "Feedback-Token"  # noqa: S105  a header's name
@@ -63,8 +72,17 @@ _PROBLEMS: dict[Any, Any] = {
 _FILTERS = [
     OpenApiParameter("prompt", str, description="A prompt's slug."),
     OpenApiParameter("version", int, description="A version's number, of that prompt."),
-    OpenApiParameter("thumb", str, enum=["up", "down"]),
-    OpenApiParameter("state", str, enum=Feedback.State.values),
+    OpenApiParameter("thumb", str, enum=[value for value, _ in THUMBS]),
+    OpenApiParameter("state", str, enum=[value for value, _ in STATES]),
+    OpenApiParameter("flag", str, enum=[value for value, _ in FLAGS]),
+    OpenApiParameter(
+        "has", str, enum=[value for value, _ in HAS], description="Withdrawn ones too, if asked."
+    ),
+    OpenApiParameter("model", str, description="A model's name, as the answer has it."),
+    OpenApiParameter("reason", str),
+    OpenApiParameter("since", str, description="A day; votes of this day or later."),
+    OpenApiParameter("until", str, description="A day; votes of this day or earlier."),
+    OpenApiParameter("q", str, description="Words of comments and corrections."),
 ]
 
 
@@ -132,10 +150,14 @@ class FeedbackView(TokenView):
     )
     def get(self, request: Request) -> Response:
         """What users said and did not withdraw, newest first. Needs a key."""
-        asked = {name: request.query_params.get(name, "") for name in ("prompt", "version", "thumb", "state")}
+        filter = feedback_filter_read(request.query_params)
+        refuse_misread(request.query_params, understood={*dict(filter.asked()), *PAGE_PARAMETERS})
+        if filter.prompt:
+            prompt_get(project=self.project, slug=filter.prompt)  # a program is told of a slug that is none
+        found = feedback_search(project=self.project, filter=filter)
         pages = KeysetPagination()
         rows: Any = pages.paginate_queryset(
-            feedback_search(project=self.project, **asked), request, view=self
+            found.select_related("prompt", "prompt_version"), request, view=self
         )
         return pages.get_paginated_response([feedback_as_json(given) for given in rows])
 

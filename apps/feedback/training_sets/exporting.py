@@ -109,11 +109,6 @@ def _in_chunks(rows: Iterable[Row]) -> Iterator[str]:
         yield "".join(gathered)
 
 
-def trl_row(method: str, example: Example) -> Row:
-    """A row in TRL's columns."""
-    return _TRL[method](example)
-
-
 def _messages(found: Any) -> list[Row]:
     """Role before content, as people read it: the database keeps no order of keys."""
     return [{"role": message["role"], "content": message["content"]} for message in found]
