@@ -117,6 +117,7 @@ def test_each_filter_finds_what_it_names(project: Project, versions: list[Prompt
         FeedbackFilter(has="withdrawn"): {withdrawn},
         FeedbackFilter(q="invoic number"): {down, up},
         FeedbackFilter(q="missing"): {down},
+        FeedbackFilter(q="?!"): set(),
         FeedbackFilter(subject=down.subject[:8]): {down},
         FeedbackFilter(since=day, until=day): {down, up, other},
         FeedbackFilter(until="2020-01-01"): set(),
