@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("apps.traces.api_urls")),
     path("", include("apps.workbench.api_urls")),
     path("", include("apps.feedback.api_urls")),
+    path("", include("apps.training.api_urls")),
 ]

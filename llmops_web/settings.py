@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "apps.evaluations",
     "apps.workbench",
     "apps.feedback",
+    "apps.training",
     "llmops_web",
 ]
 MIDDLEWARE = [
@@ -156,9 +157,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_IMPORTS = ["worker.tasks"]
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 #: The queues that some capability uses today; /readyz wants a worker on each.
-QUEUES = ["default", "interactive", "llm", "local"]
+QUEUES = ["default", "interactive", "llm", "local", "gpu"]
 #: Processes that serve the queue `llm` on this machine. One makes some hundreds of calls a second.
 LLM_WORKERS: int = max(1, env.int("LLMOPS_LLM_WORKERS", 1))
+#: Folders of models that jobs may begin from, one model a folder; workers of `gpu` and `local` read them too.
+BASE_MODELS_DIR = Path(env.str("LLMOPS_BASE_MODELS_DIR", "") or STACK.base_models)
 #: A page that was left for so many seconds has its calls to models cancelled.
 PAGE_AWAY_S: float = env.float("LLMOPS_PAGE_AWAY_S", 30.0)
 

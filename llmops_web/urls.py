@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{PROJECT}datasets/", include("apps.datasets.urls")),
     path(f"{PROJECT}traces/", include("apps.traces.urls")),
     path(f"{PROJECT}feedback/", include("apps.feedback.urls")),
+    path(PROJECT, include("apps.training.urls")),
     path(PROJECT, include("apps.evaluations.urls")),
 ]
 

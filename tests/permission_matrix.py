@@ -61,6 +61,12 @@ PAGES: dict[str, Entry] = {
     # --- traces ---
     "traces:list": READ,
     "traces:span": READ,
+    # --- fine-tuning ---
+    "training:job-new": {"GET": E},
+    "training:job-list": READ,
+    # --- models ---
+    "training:model-list": READ,
+    "training:policy": {"GET": A},
     # --- feedback ---
     "feedback:overview": READ,
     "feedback:feedback-list": READ,

@@ -25,5 +25,7 @@ QUEUES: Mapping[str, Queue] = {
         Queue("llm", "threads", 8, "evaluation against endpoints"),
         # Holds the model in memory: one process, one task at a time.
         Queue("local", "solo", 1, "the model on this machine: generation, embeddings, perplexity"),
+        # One job at a time a process, and a process a device; it waits for a trainer that is its child.
+        Queue("gpu", "solo", 1, "fine-tuning; without a GPU it trains on the processor"),
     )
 }

@@ -91,6 +91,31 @@ class Model(UuidModel):
         return Price(self.input_price, self.output_price)
 
 
+class ModelWeights(models.Model):
+    """Weights that the local provider serves under a model's name, beside the one that is embedded.
+
+    A place is {"kind": "embedded"}, {"kind": "folder", "name", "files"} for a folder of the workers'
+    machines, or {"kind": "stored", "files"} for the file store; `files` is
+    {path: {"sha256", "size", "stored_as"}}.
+    """
+
+    class Kind(models.TextChoices):
+        ADAPTER = "adapter"
+        WHOLE = "whole"
+
+    model = models.OneToOneField(Model, primary_key=True, on_delete=models.CASCADE, related_name="weights")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    place = models.JSONField()
+    #: Of an adapter: the place of what it stands on, and that one's fingerprint.
+    base = models.JSONField(default=dict)
+    base_fingerprint = models.CharField(max_length=64, blank=True, default="")
+    #: SHA-256 over paths and hashes of all files, hex.
+    fingerprint = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return str(self.model_id)
+
+
 class ConnectionTest(UuidModel, AuthoredModel):
     class Status(models.TextChoices):
         PENDING = "pending"

@@ -72,6 +72,21 @@ class StackPaths:
         return self.data / "models"
 
     @property
+    def base_models(self) -> Path:
+        """Model folders that somebody put there to fine-tune from."""
+        return self.data / "base-models"
+
+    @property
+    def model_cache(self) -> Path:
+        """Weights fetched from the file store, by fingerprint; may be deleted while nothing runs."""
+        return self.data / "model-cache"
+
+    @property
+    def training(self) -> Path:
+        """Where trainers work, a folder a job; what is to be kept is in the file store."""
+        return self.data / "training"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

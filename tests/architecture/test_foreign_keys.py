@@ -6,6 +6,7 @@ from django.apps import apps
 
 #: From left to right; rooms in the same place are beside each other and do not point at each other.
 PLACES = (
+    {"training"},
     {"feedback"},
     {"workbench"},
     {"evaluations"},

@@ -1,0 +1,1 @@
+"""A version against its base on held-out rows, and the policy that judges it."""

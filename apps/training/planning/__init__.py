@@ -1,0 +1,1 @@
+"""What a job is to do: data, base, settings, advice, checks, preview, estimates."""

@@ -1,0 +1,14 @@
+"""Pages."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from apps.core.roles import Role
+from apps.core.views import ProjectRequest, project_view
+
+
+@project_view(Role.EDITOR)
+def job_new(request: ProjectRequest) -> HttpResponse:
+    return render(request, "training/job_new.html", {"project": request.project})

@@ -1,0 +1,1 @@
+"""The registry: registering, files and hashes, cards, merging, exports, imports, deleting."""

@@ -1,0 +1,1 @@
+"""Looking at jobs: the list, the live page, REST."""
