@@ -1,6 +1,6 @@
 """Fixtures that run the real workers and the real web server against the test database.
 
-`live_workers` starts a worker for every queue; `live_stack` adds uvicorn on a free port. Both use
+`live_workers` starts a worker for every queue but `gpu` (`live_workers.start("gpu")`); `live_stack` adds uvicorn on a free port. Both use
 `transactional_db`: what a test commits, the processes see; all rows are gone after the test. Starting takes a
 few seconds at first and one or two after that, so ask for them only where real processes matter; `client` and
 task functions do otherwise.
@@ -29,6 +29,8 @@ from tests.process_factory import ForkedProcess, ProcessFactory
 
 #: Queues whose workers use the same pool share a process, as a start costs seconds; `kill("llm")` ends it.
 GROUPS = ("default,interactive,llm", "local")
+#: Started by `start("gpu")` alone: few tests train.
+ON_DEMAND = ("gpu",)
 
 
 class LiveWorkers:
@@ -143,7 +145,7 @@ def live_stack(
 
 
 def _group(queue: str) -> str:
-    return next(group for group in GROUPS if queue in group.split(","))
+    return next(group for group in (*GROUPS, *ON_DEMAND) if queue in group.split(","))
 
 
 def _environment() -> dict[str, str]:
