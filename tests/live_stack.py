@@ -1,9 +1,9 @@
 """Fixtures that run the real workers and the real web server against the test database.
 
-`live_workers` starts a worker for every queue but `gpu` (`live_workers.start("gpu")`); `live_stack` adds uvicorn on a free port. Both use
-`transactional_db`: what a test commits, the processes see; all rows are gone after the test. Starting takes a
-few seconds at first and one or two after that, so ask for them only where real processes matter; `client` and
-task functions do otherwise.
+`live_workers` starts a worker for every queue but `gpu` (ask `start("gpu")` for that one); `live_stack` adds
+uvicorn on a free port. Both use `transactional_db`: what a test commits, the processes see; all rows are gone
+after the test. Starting takes a few seconds at first and one or two after that, so ask for them only where
+real processes matter; `client` and task functions do otherwise.
 
     def test_an_import_finishes(live_stack, page):
         page.goto(live_stack.url + "/account/login/")
