@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,14 +15,9 @@ from apps.feedback.training_sets.previewing import preview_run
 from apps.feedback.training_sets.recipe import read_recipe
 from tests.factories.core import SYSTEM
 from tests.factories.feedback import make_annotation, make_feedback, make_queue, make_queue_item, make_span
+from tests.factories.tiny_model import tiny_model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("trainers")]
-
-#: ChatML, as the embedded model writes it.
-_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 @pytest.fixture
@@ -70,36 +64,6 @@ def exported(project, method: str, folder: Path) -> dict[str, Path]:
         if file.split:
             paths[file.format] = path
     return paths
-
-
-def tiny_model() -> tuple[Any, Any]:
-    """A random model of some thousand weights with a tokenizer of bytes, made on the spot."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    marks = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: place for place, token in enumerate([*marks, *alphabet])}
-    bytes_only = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytes_only.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bytes_only, pad_token=marks[0], eos_token=marks[2], bos_token=marks[1]
-    )
-    tokenizer.chat_template = _TEMPLATE
-    config = LlamaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        pad_token_id=0,
-        eos_token_id=2,
-        bos_token_id=1,
-    )
-    return LlamaForCausalLM(config), tokenizer
 
 
 def test_each_export_goes_through_trls_trainers(judged, tmp_path, offline):
