@@ -1,0 +1,187 @@
+"""Weights on this machine, each file checked against its hash before anything is loaded from it.
+
+What lies in the file store is copied once into the model cache, into a folder named by its fingerprint:
+beside its final place, under a file lock, and renamed when it is whole. A folder of the operator's own is
+used where it lies; its files are hashed anew whenever their size or time of change is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+
+from apps.providers.local_model.folder import LocalModelUnavailable, model_folder
+
+log = logging.getLogger(__name__)
+
+#: Kinds of places.
+EMBEDDED, FOLDER, STORED = "embedded", "folder", "stored"
+_PIECE = 1 << 20
+#: Bytes that stay free beside what is fetched.
+_SPARE_BYTES = 200_000_000
+
+
+class WeightsUnavailable(LocalModelUnavailable):
+    """Weights are not there, or are not what was registered; the text says which file, and what to do."""
+
+
+def fingerprint_of(hashes: Mapping[str, str]) -> str:
+    """SHA-256 (hex) over paths and SHA-256 hashes of all files: the same weights have the same one."""
+    lines = "".join(f"{path}\0{hashes[path]}\n" for path in sorted(hashes))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(place: Mapping[str, Any], fingerprint: str) -> Path:
+    """The folder on this machine that holds what `place` names (see `ModelWeights`), checked.
+
+    The embedded model is converted where it never was. Raises LocalModelUnavailable, of which
+    WeightsUnavailable says that files are missing, are not what was registered, or do not fit on the disk.
+    """
+    kind = place["kind"]
+    if kind == EMBEDDED:
+        return model_folder(settings.STACK.models).path
+    if kind == FOLDER:
+        return _own_folder(place["name"], place.get("files") or {}, fingerprint)
+    if kind == STORED:
+        return _stored(place["files"], fingerprint)
+    raise WeightsUnavailable(f"There is no such place of weights: {kind}.")
+
+
+def base_folder(name: str) -> Path:
+    """A folder below the folder of base models, by its name there. Raises WeightsUnavailable."""
+    root: Path = settings.BASE_MODELS_DIR
+    if not _is_inside(name):
+        raise WeightsUnavailable(f"{name} is no name of a folder below the folder of base models.")
+    folder = root / name
+    if not folder.is_dir():
+        raise WeightsUnavailable(
+            f"The base model {name} is not on this machine: put its folder into {root}, or set "
+            "LLMOPS_BASE_MODELS_DIR to where it is."
+        )
+    return folder
+
+
+def _is_inside(path: str) -> bool:
+    """True for a relative path that stays below where it is put."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\x00" not in path
+
+
+def _own_folder(name: str, files: Mapping[str, Mapping[str, Any]], fingerprint: str) -> Path:
+    folder = base_folder(name)
+    seen = _seen(folder, files)
+    note = settings.STACK.model_cache / "checked" / f"{fingerprint}.json"
+    if note.is_file() and note.read_text(encoding="utf-8") == seen:
+        return folder
+    for path, file in files.items():
+        if (folder / path).stat().st_size != file["size"] or file_hash(folder / path) != file["sha256"]:
+            raise WeightsUnavailable(
+                f"{name}/{path} is not the file that was registered: put that one back, or register the "
+                "folder as it is now as a new base."
+            )
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_whole(note, seen)
+    return folder
+
+
+def _seen(folder: Path, files: Iterable[str]) -> str:
+    """What the file system says about the files; another text when one of them was changed."""
+    found: list[object] = [str(folder)]
+    for path in sorted(files):
+        try:
+            stat = (folder / path).stat() if _is_inside(path) else None
+        except OSError:
+            stat = None
+        if stat is None:
+            raise WeightsUnavailable(f"{folder.name}/{path} is missing: put the file back.")
+        found.append([path, stat.st_size, stat.st_mtime_ns, stat.st_ino])
+    return json.dumps(found)
+
+
+def _write_whole(target: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
+        file.write(text)
+    os.replace(file.name, target)
+
+
+def _stored(files: Mapping[str, Mapping[str, Any]], fingerprint: str) -> Path:
+    if not fingerprint or not fingerprint.isalnum():
+        raise WeightsUnavailable("These weights have no fingerprint: register them again.")
+    cache: Path = settings.STACK.model_cache
+    target = cache / fingerprint
+    if not target.is_dir():
+        from filelock import FileLock
+
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(cache / f".{fingerprint}.lock"):
+            if not target.is_dir():
+                _copy_into(target, files)
+    os.utime(target)  # when it was last used, for who clears the cache
+    return target
+
+
+def _copy_into(target: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    _check_room(target.parent, sum(int(file["size"]) for file in files.values()))
+    for leftover in target.parent.glob(f".{target.name}-*"):  # of a process that was killed; we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        for path, file in files.items():
+            _copy(path, file, draft)
+        os.rename(draft, target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    log.info("%d files of the weights %s were fetched.", len(files), target.name[:12])
+
+
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + _SPARE_BYTES:
+        raise WeightsUnavailable(
+            f"Fetching these weights needs {(size + _SPARE_BYTES) // 1_000_000} MB in the data folder; "
+            f"{free // 1_000_000} MB are free."
+        )
+
+
+def _copy(path: str, file: Mapping[str, Any], draft: Path) -> None:
+    if not _is_inside(path):
+        raise WeightsUnavailable(f"{path} is no path of a file of weights.")
+    copy = draft / path
+    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with default_storage.open(file["stored_as"], "rb") as source, copy.open("wb") as into:
+            sha256 = _copied(source, into)
+    except FileNotFoundError:
+        raise WeightsUnavailable(f"The file store has no {file['stored_as']} any more.") from None
+    if sha256 != file["sha256"]:
+        raise WeightsUnavailable(
+            f"{file['stored_as']} in the file store is not the file that was registered; nothing was loaded. "
+            "Bring it back from a backup."
+        )
+
+
+def _copied(source: IO[bytes], into: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while piece := source.read(_PIECE):
+        digest.update(piece)
+        into.write(piece)
+    into.flush()
+    os.fsync(into.fileno())
+    return digest.hexdigest()
