@@ -1,0 +1,157 @@
+"""What a measurement is to do: read from JSON, every name looked up in the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.core.errors import InvalidInput
+from apps.core.models import Project
+from apps.datasets.models import DatasetVersion
+from apps.evaluations.comparisons.figures import LONGEST_COLUMN, SPLIT
+from apps.evaluations.models import EvaluatorVersion
+from apps.evaluations.run_plan import ExampleChoice, check_primary, frozen_metrics
+from apps.evaluations.run_requests import evaluator_versions
+from apps.prompts.models import PromptVersion
+from apps.training.models import ModelState, ModelVersion
+
+MOST_ROWS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementPlan:
+    """The held-out rows, the prompt and the evaluators that both models get.
+
+    `primary_metric` is the one that decides ("": the first that the evaluators measure). `slice` is the
+    metadata column, or "@split", whose values a policy looks at ("": every column that tells rows apart).
+    `against` is what the version is measured against; None is the base it was made from.
+    """
+
+    dataset_version: DatasetVersion
+    prompt_version: PromptVersion
+    evaluators: tuple[EvaluatorVersion, ...]
+    choice: ExampleChoice
+    primary_metric: str = ""
+    slice: str = ""
+    against: ModelVersion | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """As it is written down; `read_plan` of it gives the same."""
+        return {
+            "dataset_version": str(self.dataset_version.pk),
+            "split": self.choice.split,
+            "limit": self.choice.limit,
+            "prompt_version": str(self.prompt_version.pk),
+            "evaluators": [version.evaluator.slug for version in self.evaluators],
+            "primary_metric": self.primary_metric,
+            "slice": self.slice,
+            **({"against": str(self.against.pk)} if self.against else {}),
+        }
+
+
+def read_plan(project: Project, plan: Mapping[str, Any]) -> MeasurementPlan:
+    """Look everything up. Raises InvalidInput at the name of what is wrong."""
+    version = _dataset_version(project, plan.get("dataset_version"))
+    slugs = plan.get("evaluators") or []
+    if not isinstance(slugs, list) or not slugs:
+        raise _wrong("evaluators", "Choose at least one evaluator: without a score nothing can be compared.")
+    evaluators = evaluator_versions(project=project, slugs=[_text(slug) for slug in slugs])
+    primary = _text(plan.get("primary_metric"))
+    check_primary(primary, frozen_metrics(evaluators), recorded=False)
+    return MeasurementPlan(
+        dataset_version=version,
+        prompt_version=_prompt_version(project, plan.get("prompt_version")),
+        evaluators=tuple(evaluators),
+        choice=ExampleChoice(limit=_limit(plan.get("limit")), split=_text(plan.get("split"))),
+        primary_metric=primary,
+        slice=_slice(version, _text(plan.get("slice"))),
+        against=_against(project, plan.get("against")),
+    )
+
+
+def base_of(version: ModelVersion, plan: MeasurementPlan) -> ModelVersion:
+    """What `version` is measured against. Raises InvalidInput when there is nothing, or it is itself."""
+    base = plan.against or version.base
+    if base is None:
+        raise _wrong(
+            "against",
+            f"{version.full_name} was made from no model of the registry. Choose what to measure it against.",
+        )
+    if base.pk == version.pk:
+        raise _wrong("against", "A version is measured against another one.")
+    return base
+
+
+def served_name(version: ModelVersion) -> str:
+    """What a run calls it, "provider/model". Raises InvalidInput when it is not served."""
+    state = ModelState.objects.select_related("model__provider").filter(version=version).first()
+    if state is None or state.model is None or state.state != ModelState.State.READY:
+        why = f"it is {state.get_state_display().lower()}" if state and state.state != "ready" else "no model"
+        detail = f"{version.full_name} is not served ({why}), so it cannot answer."
+        raise InvalidInput(detail, fields={"against": [detail]})
+    return f"{state.model.provider.slug}/{state.model.name}"
+
+
+def _dataset_version(project: Project, pk: Any) -> DatasetVersion:
+    found = None
+    if pk_given := _uuid(pk):
+        versions = DatasetVersion.objects.select_related("dataset")
+        found = versions.filter(pk=pk_given, dataset__project=project).first()
+    if found is None:
+        raise _wrong("dataset_version", "Choose a version of a dataset with held-out rows.")
+    return found
+
+
+def _prompt_version(project: Project, pk: Any) -> PromptVersion:
+    found = None
+    if pk_given := _uuid(pk):
+        versions = PromptVersion.objects.select_related("prompt")
+        found = versions.filter(pk=pk_given, prompt__project=project).first()
+    if found is None:
+        raise _wrong("prompt_version", "Choose the prompt that both models answer.")
+    return found
+
+
+def _against(project: Project, pk: Any) -> ModelVersion | None:
+    if not pk:
+        return None
+    given = _uuid(pk)
+    found = ModelVersion.objects.filter(project=project, pk=given).first() if given else None
+    if found is None:
+        raise _wrong("against", "There is no such version in the registry.")
+    return found
+
+
+def _slice(version: DatasetVersion, column: str) -> str:
+    if not column or (column == SPLIT and version.columns.get("splits")):
+        return column
+    columns = [name for name in version.columns.get("metadata", []) if len(name) <= LONGEST_COLUMN]
+    if column not in columns:
+        have = ", ".join(columns) or "none"
+        raise _wrong("slice", f"The dataset has no metadata column {column!r} (it has: {have}).")
+    return column
+
+
+def _limit(value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_ROWS:
+        raise _wrong("limit", f"The number of rows goes from 1 to {MOST_ROWS:,}.")
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value or "").replace("\x00", "")
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError:
+        return None
+
+
+def _wrong(field: str, text: str) -> InvalidInput:
+    return InvalidInput(text, fields={field: [text]})
