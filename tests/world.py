@@ -24,6 +24,8 @@ from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
 from apps.providers.services import ProviderSettings, provider_create
+from apps.training.models import FineTuningJob
+from apps.training.planning.catalogue import defaults_for
 from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
@@ -60,6 +62,7 @@ class World:
     conversation: Conversation
     feedback: Feedback
     training_set: TrainingSet
+    fine_tuning_job: FineTuningJob
     pair_import: PairImport
     annotation: Annotation
     invitation: OneTimeLink
@@ -167,6 +170,7 @@ def make_world(name: str = "Everything") -> World:
     )
     live = make_run(project, version, status="running", finalize=False, prompt_version=first)
     comparison = make_comparison(project, runs[0], runs[1], primary="exact-match")
+    training_set = _training_set(project)
     member_invite(project=project, by=SYSTEM, email="invited@example.com", role=Role.EDITOR)
     return World(
         project=project,
@@ -195,7 +199,8 @@ def make_world(name: str = "Everything") -> World:
         ),
         conversation=Conversation.objects.create(project=project, prompt=prompt),
         feedback=make_feedback(project, make_span(project, prompt_version=first), thumb=Feedback.DOWN),
-        training_set=_training_set(project),
+        training_set=training_set,
+        fine_tuning_job=_fine_tuning_job(training_set),
         pair_import=PairImport.objects.create(
             project=project, queue=make_queue(project, kind="pair"), status="completed", filename="pairs.json"
         ),
@@ -215,6 +220,20 @@ def _training_set(project: Project) -> TrainingSet:
     freeze_run(set_id=made.pk)
     made.refresh_from_db()
     return made
+
+
+def _fine_tuning_job(training_set: TrainingSet) -> FineTuningJob:
+    """A draft of number 1, of the embedded model."""
+    return FineTuningJob.objects.create(
+        project=training_set.project,
+        number=1,
+        name="thumbs",
+        method=training_set.method,
+        training_set=training_set,
+        dataset_version=training_set.dataset_version,
+        base={"kind": "embedded"},
+        settings=defaults_for(training_set.method, "lora"),
+    )
 
 
 def _webhook(project: Project) -> ProjectWebhook:

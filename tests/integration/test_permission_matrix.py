@@ -41,7 +41,18 @@ NOTHING_ASKED_FOR = {
     "feedback:annotation-reopen",
     "feedback:annotation-release",
 }
-GROUPS = ("", "core", "providers", "prompts", "workbench", "datasets", "evaluations", "traces", "feedback")
+GROUPS = (
+    "",
+    "core",
+    "providers",
+    "prompts",
+    "workbench",
+    "datasets",
+    "evaluations",
+    "traces",
+    "feedback",
+    "training",
+)
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,8 @@ def expectation(name: str, least: Role | str, role: Role | str | None) -> str:
         "feedback",
         "pair",
         "judge",
+        "fine-tuning",
+        "model",
     ],
 )
 def test_rest(group: str, world: World, elsewhere: Project) -> None:

@@ -68,7 +68,7 @@ LEARNING = (
         "Warm-up",
         0.05,
         "learning",
-        "The part of all steps in which the learning rate rises from 0, so that the first steps break nothing.",
+        "The part of all steps in which the learning rate rises from 0, so that the first break nothing.",
         low=0,
         high=0.9,
         safe_low=0,
@@ -180,7 +180,8 @@ ADAPTER = (
         "Alpha",
         32.0,
         "lora",
-        "How strongly the adapter speaks: its output is multiplied by alpha through rank. Often twice the rank.",
+        "How strongly the adapter speaks: what it adds is multiplied by alpha through rank. Often twice the "
+        "rank.",
         low=0.001,
         high=4096,
         safe_low=1,

@@ -1,4 +1,7 @@
-"""What a setting of a training is. Outside of `low` and `high` a value is refused; outside of `safe_low` and `safe_high` it is warned of."""
+"""What a setting of a training is.
+
+Outside of `low` and `high` a value is refused; outside of `safe_low` and `safe_high` it is warned of.
+"""
 
 from __future__ import annotations
 
