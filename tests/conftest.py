@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.factories.core", "tests.loopback_provider", "tests.loopback_webhook"]
+pytest_plugins = [
+    "tests.migrated_database",
+    "tests.factories.core",
+    "tests.loopback_provider",
+    "tests.loopback_webhook",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """All tests: `python -m tests.run [arguments of pytest]`.
 
-What needs no browser on two processes, and at the same time the browser tests on two more, a file at a time:
-each file runs a whole stack of its own, and both wait more than they work. The two are runs of their own, as
+What needs no browser on three processes, and at the same time the browser tests on two more, a file at a time:
+each file runs a whole stack of its own, and all wait more than they work. The two are runs of their own, as
 Playwright's event loop would stand in the way of other tests in its process.
 """
 
@@ -18,7 +18,8 @@ from typing import IO
 from tests.browser import find_or_install_browser
 
 NO_TESTS_COLLECTED = 5
-_ON_TWO = ["-n", "2", "--dist"]
+_BROWSERS = ["-n", "2", "--dist", "loadfile"]
+_OTHERS = ["-n", "3", "--dist", "loadgroup"]
 
 
 def main(arguments: list[str]) -> int:
@@ -28,9 +29,9 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return _ends([_pytest(arguments)])
     with tempfile.TemporaryFile() as said:
-        browser = _pytest([*_ON_TWO, "loadfile", "tests/e2e"], output=said)
+        browser = _pytest([*_BROWSERS, "tests/e2e"], output=said)
         ignored = ("--ignore=tests/e2e", "--ignore=tests/benchmarks")
-        status = _ends([_pytest([*_ON_TWO, "loadgroup", *ignored, "tests"]), browser])
+        status = _ends([_pytest([*_OTHERS, *ignored, "tests"]), browser])
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
         sys.stdout.flush()

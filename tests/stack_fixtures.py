@@ -57,7 +57,9 @@ def _start_servers() -> None:
         postgres = _servers.enter_context(
             EmbeddedPostgres.throwaway(folder).running(log=folder / "postgres.log")
         )
+        postgres.create_database("llmops")
         os.environ["DATABASE_URL"] = postgres.url("llmops")
+        os.environ["LLMOPS_TESTS_DATABASE"] = str(folder)  # see tests/migrated_database.py
     if not os.environ.get("BROKER_URL"):
         valkey = _servers.enter_context(EmbeddedValkey.throwaway(folder).running(log=folder / "valkey.log"))
         os.environ["BROKER_URL"] = os.environ["LLMOPS_TESTS_BROKER"] = valkey.url(0)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_queue_has_a_heartbeat_and_a_killed_worker_is_missed(live_workers):
+    live_workers.start("gpu")
     assert what_does_not_answer() == []
     pid = live_workers.processes["local"].pid
     live_workers.kill("local")
@@ -31,6 +32,7 @@ def test_every_queue_has_a_heartbeat_and_a_killed_worker_is_missed(live_workers)
 
 
 def test_a_worker_that_ends_in_order_takes_its_heartbeat_back(live_workers):
+    live_workers.start("gpu")
     process = live_workers.processes.pop("local")
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(15) == 0
@@ -38,5 +40,6 @@ def test_a_worker_that_ends_in_order_takes_its_heartbeat_back(live_workers):
 
 
 def test_the_web_server_says_that_all_is_ready(live_stack):
+    live_stack.start("gpu")
     with urllib.request.urlopen(f"{live_stack.url}/readyz", timeout=10) as answer:
         assert json.load(answer) == {"status": "ready", "missing": []}
