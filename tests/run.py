@@ -1,8 +1,8 @@
 """All tests: `python -m tests.run [arguments of pytest]`.
 
 What needs no browser on three processes, and at the same time the browser tests on two more, a file at a
-time: each file runs a whole stack of its own, and all wait more than they work. The two are runs of their own,
-as Playwright's event loop would stand in the way of other tests in its process.
+time: each file runs a whole stack of its own, and all wait more than they work. The two are separate runs, as
+Playwright's event loop would stand in the way of other tests in its process.
 """
 
 from __future__ import annotations
