@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.core.actor import Actor
+from apps.core.authors import author_of
 from apps.core.dispatch import enqueue
-from apps.core.models import ApiKey, Membership, User
 from apps.core.notifications import notify
 from apps.core.webhooks import webhook_event
 from apps.evaluations.models import EvalRun, RunNews
@@ -74,7 +73,7 @@ def run_news_sweep() -> None:
 
 
 def _tell_owner(run: EvalRun, news: RunNews) -> None:
-    owner = run_owner(run)
+    owner = author_of(run, run.project)
     if owner is None or str(owner.pk) == news.by_id:
         return
     notify(
@@ -88,23 +87,6 @@ def _tell_owner(run: EvalRun, news: RunNews) -> None:
     )
 
 
-def run_owner(run: EvalRun) -> User | None:
-    """Whoever started the run, or made the key that did, while they may still see it."""
-    user = None
-    author = _uuid(run.author_id)
-    if author is None:
-        return None
-    if run.author_kind == "user":
-        user = User.objects.filter(pk=author, is_active=True).first()
-    elif run.author_kind == "api_key":
-        key = ApiKey.objects.filter(project=run.project, pk=author).first()
-        user = User.objects.filter(email__iexact=key.made_by, is_active=True).first() if key else None
-    if user is None:
-        return None
-    may_see = user.is_superuser or Membership.objects.filter(project=run.project, user=user).exists()
-    return user if may_see else None
-
-
 def _figures(run: EvalRun) -> str:
     counts = runs_json([run])[0]["counts"]
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
@@ -115,10 +97,3 @@ def _state(run: EvalRun, news: RunNews) -> dict[str, Any]:
     """The run as REST shows it, in the state that is told (it may have moved on since), and where to look."""
     told = runs_json([run])[0] | {"status": news.status, "status_reason": news.reason or None}
     return told | {"page": reverse("evaluations:run-detail", args=[run.project.slug, run.number])}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.models import AuthoredModel, Project, UuidModel
 from apps.evaluations.models import Comparison, EvalRun
@@ -40,7 +41,10 @@ class ModelMeasurement(UuidModel, AuthoredModel):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=("version", "-id"), name="measurement_of_version"),)
+        indexes = (
+            models.Index(fields=("version", "-id"), name="measurement_of_version"),
+            models.Index(fields=("id",), name="measurement_under_way", condition=Q(status="running")),
+        )
 
     def __str__(self) -> str:
         return f"{self.version_id} {self.status}"
@@ -61,6 +65,8 @@ class ModelPolicy(AuthoredModel):
     most_lost_on_slice = models.FloatField(null=True, default=2.0)
     #: A slice with fewer rows is not judged.
     least_slice_rows = models.PositiveIntegerField(default=20)
+    #: A slice passes only when its interval excludes a larger loss; else when no larger loss was measured.
+    slices_shown = models.BooleanField(default=False)
     changed_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
