@@ -65,6 +65,8 @@ class Model(UuidModel):
     output_price = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     #: When the provider itself last listed it; null for one that was typed in.
     discovered_at = models.DateTimeField(null=True, blank=True)
+    #: Of a registered model that was archived or deleted: nothing may name it any more.
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from apps.core.models import Project
 from apps.providers.adapters import fake
@@ -27,7 +27,7 @@ def provider_list(*, project: Project, archived: bool = False) -> QuerySet[Provi
     return (
         providers_of(project=project, archived=archived)
         .annotate(
-            model_count=Count("models"),
+            model_count=Count("models", filter=Q(models__retired_at=None)),
             test_status=Subquery(newest.values("status")[:1]),
             test_message=Subquery(newest.values("message")[:1]),
             test_at=Subquery(newest.values("created_at")[:1]),
@@ -47,14 +47,15 @@ def provider_get(*, project: Project, slug: str) -> Provider:
 def model_list(*, project: Project) -> QuerySet[Model]:
     """Every model that can be used in the project now, in order of its full name."""
     return (
-        Model.objects.filter(provider__project=project, provider__archived_at=None)
+        Model.objects.filter(provider__project=project, provider__archived_at=None, retired_at=None)
         .select_related("provider")
         .order_by("provider__slug", "name")
     )
 
 
 def models_of(*, provider: Provider, query: str = "") -> QuerySet[Model]:
-    models = Model.objects.filter(provider=provider).select_related("provider").order_by("name")
+    rows = Model.objects.filter(provider=provider, retired_at=None)
+    models = rows.select_related("provider").order_by("name")
     return models.filter(name__icontains=query) if query else models
 
 
@@ -92,13 +93,15 @@ def model_resolve(*, project: Project, name: str) -> Model:
         state = "archived" if provider else "unknown"
         raise _unknown(f"The provider {slug!r} is {state}. {_choices(_provider_slugs(project), 'providers')}")
     found = Model.objects.select_related("provider").filter(provider=provider, name=model_name).first()
-    if found is not None:
+    if found is not None and found.retired_at is None:
         return found
     listed = provider.models.exclude(discovered_at=None).exists()
-    if provider.kind != OPENAI or listed or not valid_model_name(model_name):
-        names = list(provider.models.order_by("name").values_list("name", flat=True)[:8])
+    if found is not None or provider.kind != OPENAI or listed or not valid_model_name(model_name):
+        usable = provider.models.filter(retired_at=None)
+        names = list(usable.order_by("name").values_list("name", flat=True)[:8])
+        what = "no longer serves the model" if found else "has no model"
         raise _unknown(
-            f"{provider.name} has no model {model_name!r}. {_choices(names, 'models')}"
+            f"{provider.name} {what} {model_name!r}. {_choices(names, 'models')}"
             + (" Test the connection to list its models anew, or add the model by hand." if listed else "")
         )
     noted, _ = Model.objects.get_or_create(provider=provider, name=model_name)

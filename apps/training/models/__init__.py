@@ -2,7 +2,7 @@
 
 from apps.training.models.jobs import Checkpoint, FineTuningJob, TrainingWorker, Trial
 from apps.training.models.measuring import ModelMeasurement, ModelPolicy
-from apps.training.models.registry import ModelFile, ModelNote, ModelState, ModelVersion
+from apps.training.models.registry import ModelFile, ModelNote, ModelState, ModelVersion, RegistryWork
 from apps.training.models.seen import LogLine, MetricPoint, SampleOutput
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ModelPolicy",
     "ModelState",
     "ModelVersion",
+    "RegistryWork",
     "SampleOutput",
     "TrainingWorker",
     "Trial",

@@ -112,3 +112,54 @@ class ModelNote(UuidModel, AuthoredModel):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class RegistryWork(ProjectRow, AuthoredModel):
+    """Merging an adapter, or taking in an upload or a folder: done by a worker, claimed by its fence."""
+
+    class Kind(models.TextChoices):
+        MERGE = "merge", "Merge"
+        IMPORT = "import", "Import"
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    status_reason = models.TextField(blank=True, default="")
+    #: The adapter to merge.
+    source = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="+")
+    #: What the imported adapter stands on, as FineTuningJob.base; {} for a whole model.
+    base = models.JSONField(default=dict)
+    name = models.CharField(max_length=80, blank=True, default="")
+    #: The upload in the file store, or the folder's name below LLMOPS_BASE_MODELS_DIR.
+    upload = models.CharField(max_length=300, blank=True, default="")
+    folder = models.CharField(max_length=300, blank=True, default="")
+    #: What was uploaded, as the person's machine called it.
+    filename = models.CharField(max_length=200, blank=True, default="")
+    licence = models.CharField(max_length=120, blank=True, default="")
+    data_licence = models.CharField(max_length=120, blank=True, default="")
+    made = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("project", "-id"), name="registry_work_by_project"),
+            models.Index(
+                fields=("lease_until",),
+                name="registry_work_at_work",
+                condition=models.Q(status__in=("pending", "running")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in (self.Status.PENDING, self.Status.RUNNING)

@@ -1,0 +1,72 @@
+"""LoRA's settings as PEFT writes them: which are taken, and what is kept of them. Plain Python.
+
+A file of settings can ask PEFT for more than loading weights: patterns that never end, ways to begin that
+take matrices apart, modules to import. So the registry keeps a file of its own with what LoRA needs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_MODULE = re.compile(r"[A-Za-z0-9_.]{1,200}")
+_KEPT: dict[str, Any] = {
+    "r": 8,
+    "lora_alpha": 8,
+    "lora_dropout": 0.0,
+    "target_modules": None,
+    "bias": "none",
+    "fan_in_fan_out": False,
+    "use_rslora": False,
+    "use_dora": False,
+    "modules_to_save": None,
+    "rank_pattern": {},
+    "alpha_pattern": {},
+    "layers_to_transform": None,
+}
+
+
+def adapter_problem(config: Any) -> str:
+    """Why these settings cannot be used; "" when they can."""
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        return "only LoRA adapters of PEFT can be used."
+    if config.get("task_type") not in ("CAUSAL_LM", None):
+        return f"it was made for {str(config['task_type'])[:40]}, not for CAUSAL_LM."
+    rank, alpha = config.get("r"), config.get("lora_alpha")
+    if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= 4096:
+        return "its rank (r) is not a number from 1 to 4096."
+    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 < alpha <= 100_000:
+        return "its lora_alpha is not a positive number."
+    if not _modules(config.get("target_modules")) or not config["target_modules"]:
+        return "target_modules must list the modules by name, not by a pattern."
+    if config.get("modules_to_save") and not _modules(config["modules_to_save"]):
+        return "modules_to_save must list modules by name."
+    if config.get("bias", "none") not in ("none", "all", "lora_only"):
+        return "its bias is not one of none, all, lora_only."
+    for name in ("rank_pattern", "alpha_pattern"):
+        found = config.get(name) or {}
+        if not isinstance(found, dict) or not _modules(list(found)):
+            return f"{name} must name modules, not patterns."
+    return ""
+
+
+def _modules(found: Any) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(name, str) and _MODULE.fullmatch(name) for name in found
+    )
+
+
+def cleaned_config(config: dict[str, Any], *, base: str) -> bytes:
+    """The settings that are kept, with the base's name in place of whatever path it had."""
+    kept = {name: config.get(name, default) for name, default in _KEPT.items()}
+    kept["rank_pattern"], kept["alpha_pattern"] = kept["rank_pattern"] or {}, kept["alpha_pattern"] or {}
+    kept["target_modules"] = sorted(kept["target_modules"])
+    whole = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "inference_mode": True,
+        **kept,
+    }
+    return json.dumps(whole, indent=2, sort_keys=True).encode() + b"\n"

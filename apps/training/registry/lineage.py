@@ -1,0 +1,54 @@
+"""What a version was trained on, down to the judgements behind each row."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db.models import Count
+
+from apps.datasets.models import Dataset
+from apps.datasets.selectors import examples_of
+from apps.feedback.models import TrainingSource
+from apps.training.models import FineTuningJob
+
+_LICENCE = re.compile(r"^\s*licen[cs]e\s*:\s*(\S.{0,118})$", re.IGNORECASE | re.MULTILINE)
+
+
+def lineage_of(job: FineTuningJob) -> dict[str, Any]:
+    """Dataset version with rows by split, training set, prompt version and counts of judgements by kind."""
+    version = job.dataset_version
+    splits = examples_of(version).order_by().values_list("split").annotate(n=Count("id"))
+    found: dict[str, Any] = {
+        "dataset": {
+            "id": str(version.dataset_id),
+            "version_id": str(version.pk),
+            "slug": version.dataset.slug,
+            "name": version.dataset.name,
+            "version": version.number,
+            "rows": version.example_count,
+            "hash": job.data_hash,
+        },
+        "rows": {split or "all": count for split, count in splits},
+        "training_set": None,
+        "judgements": {},
+        "prompt": None,
+    }
+    if job.training_set is not None:
+        found["training_set"] = {
+            "number": job.training_set.number,
+            "name": job.training_set.name,
+            "method": job.training_set.method,
+        }
+        counted = TrainingSource.objects.filter(training_set=job.training_set, counted=True)
+        kinds = counted.order_by().values_list("kind").annotate(n=Count("id"))
+        found["judgements"] = dict(kinds)
+    if job.prompt_version is not None:
+        found["prompt"] = {"slug": job.prompt_version.prompt.slug, "version": job.prompt_version.number}
+    return found
+
+
+def data_licence_of(dataset: Dataset) -> str:
+    """As a line of the dataset's description says ("Licence: CC-BY-4.0"); "" where nobody said."""
+    found = _LICENCE.search(dataset.description)
+    return found[1].strip() if found else ""

@@ -1,0 +1,113 @@
+"""An adapter and its base as one whole model: a copy in the model cache, or a version of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from filelock import FileLock
+
+from apps.core.actor import Actor
+from apps.training.models import ModelState, ModelVersion
+from apps.training.registry.bases import own_folder, weights_folder
+from apps.training.registry.errors import BaseUnavailable
+from apps.training.registry.folders import look_into
+from apps.training.registry.registering import NewVersion, model_name, version_add_stored
+from apps.training.registry.storing import hash_to_keep
+
+_CHILD = "apps.training.registry.merge_process"
+_LONGEST_S = 3600
+
+
+def merged_copy(version: ModelVersion) -> Path:
+    """A folder with the adapter's weights added to its base's, made once for a fingerprint."""
+    if version.base is None:
+        raise BaseUnavailable(f"{version.full_name} names no base.")
+    target = settings.STACK.model_cache / "merged" / version.fingerprint
+    if not (target / "config.json").is_file():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(target.parent / f".{target.name}.lock"):
+            if not (target / "config.json").is_file():
+                _merge_into(target, version, version.base)
+    os.utime(target)
+    return target
+
+
+def merged_version(version: ModelVersion, *, by: Actor) -> ModelVersion:
+    """The version that merging an adapter gave, merged now where there is none that is ready."""
+    name = f"{model_name(version.name)}-merged"
+    known = ModelVersion.objects.filter(
+        project=version.project,
+        source=ModelVersion.Source.MERGE,
+        base=version,
+        state__state=ModelState.State.READY,
+    ).first()
+    if known is not None:
+        return known
+    folder = merged_copy(version)
+    facts = look_into(folder)
+    wanted = NewVersion(
+        name=name,
+        kind=ModelVersion.Kind.MERGED,
+        source=ModelVersion.Source.MERGE,
+        base=version,
+        architecture=facts.architecture,
+        parameters=facts.parameters,
+        trained_parameters=version.trained_parameters,
+        recipe={"merged": version.full_name},
+        lineage=version.lineage,
+        dataset_version_id=version.dataset_version_id,
+        base_licence=version.base_licence,
+        data_licence=version.data_licence,
+        training_metrics=version.training_metrics,
+    )
+    hashed = hash_to_keep(folder, facts, base=version.full_name)
+    made = version_add_stored(project=version.project, by=by, wanted=wanted, hashed=hashed)
+    shutil.rmtree(folder, ignore_errors=True)  # the same files come from the file store from now on
+    return made
+
+
+def _merge_into(target: Path, version: ModelVersion, base: ModelVersion) -> None:
+    adapter, whole = own_folder(version), weights_folder(base)
+    _check_room(target.parent, base.size_bytes)
+    for leftover in target.parent.glob(f".{target.name}-*"):  # of a process that was killed; we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    order = {"base": str(whole), "adapter": str(adapter), "output": str(draft)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", _CHILD],
+            input=json.dumps(order).encode(),
+            capture_output=True,
+            cwd=settings.BASE_DIR,
+            env={
+                **os.environ,
+                "HF_HUB_OFFLINE": "1",
+                "TRANSFORMERS_OFFLINE": "1",
+                "CUDA_VISIBLE_DEVICES": "",
+            },
+            timeout=_LONGEST_S,
+            check=False,
+        )
+        if done.returncode:
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it was killed"]
+            raise BaseUnavailable(f"Merging {version.full_name} failed: {last[0][:500]}")
+        os.rename(draft, target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size * 1.1 + 200_000_000:
+        raise BaseUnavailable(
+            f"Merging needs {size * 11 // 10_000_000 + 200} MB in the data folder; "
+            f"{free // 1_000_000} MB are free."
+        )

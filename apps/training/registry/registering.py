@@ -1,0 +1,190 @@
+"""Registering: what a job made becomes a version with hashes, lineage and a model that prompts can name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.text import slugify
+
+from apps.core.actor import Actor
+from apps.core.audit import audit
+from apps.core.locks import transaction_lock
+from apps.core.models import Project, new_id
+from apps.providers.models import Model
+from apps.training.models import FineTuningJob, ModelFile, ModelState, ModelVersion
+from apps.training.registry.errors import BadWeights
+from apps.training.registry.folders import FolderFacts, look_into
+from apps.training.registry.lineage import data_licence_of, lineage_of
+from apps.training.registry.serving import model_serve
+from apps.training.registry.storing import Hashed, HashedFile, hash_to_keep, remove, store
+
+Kind, Source = ModelVersion.Kind, ModelVersion.Source
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a version is made of, before it has a number."""
+
+    name: str
+    kind: str
+    source: str
+    base: ModelVersion | None = None
+    location: str = ""
+    fingerprint: str = ""
+    size_bytes: int = 0
+    parameters: int = 0
+    trained_parameters: int = 0
+    architecture: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    lineage: dict[str, Any] = field(default_factory=dict)
+    dataset_version_id: Any = None
+    base_licence: str = ""
+    data_licence: str = ""
+    training_metrics: dict[str, Any] = field(default_factory=dict)
+    files: tuple[HashedFile, ...] = ()
+
+
+def version_register(
+    *,
+    job: FineTuningJob,
+    folder: Path,
+    metrics: dict[str, Any],
+    environment: dict[str, Any],
+    by: Actor,
+    step: int | None = None,
+) -> ModelVersion:
+    """Register what a job made: an adapter's folder, or a whole model's. Safe to repeat: the same weights of
+    the same job are one version.
+
+    Needs `job.base_version` (see `base_version_of`). Sets `job.version` in the same transaction. `step` names
+    the checkpoint, where it is not the last. Raises BadWeights when the folder holds no safetensors weights.
+    """
+    base = job.base_version
+    if base is None:
+        raise BadWeights(f"The job {job.name} has no base in the registry.")
+    facts = look_into(folder)
+    hashed = hash_to_keep(folder, facts, base=base.full_name)
+    known = ModelVersion.objects.filter(
+        project=job.project,
+        source=Source.JOB,
+        fingerprint=hashed.fingerprint,
+        recipe__job=job.number,
+        state__state=ModelState.State.READY,
+    ).first()
+    if known is not None:
+        FineTuningJob.objects.filter(pk=job.pk).update(version=known)
+        return known
+    adapter = facts.kind == "adapter"
+    wanted = NewVersion(
+        name=model_name(job.name),
+        kind=Kind.ADAPTER if adapter else Kind.MERGED,
+        source=Source.JOB,
+        base=base,
+        architecture=architecture_of(facts, base),
+        parameters=base.parameters if adapter else facts.parameters,
+        trained_parameters=facts.parameters,
+        recipe=recipe_of(job, environment, step),
+        lineage=lineage_of(job),
+        dataset_version_id=job.dataset_version_id,
+        base_licence=base.base_licence,
+        data_licence=data_licence_of(job.dataset_version.dataset),
+        training_metrics=metrics,
+    )
+    with transaction.atomic():
+        version = version_add_stored(project=job.project, by=by, wanted=wanted, hashed=hashed)
+        FineTuningJob.objects.filter(pk=job.pk).update(version=version)
+    return version
+
+
+def version_add_stored(
+    *, project: Project, by: Actor, wanted: NewVersion, hashed: Hashed, serve: bool = True
+) -> ModelVersion:
+    """Store the files, then write the rows; files that lead to no row are removed again."""
+    from dataclasses import replace
+
+    stored = store(hashed, prefix=f"models/{project.slug}/{wanted.name}/{new_id()}")
+    try:
+        return version_add(
+            project=project,
+            by=by,
+            wanted=replace(
+                wanted, files=stored, fingerprint=hashed.fingerprint, size_bytes=hashed.size_bytes
+            ),
+            serve=serve,
+        )
+    except BaseException:
+        remove(file.stored_as for file in stored)
+        raise
+
+
+def version_add(
+    *, project: Project, by: Actor, wanted: NewVersion, model: Model | None = None, serve: bool = True
+) -> ModelVersion:
+    """Write a version with the next number of its name, its files' rows and its state.
+
+    `model` is what serves it, for one that its provider hosts; else a model of the provider `local` is made,
+    unless `serve` is False.
+    """
+    with transaction.atomic():
+        transaction_lock(f"model version {project.pk} {wanted.name}")
+        mine = ModelVersion.objects.filter(project=project, name=wanted.name)
+        number = (mine.aggregate(most=Max("number"))["most"] or 0) + 1
+        columns = {name: getattr(wanted, name) for name in wanted.__slots__ if name != "files"}
+        version = ModelVersion.objects.create(
+            project=project, number=number, **columns, **ModelVersion.author_fields(by)
+        )
+        ModelFile.objects.bulk_create(
+            ModelFile(
+                version=version,
+                path=file.path,
+                sha256=file.sha256,
+                size_bytes=file.size_bytes,
+                stored_as=file.stored_as,
+            )
+            for file in wanted.files
+        )
+        served = model or (model_serve(version, by=by) if serve else None)
+        ModelState.objects.create(version=version, model=served)
+        audit(
+            by,
+            "model_version.register",
+            version,
+            project=project,
+            after={
+                "kind": version.kind,
+                "source": version.source,
+                "fingerprint": version.fingerprint,
+                "base": wanted.base.full_name if wanted.base else None,
+                "model": served.full_name if served else None,
+            },
+        )
+    return version
+
+
+def model_name(name: str) -> str:
+    return slugify(name)[:70].strip("-_") or "model"
+
+
+def architecture_of(facts: FolderFacts, base: ModelVersion | None) -> dict[str, Any]:
+    """An adapter's own facts on top of its base's."""
+    return ({**base.architecture} if base else {}) | facts.architecture
+
+
+def recipe_of(job: FineTuningJob, environment: dict[str, Any], step: int | None) -> dict[str, Any]:
+    trial = job.trials.filter(number=0).first()
+    return {
+        "job": job.number,
+        "name": job.name,
+        "method": job.method,
+        "technique": job.technique,
+        "preset": job.preset,
+        "settings": {**job.settings, **(trial.chosen if trial else {})},
+        "seed": job.seed,
+        "environment": environment,
+        **({"sweep": job.sweep} if job.sweep else {}),
+        **({"step": step} if step is not None else {}),
+    }
