@@ -92,6 +92,7 @@ def memory_need(
     method: str = "sft",
     four_bit: bool = False,
     on_gpu: bool = False,
+    optimizer: str = "adamw_torch",
     shape: ModelShape | None = None,
 ) -> int:
     """Bytes at the peak of a step: of the device's memory on a GPU, of the process's on a CPU.
@@ -102,9 +103,8 @@ def memory_need(
     shape = shape or usual_shape(parameters)
     base_dtype = "nf4" if four_bit else dtype if technique == "lora" else "fp32"
     weights = parameters * BYTES_OF[base_dtype]
-    # Adapters, gradients and AdamW's two moments are float32: 4 + 4 + 8 bytes; the full model's own weights
-    # are counted above already.
-    trained = trained_parameters * (16 if technique == "lora" else 12)
+    # Adapters and gradients are float32, 4 bytes each; all weights of a model are counted above already.
+    trained = trained_parameters * ((8 if technique == "lora" else 4) + moment_bytes(optimizer))
     reference = parameters * BYTES_OF[dtype] if technique == "full" and method in ("dpo", "kto") else 0
     rows = batch * 2 if method == "dpo" else batch  # chosen and rejected go through together
     activations = _activation_bytes(shape, rows * length, BYTES_OF[dtype], checkpointing)
@@ -118,8 +118,13 @@ def memory_need(
 
 
 def checkpointing_needed(*, available_bytes: int, **need: Any) -> bool:
-    """Whether the training fits only when activations are computed again ("auto"): it costs a third of time."""
+    """Whether the training fits only when activations are computed anew: that costs a third of the time."""
     return memory_need(**need, checkpointing=False) > available_bytes * 0.9
+
+
+def moment_bytes(optimizer: str) -> float:
+    """What an optimizer keeps of each trained weight: AdamW two float32, Adafactor a row and a column."""
+    return 0.1 if optimizer == "adafactor" else 0.0 if optimizer == "sgd" else 8.0
 
 
 def disk_need(*, parameters: int, trained_parameters: int, technique: str, keep_checkpoints: int) -> int:
@@ -131,14 +136,14 @@ def disk_need(*, parameters: int, trained_parameters: int, technique: str, keep_
 
 
 def usual_shape(parameters: int) -> ModelShape:
-    """Of a decoder of so many parameters: width and depth grow together (about 1 : 128), vocabulary 32,000."""
+    """Of a decoder of so many parameters: depth and width grow together (1 : 128), 32,000 tokens."""
     hidden = max(32, round((parameters / 12 * 128) ** (1 / 3) / 32) * 32)
     layers = max(2, round(hidden / 128))
     return ModelShape(parameters, layers, hidden, round(hidden * 2.7), 32_000, max(1, hidden // 64), 1)
 
 
 def _activation_bytes(shape: ModelShape, tokens: int, element: float, checkpointing: bool) -> float:
-    """Kept from the forward to the backward pass: per layer ten tensors of the width, four of the middle's."""
+    """Kept for the backward pass: of each layer ten tensors of its width, four of its middle's."""
     layer = 10 * shape.hidden + 4 * shape.intermediate
     kept = shape.hidden * shape.layers + layer if checkpointing else layer * shape.layers
     return tokens * kept * element

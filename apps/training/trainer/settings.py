@@ -28,14 +28,14 @@ class TrainingSettings:
     batch_size: int = 4
     gradient_accumulation: int = 4
     max_length: int = 1024
-    warmup_ratio: float = 0.03
-    scheduler: str = "linear"
+    warmup_ratio: float = 0.05
+    scheduler: str = "cosine"
     optimizer: str = "adamw_torch"
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     lora_r: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.0
+    lora_alpha: float = 32
+    lora_dropout: float = 0.05
     lora_targets: str = "all-linear"
     beta: float = 0.1
     dpo_loss: str = "sigmoid"
@@ -44,12 +44,12 @@ class TrainingSettings:
     precision: str = "auto"
     gradient_checkpointing: str = "auto"
     four_bit: str = "auto"
-    log_every: int = 5
+    log_every: int = 1
     #: 0: at each checkpoint.
     eval_every: int = 0
     #: 0: at the end of each epoch.
     save_every: int = 0
-    keep_checkpoints: int = 3
+    keep_checkpoints: int = 2
     #: Evaluations without a better loss before it stops; 0: never.
     early_stopping: int = 0
 
