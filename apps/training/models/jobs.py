@@ -59,7 +59,7 @@ class FineTuningJob(ProjectRow, AuthoredModel):
     #: What renders the rows of a plain dataset (inputs and reference) into messages; SFT only.
     prompt_version = models.ForeignKey(PromptVersion, null=True, on_delete=models.PROTECT, related_name="+")
     preset = models.CharField(max_length=8, blank=True, default="balanced")
-    #: All settings by name, see apps.training.settings.
+    #: All settings by name, see apps.training.planning.catalogue.
     settings = models.JSONField(default=dict)
     #: {} or {"trials": 6, "steps": 40, "objective": "eval_loss", "space": {"learning_rate": [1e-5, 1e-3], …}}
     sweep = models.JSONField(default=dict)
@@ -69,8 +69,11 @@ class FineTuningJob(ProjectRow, AuthoredModel):
     #: Messages lists (at most eight) answered at each checkpoint.
     sample_prompts = models.JSONField(default=list)
     #: What the checks and the preview found; made by a worker: {"state": "pending|running|done|failed",
-    #:  "made_of": hash, "problems": […], "rows": […], "counts": {…}, "lengths": {…}}.
+    #:  "made_of": hash, "problems": […], "rows": […], "counts": {…}, "lengths": {…},
+    #:  "then_start": who wants it started when they are done}.
     checks = models.JSONField(default=dict)
+    #: While they are made: when another worker may take them up.
+    checks_until = models.DateTimeField(null=True)
 
     # --- reproducibility, written once at the first start ---
     seed = models.PositiveIntegerField(default=42)
@@ -85,6 +88,9 @@ class FineTuningJob(ProjectRow, AuthoredModel):
     stop_requested = models.CharField(max_length=6, blank=True, default="")  # "keep" or "cancel"
     #: How often a worker has taken it up.
     attempt = models.PositiveIntegerField(default=0)
+    #: Of these attempts, those before the last start or retry, or that a worker gave back: they count no more
+    #: against giving the job up.
+    attempts_before = models.PositiveIntegerField(default=0)
     #: Counts the claims: whoever holds an older number may write no more.
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
@@ -106,6 +112,11 @@ class FineTuningJob(ProjectRow, AuthoredModel):
         )
         indexes = (
             models.Index(fields=("project", "-id"), name="fine_tuning_job_by_project"),
+            models.Index(
+                fields=("checks_until",),
+                name="fine_tuning_job_checked",
+                condition=Q(checks_until__isnull=False),
+            ),
             models.Index(
                 fields=("id",),
                 name="fine_tuning_job_at_work",

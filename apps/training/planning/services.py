@@ -1,0 +1,204 @@
+"""Planning a job: a draft that is changed until it is started; starting it once its checks are through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from apps.core.actor import Actor
+from apps.core.audit import audit
+from apps.core.dispatch import enqueue
+from apps.core.models import Project
+from apps.datasets.models import DatasetVersion
+from apps.feedback.models import TrainingSet
+from apps.prompts.models import PromptVersion
+from apps.training.models import FineTuningJob
+from apps.training.planning.errors import ChecksFailed, JobStarted
+from apps.training.planning.judging import blocking, made_of
+from apps.training.planning.plans import JobPlan, plan_read
+from apps.training.planning.presets import BALANCED
+from apps.training.running.services import job_start
+
+CHECK_TASK = "worker.training.check_job"
+#: A message that nobody took is sent again after this.
+PATIENCE = timedelta(seconds=30)
+_SWEPT_AT_ONCE = 50
+Status = FineTuningJob.Status
+
+
+def job_create(
+    *,
+    project: Project,
+    by: Actor,
+    name: str,
+    base: Mapping[str, Any],
+    training_set: TrainingSet | None = None,
+    dataset_version: DatasetVersion | None = None,
+    prompt_version: PromptVersion | None = None,
+    method: str = "",
+    technique: str = "",
+    preset: str = BALANCED,
+    settings: Mapping[str, Any] | None = None,
+    sweep: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    sample_prompts: Sequence[Any] | None = None,
+    seed: int = 42,
+) -> FineTuningJob:
+    """A draft, whose data a worker checks. `training_set` is frozen; a dataset without one is rendered by
+    `prompt_version`, for SFT. `settings` go before those of the preset. Raises InvalidInput."""
+    plan = plan_read(
+        project,
+        name=name,
+        base=base,
+        training_set=training_set,
+        dataset_version=dataset_version,
+        prompt_version=prompt_version,
+        method=method,
+        technique=technique,
+        preset=preset,
+        settings=settings,
+        sweep=sweep,
+        evaluation=evaluation,
+        sample_prompts=sample_prompts,
+        seed=seed,
+    )
+    with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # one number at a time
+        last = FineTuningJob.objects.filter(project=project).aggregate(last=Max("number"))["last"]
+        job = FineTuningJob(
+            project=project, number=(last or 0) + 1, **plan.as_fields(), **FineTuningJob.author_fields(by)
+        )
+        _ask_for_checks(job)
+        audit(by, "fine_tuning_job.create", job, project=project, after=_told(job))
+    return job
+
+
+def job_update(*, job: FineTuningJob, by: Actor, **changes: Any) -> FineTuningJob:
+    """Change a draft by the names of `job_create`; what is not named stays. Raises JobStarted, InvalidInput.
+
+    Its data is checked anew where that says something else now.
+    """
+    with transaction.atomic():
+        locked = _locked_draft(job)
+        before = _told(locked)
+        for name, value in _changed(locked, changes).as_fields().items():
+            setattr(locked, name, value)
+        if locked.checks.get("made_of") != made_of(locked):
+            _ask_for_checks(locked)
+        else:
+            locked.save()
+        if (after := _told(locked)) != before:
+            audit(by, "fine_tuning_job.update", locked, project=locked.project, before=before, after=after)
+    return locked
+
+
+def _changed(job: FineTuningJob, changes: dict[str, Any]) -> JobPlan:
+    """The plan with its changes. A preset that is chosen anew gives all settings that are not named."""
+    asked: dict[str, Any] = {
+        "name": job.name,
+        "base": job.base,
+        "training_set": job.training_set,
+        "dataset_version": job.dataset_version,
+        "prompt_version": job.prompt_version,
+        "method": job.method,
+        "technique": job.technique,
+        "preset": job.preset,
+        "settings": {} if "preset" in changes else job.settings,
+        "sweep": job.sweep,
+        "evaluation": job.evaluation,
+        "sample_prompts": job.sample_prompts,
+        "seed": job.seed,
+    }
+    return plan_read(job.project, **(asked | changes))
+
+
+def job_check_again(*, job: FineTuningJob) -> FineTuningJob:
+    """Have a draft's data checked anew, for what may have changed around it. Raises JobStarted."""
+    with transaction.atomic():
+        locked = _locked_draft(job)
+        _ask_for_checks(locked)
+    return locked
+
+
+def job_ask_start(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
+    """Start a draft: now where its checks are through, else as soon as they are.
+
+    Raises JobStarted, and ChecksFailed where something blocks it.
+    """
+    with transaction.atomic():
+        locked = _locked_draft(job)
+        state = locked.checks.get("state")
+        if state != "done" or locked.checks.get("made_of") != made_of(locked):
+            who = {"kind": by.kind, "id": by.id, "label": by.label, "address": by.address}
+            _ask_for_checks(locked, then_start=who)
+            return locked
+        if problems := blocking(locked):
+            raise ChecksFailed(
+                " ".join(problem.text for problem in problems),
+                problems=[problem.name for problem in problems],
+            )
+        return job_start(job=locked, by=by)
+
+
+def job_delete(*, job: FineTuningJob, by: Actor) -> None:
+    """Throw a draft away. Raises JobStarted."""
+    with transaction.atomic():
+        locked = _locked_draft(job)
+        audit(by, "fine_tuning_job.delete", locked, project=locked.project, before=_told(locked))
+        locked.delete()
+
+
+def checks_sweep() -> int:
+    """Send again for drafts whose checks nobody works on. Returns how many."""
+    with transaction.atomic():
+        waiting = FineTuningJob.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+            status=Status.DRAFT, checks_until__lt=timezone.now()
+        )
+        found = list(waiting.order_by("checks_until")[:_SWEPT_AT_ONCE])
+        for job in found:
+            enqueue(CHECK_TASK, queue="default", job_id=str(job.pk))
+        FineTuningJob.objects.filter(pk__in=[job.pk for job in found]).update(
+            checks_until=timezone.now() + PATIENCE
+        )
+    return len(found)
+
+
+def _ask_for_checks(job: FineTuningJob, *, then_start: dict[str, str] | None = None) -> None:
+    """Save the job, its checks waiting. Who wanted it started as it was is not held to that."""
+    job.checks = {"state": "pending", "made_of": made_of(job)}
+    if then_start:
+        job.checks["then_start"] = then_start
+    job.checks_until = timezone.now() + PATIENCE
+    job.save()
+    enqueue(CHECK_TASK, queue="default", job_id=str(job.pk))
+
+
+def _locked_draft(job: FineTuningJob) -> FineTuningJob:
+    locked = (
+        FineTuningJob.objects.select_for_update(of=("self",))
+        .select_related("project", "training_set", "dataset_version__dataset", "prompt_version__prompt")
+        .get(pk=job.pk)
+    )
+    if locked.status != Status.DRAFT:
+        raise JobStarted(
+            f"{locked.name} is {locked.get_status_display().lower()}; only a draft can be changed."
+        )
+    return locked
+
+
+def _told(job: FineTuningJob) -> dict[str, Any]:
+    return {
+        "number": job.number,
+        "name": job.name,
+        "method": job.method,
+        "technique": job.technique,
+        "base": job.base,
+        "dataset_version": str(job.dataset_version_id),
+        "preset": job.preset,
+        "settings": job.settings,
+    }

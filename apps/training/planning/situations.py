@@ -1,0 +1,85 @@
+"""What presets and estimates depend on, read from a plan's data and from the workers that live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from apps.core.models import Project, WorkerHeartbeat
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import examples_of
+from apps.feedback.models import TrainingSet
+from apps.training.models import TrainingWorker
+from apps.training.planning.presets import Situation
+from apps.training.planning.setting import KTO
+from apps.training.running.datafiles import TRAIN_SPLITS, VALIDATION_SPLITS
+
+if TYPE_CHECKING:
+    from apps.training.planning.bases import Base
+
+#: A worker that was not heard of for so long is not counted on.
+SILENT_AFTER = timedelta(seconds=60)
+
+
+def living_workers() -> list[TrainingWorker]:
+    """The workers that train and were heard of in the last minute, GPUs first."""
+    since = timezone.now() - SILENT_AFTER
+    names = WorkerHeartbeat.objects.filter(seen_at__gte=since, queues__contains=["gpu"]).values("name")
+    found = TrainingWorker.objects.filter(name__in=names).order_by("name")
+    return sorted(found, key=lambda worker: worker.device.get("kind") == "cpu")
+
+
+def situation_of(
+    project: Project,
+    *,
+    method: str,
+    technique: str,
+    base: Base,
+    version: DatasetVersion,
+    training_set: TrainingSet | None,
+) -> Situation:
+    """What is known before anything was checked. Two queries."""
+    rows, validation = row_counts(version)
+    good, bad = labels_of(version, training_set) if method == KTO else (0, 0)
+    tokens = training_set.figures.get("tokens", {}) if training_set else {}
+    return Situation(
+        method=method,
+        technique=technique,
+        parameters=base.parameters,
+        rows=rows,
+        validation_rows=validation,
+        long_row=int(tokens.get("p99") or 0),
+        context=base.context,
+        good=good,
+        bad=bad,
+        has_gpu=any(worker.device.get("kind") != "cpu" for worker in living_workers()),
+    )
+
+
+def row_counts(version: DatasetVersion) -> tuple[int, int]:
+    """Rows to train on and to validate with, by the names of the splits."""
+    found = examples_of(version).order_by().values_list("split").annotate(n=Count("id"))
+    by_split = {split.strip().lower(): n for split, n in found}
+    train = sum(n for split, n in by_split.items() if split in TRAIN_SPLITS)
+    validation = sum(n for split, n in by_split.items() if split in VALIDATION_SPLITS)
+    return train or by_split.get("", 0), validation
+
+
+def labels_of(version: DatasetVersion, training_set: TrainingSet | None) -> tuple[int, int]:
+    """Good and bad answers among the rows to train on."""
+    labels: Mapping[str, int] = training_set.figures.get("labels", {}) if training_set else {}
+    if labels.get("good") or labels.get("bad"):
+        return labels.get("good", 0), labels.get("bad", 0)
+    found = (
+        examples_of(version)
+        .order_by()
+        .aggregate(
+            good=Count("id", filter=Q(reference__label=True)),
+            bad=Count("id", filter=Q(reference__label=False)),
+        )
+    )
+    return found["good"], found["bad"]
