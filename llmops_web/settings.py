@@ -160,8 +160,13 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 QUEUES = ["default", "interactive", "llm", "local", "gpu"]
 #: Processes that serve the queue `llm` on this machine. One makes some hundreds of calls a second.
 LLM_WORKERS: int = max(1, env.int("LLMOPS_LLM_WORKERS", 1))
+#: Processes that serve the queue `gpu` on this machine: one a device; the n-th one trains on the n-th GPU.
+GPU_WORKERS: int = max(1, env.int("LLMOPS_GPU_WORKERS", 1))
 #: Folders of models that jobs may begin from, one model a folder; workers of `gpu` and `local` read them too.
 BASE_MODELS_DIR = Path(env.str("LLMOPS_BASE_MODELS_DIR", "") or STACK.base_models)
+#: What a worker of `local` keeps in memory: adapters, and bytes of whole models (0: half of the memory).
+LOCAL_ADAPTERS: int = max(1, env.int("LLMOPS_LOCAL_ADAPTERS", 8))
+LOCAL_MEMORY_BYTES = int(env.float("LLMOPS_LOCAL_MEMORY_GB", 0.0) * 1e9)
 #: A page that was left for so many seconds has its calls to models cancelled.
 PAGE_AWAY_S: float = env.float("LLMOPS_PAGE_AWAY_S", 30.0)
 

@@ -30,13 +30,15 @@ class StackShape:
     postgres: EmbeddedPostgres | None
     valkey: EmbeddedValkey | None
     llm_workers: int = 1
+    gpu_workers: int = 1
 
     @property
     def workers(self) -> list[Program]:
+        processes = {"llm": self.llm_workers, "gpu": self.gpu_workers}
         return [
             worker_program(queue, self.root, number=number)
             for queue in self.queues
-            for number in range(1, (self.llm_workers if queue == "llm" else 1) + 1)
+            for number in range(1, processes.get(queue, 1) + 1)
         ]
 
     @property
@@ -71,4 +73,5 @@ def shape_from_settings(*, folder_id: str, queues: Sequence[str] | None = None) 
         else None,
         valkey=EmbeddedValkey.of_stack(paths) if settings.EMBEDDED_BROKER else None,
         llm_workers=settings.LLM_WORKERS,
+        gpu_workers=settings.GPU_WORKERS,
     )

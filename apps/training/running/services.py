@@ -74,7 +74,7 @@ def job_retry(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
             )
         before = _told(locked)
         locked.status, locked.status_reason, locked.failure = Status.PENDING, "", {}
-        locked.stop_requested, locked.finished_at = "", None
+        locked.stop_requested, locked.finished_at, locked.attempts_before = "", None, locked.attempt
         _offer(locked)
         locked.save()
         audit(by, "fine_tuning_job.retry", locked, project=locked.project, before=before, after=_told(locked))

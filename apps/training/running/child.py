@@ -1,0 +1,107 @@
+"""The process that trains: started on one device, ended with its worker, its end put into words."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.training.running.errors import JobFailure
+
+TRAINER = "apps.training.trainer"
+#: What a process gets to end by itself before it is killed.
+_GRACE_S = 5.0
+#: The web process and the database go before it on a machine that they share.
+_NICENESS = 5
+_LESS_MEMORY = (
+    "Lower batch_size and raise gradient_accumulation by the same factor: what is learnt stays the same.",
+    "Lower max_length.",
+    "Set gradient_checkpointing to on.",
+    "Lower lora_r, or train an adapter in place of all weights.",
+)
+
+
+def trainer_environment() -> dict[str, str]:
+    """Models are local files, so the hub is never asked. Several workers of a machine have a device each."""
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HOME": str(settings.STACK.training / "hub"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        **visible_device(os.environ, settings.GPU_WORKERS),
+    }
+
+
+def visible_device(environment: Mapping[str, str], workers: int) -> dict[str, str]:
+    """What a worker's trainer may see of the machine's GPUs: with several workers, one each by its number."""
+    if workers < 2:
+        return {}
+    number = int(environment.get("LLMOPS_WORKER_NUMBER", "1"))
+    listed = [name.strip() for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    names = listed or [str(place) for place in range(workers)]
+    return {"CUDA_VISIBLE_DEVICES": names[number - 1] if number <= len(names) else ""}
+
+
+def trainer_start(folder: Path, log: Path, *, module: str = TRAINER) -> subprocess.Popen[bytes]:
+    """`python -m MODULE FOLDER`, with a signal from the kernel when this process ends."""
+    return leashed_start([sys.executable, "-m", module, str(folder)], log)
+
+
+def leashed_start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    leash = [sys.executable, "-m", "apps.training.running.leash", str(os.getpid()), str(_NICENESS)]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*leash, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=trainer_environment(),
+            cwd=settings.BASE_DIR,
+            start_new_session=True,  # a Ctrl-C in the console is the worker's to answer
+        )
+
+
+def trainer_end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
+    """End it and what it started, and wait until it is gone."""
+    if process.poll() is None and not at_once:
+        _signal(process, signal.SIGTERM)
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            pass
+    _signal(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To its whole group: a trainer may have loaders of its own."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def failure_of(code: int, log: Sequence[str]) -> JobFailure:
+    """Why a trainer ended that did not say so itself."""
+    if code == -signal.SIGKILL:
+        return JobFailure(
+            "out_of_memory",
+            "The trainer was killed from outside, most likely because the machine ran out of memory.",
+            _LESS_MEMORY,
+        )
+    last = next((line for line in reversed(log) if line.strip()), "")
+    if code < 0:
+        name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+        return JobFailure("other", f"The trainer crashed with {name}. {last}".strip(), ("Look at the log.",))
+    said = f"It last said: {last}" if last else "It said nothing."
+    return JobFailure(
+        "other", f"The trainer ended with the code {code} in the middle of it. {said}", ("Look at the log.",)
+    )

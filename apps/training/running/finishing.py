@@ -1,0 +1,113 @@
+"""How a job ends: registered and measured, stopped, cancelled, or failed with what can still be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from apps.core.actor import Actor
+from apps.core.models import User
+from apps.core.notifications import notify
+from apps.training.measuring.services import measurement_start
+from apps.training.models import Checkpoint, FineTuningJob, ModelVersion, Trial
+from apps.training.registry.registering import version_register
+from apps.training.running.claiming import Keeper, fenced, hold
+from apps.training.running.errors import JobFailure
+from apps.training.running.supervising import Trained
+
+Status = FineTuningJob.Status
+NOTHING_KEPT = "Stopped before a model was there to keep."
+
+
+def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper, by: Actor) -> ModelVersion:
+    """Make a version of what was trained, end the job, and have the version measured.
+
+    Raises LeaseLost, BadWeights. A worker that is lost in between leaves a job that the next one ends: the
+    same weights of the same job are one version.
+    """
+    hold(job, status=Status.REGISTERING, progress={**job.progress, "stage": "registering"})
+    keeper.check()
+    metrics = {**trained.metrics, "steps": trained.step, "seconds": round(job_seconds(job), 1)}
+    if trained.best_step is not None:
+        metrics["best_step"] = trained.best_step
+    version = version_register(
+        job=job, folder=trained.folder, metrics=metrics, environment=job.environment, by=by
+    )
+    with fenced(job):
+        status = Status.STOPPED if trained.stopped else Status.COMPLETED
+        job_end(job, status, version=version)
+        if job.evaluation:
+            measurement_start(version=version, plan=job.evaluation, by=by)
+        else:
+            tell(job, f"{job.name} is trained: {version.full_name}", tone="good")
+    return version
+
+
+def job_seconds(job: FineTuningJob) -> float:
+    return FineTuningJob.objects.values_list("trained_s", flat=True).get(pk=job.pk)
+
+
+def job_end(job: FineTuningJob, status: str, *, reason: str = "", **fields: Any) -> None:
+    """Write the end; the lease is free. Raises LeaseLost."""
+    progress = {name: value for name, value in job.progress.items() if name not in ("stage", "seconds_left")}
+    with fenced(job):
+        hold(
+            job, progress=progress, status=status, status_reason=reason, finished_at=timezone.now(), **fields
+        )
+        FineTuningJob.objects.filter(pk=job.pk).update(lease_until=None)
+
+
+def job_fail(job: FineTuningJob, failure: JobFailure) -> None:
+    """End it with why, what to do about it, and what it still has. Raises LeaseLost."""
+    told = {"kind": failure.kind, "advice": list(failure.advice), "usable": usable_words(job)}
+    with fenced(job):
+        Trial.objects.filter(job=job, state=Trial.State.RUNNING).update(
+            state=Trial.State.FAILED, reason=failure.message
+        )
+        job_end(job, Status.FAILED, reason=failure.message, failure=told)
+        tell(job, f"{job.name} failed", text=failure.message, tone="bad")
+
+
+def usable_words(job: FineTuningJob) -> str:
+    """What a job that ended too early still has; "" for nothing."""
+    newest = Checkpoint.objects.filter(job=job, trial=0, pruned_at=None).order_by("-step").first()
+    if newest is None:
+        return ""
+    of = f" of {job.progress['steps']}" if job.progress.get("steps") else ""
+    return f"The checkpoint of step {newest.step}{of} can be registered as it is, or gone on from."
+
+
+def job_give_up(job: FineTuningJob, *, keep_asked: bool) -> None:
+    """End a job that was asked to stop and has nothing to register."""
+    status = Status.STOPPED if keep_asked else Status.CANCELLED
+    with fenced(job):
+        Trial.objects.filter(job=job, state=Trial.State.RUNNING).update(
+            state=Trial.State.FAILED, reason="Stopped."
+        )
+        job_end(job, status, reason=NOTHING_KEPT if keep_asked else "")
+
+
+def tell(job: FineTuningJob, title: str, *, text: str = "", tone: str = "neutral") -> None:
+    """The job's author, who may have left the page long ago."""
+    if job.author_kind != "user":
+        return
+    user = User.objects.filter(pk=job.author_id).first() if job.author_id else None
+    if user is None:
+        return
+    try:
+        url = reverse("training:job-detail", args=(job.project.slug, job.number))
+    except NoReverseMatch:
+        url = ""
+    with transaction.atomic():
+        notify(
+            user=user,
+            project=job.project,
+            key=f"fine-tuning-job:{job.pk}:{job.attempt}",
+            title=title,
+            text=text,
+            url=url,
+            tone=tone,
+        )

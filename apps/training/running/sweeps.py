@@ -1,0 +1,158 @@
+"""A sweep: short trainings with settings that Optuna chooses, before the training with the best of them.
+
+The trials' rows are all that it remembers: whichever worker goes on makes the study again from them, and the
+sampler is seeded by the trial's number, so that the same results lead to the same next trial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.training.models import FineTuningJob, MetricPoint, Trial
+
+#: Before the sampler learns from what it has seen, it tries so many at random.
+RANDOM_TRIALS = 3
+State = Trial.State
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """`space`: [lowest, highest] by setting. `lowest`: whether less is better."""
+
+    trials: int
+    steps: int
+    objective: str
+    space: dict[str, list[float]]
+
+    @property
+    def lowest(self) -> bool:
+        return "loss" in self.objective
+
+
+def sweep_of(job: FineTuningJob) -> Sweep | None:
+    found = job.sweep
+    if not found or not found.get("space"):
+        return None
+    return Sweep(
+        trials=int(found.get("trials", 6)),
+        steps=int(found.get("steps", 40)),
+        objective=str(found.get("objective", "eval_loss")),
+        space={str(name): list(bounds) for name, bounds in found["space"].items()},
+    )
+
+
+def distributions_of(sweep: Sweep) -> dict[str, Any]:
+    """Rates and β by their logarithm, whole numbers (LoRA's rank) as powers of two."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    found: dict[str, Any] = {}
+    for name, (low, high, *_) in sorted(sweep.space.items()):
+        if isinstance(low, int) and isinstance(high, int):
+            found[name] = CategoricalDistribution(powers_of_two(low, high))
+        else:
+            found[name] = FloatDistribution(float(low), float(high), log=float(low) > 0)
+    return found
+
+
+def powers_of_two(low: int, high: int) -> list[int]:
+    """Those from low to high, and both ends: 6 … 20 gives 6, 8, 16, 20."""
+    inside = [2**power for power in range(high.bit_length() + 1) if low <= 2**power <= high]
+    return sorted({low, *inside, high})
+
+
+def study_of(sweep: Sweep, trials: list[Trial], seed: int) -> Any:
+    """An Optuna study that knows the trials that are over; its sampler is ready for the next one."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed + len(trials), n_startup_trials=RANDOM_TRIALS)
+    study = optuna.create_study(
+        sampler=sampler,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=max(1, sweep.steps // 3)),
+        direction="minimize" if sweep.lowest else "maximize",
+    )
+    distributions = distributions_of(sweep)
+    states = {
+        State.COMPLETED: optuna.trial.TrialState.COMPLETE,
+        State.PRUNED: optuna.trial.TrialState.PRUNED,
+        State.FAILED: optuna.trial.TrialState.FAIL,
+    }
+    curves = _curves(sweep, trials)
+    for trial in trials:
+        completed = trial.state == State.COMPLETED and trial.value is not None
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=states[State(trial.state)],
+                value=trial.value if completed else None,
+                params={name: trial.chosen[name] for name in distributions},
+                distributions=distributions,
+                intermediate_values=curves.get(trial.number, {}),
+            )
+        )
+    return study
+
+
+def _curves(sweep: Sweep, trials: list[Trial]) -> dict[int, dict[int, float]]:
+    """The objective at each step where it was measured, by trial."""
+    found: dict[int, dict[int, float]] = {}
+    if not trials:
+        return found
+    points = MetricPoint.objects.filter(job=trials[0].job_id, trial__gt=0).order_by("trial", "step")
+    for point in points:
+        value = validated(sweep, point.values)
+        if value is not None:
+            found.setdefault(point.trial, {})[point.step] = value
+    return found
+
+
+def validated(sweep: Sweep, values: Mapping[str, Any]) -> float | None:
+    """The objective on the validation rows, where these figures have it."""
+    value = values.get(f"eval_{sweep.objective.removeprefix('eval_')}")
+    return float(value) if value is not None and _is_number(value) else None
+
+
+def objective_of(job: FineTuningJob, sweep: Sweep, trial: int, metrics: Mapping[str, Any]) -> float | None:
+    """What a trial came to: its last validation. Without validation rows, the mean of its last quarter."""
+    name = sweep.objective.removeprefix("eval_")
+    value = validated(sweep, metrics)
+    if value is not None:
+        return value
+    points = list(MetricPoint.objects.filter(job=job, trial=trial).order_by("step"))
+    for figure in (f"eval_{name}", name):
+        values = [point.values[figure] for point in points if _is_number(point.values.get(figure))]
+        if values:
+            last = values[-1:] if figure != name else values[-max(1, len(values) // 4) :]
+            return float(sum(last) / len(last))
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def settings_with(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's settings with what was chosen; lora_alpha keeps its ratio to the rank."""
+    found = {**settings, **chosen}
+    rank = settings.get("lora_r")
+    if "lora_r" in chosen and rank and settings.get("lora_alpha") and "lora_alpha" not in chosen:
+        found["lora_alpha"] = max(1, round(settings["lora_alpha"] * chosen["lora_r"] / rank))
+    return found
+
+
+def trial_settings(job: FineTuningJob, sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a trial: few steps, measured often enough that a hopeless one can end early."""
+    return {
+        **settings_with(job.settings, chosen),
+        "max_steps": sweep.steps,
+        "eval_every": max(1, sweep.steps // 4),
+        "early_stopping": 0,
+    }
+
+
+def best_of(sweep: Sweep, trials: list[Trial]) -> Trial | None:
+    measured = [trial for trial in trials if trial.state == State.COMPLETED and trial.value is not None]
+    sign = 1.0 if sweep.lowest else -1.0
+    return min(measured, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
