@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
-from django.utils import timezone
 
-from apps.core.models import Project, WorkerHeartbeat
+from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import examples_of
 from apps.feedback.models import TrainingSet
@@ -17,20 +15,15 @@ from apps.training.models import TrainingWorker
 from apps.training.planning.presets import Situation
 from apps.training.planning.setting import KTO
 from apps.training.running.datafiles import TRAIN_SPLITS, VALIDATION_SPLITS
+from apps.training.running.workers import alive_workers
 
 if TYPE_CHECKING:
     from apps.training.planning.bases import Base
 
-#: A worker that was not heard of for so long is not counted on.
-SILENT_AFTER = timedelta(seconds=60)
-
 
 def living_workers() -> list[TrainingWorker]:
-    """The workers that train and were heard of in the last minute, GPUs first."""
-    since = timezone.now() - SILENT_AFTER
-    names = WorkerHeartbeat.objects.filter(seen_at__gte=since, queues__contains=["gpu"]).values("name")
-    found = TrainingWorker.objects.filter(name__in=names).order_by("name")
-    return sorted(found, key=lambda worker: worker.device.get("kind") == "cpu")
+    """The workers that could train now, GPUs first."""
+    return sorted(alive_workers(), key=lambda worker: worker.device.get("kind") == "cpu")
 
 
 def situation_of(
