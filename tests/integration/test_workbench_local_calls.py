@@ -40,6 +40,7 @@ class ScriptedEngine:
         self,
         requests: Sequence[CompletionRequest],
         *,
+        served: Sequence[object],
         on_text: Callable[[int, str], None],
         on_result: Callable[[int, Result], None],
         stopped: Callable[[int], bool],

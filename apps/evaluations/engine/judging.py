@@ -6,7 +6,7 @@ As in answering, the slice's thread talks to the database and the limiter; calls
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from uuid import UUID, uuid4
 
@@ -269,10 +269,21 @@ def judge_locally(run: EvalRun, judging: Judging, lost: Event, *, claim: int, ba
 
     items = items_claim(run, status="answered", stage=judging.stage, token=judging.token, most=claim)
     calls = judging.begin(items)
-    for taken in like_lengths(calls, batch, of=lambda call: call[1].request):
+    for taken in _of_one_model(calls, batch):
         generate: Callable[..., Sequence[object]] = local_engine(taken[0][0]).generate
         judging.take(answer_batch([call for _, call in taken], generate))
         judging.store()
         if lost.is_set() or judging.stopped_by or others_wait(judging.stage.queue):
             break
     judging.store(all_of_them=True)
+
+
+def _of_one_model(
+    calls: Sequence[tuple[ProviderConnection, Call]], most: int
+) -> Iterator[list[tuple[ProviderConnection, Call]]]:
+    """Batches of like lengths, each for one model of one provider: judges may ask several."""
+    models: dict[tuple[str, str], list[tuple[ProviderConnection, Call]]] = {}
+    for connection, call in calls:
+        models.setdefault((connection.provider_id, call.request.model), []).append((connection, call))
+    for asked in models.values():
+        yield from like_lengths(asked, most, of=lambda call: call[1].request)

@@ -1,4 +1,4 @@
-"""The embedded model behind the adapter protocol: the engine, called in a thread.
+"""The models in memory behind the adapter protocol: the engine, called in a thread.
 
 For one call at a time. Runs call `LocalEngine.generate` with whole batches instead.
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from apps.providers.connection import ProviderConnection
 from apps.providers.local_model.engine import LocalEngine
-from apps.providers.local_model.folder import CONTEXT_WINDOW, MODEL_NAME, LocalModelUnavailable, gguf_path
+from apps.providers.local_model.serving import ConnectedEngine, in_own_thread
 from apps.providers.protocol import (
     CompletionDelta,
     CompletionRequest,
@@ -27,7 +27,7 @@ from apps.providers.protocol import (
 class LocalAdapter:
     def __init__(self, connection: ProviderConnection, engine: LocalEngine | None = None) -> None:
         self._connection = connection
-        self._engine = engine or LocalEngine.shared()
+        self._engine = ConnectedEngine(engine or LocalEngine.shared(), connection.provider_id)
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         return await self._generate(request, None)
@@ -64,11 +64,12 @@ class LocalAdapter:
         try:
             async with asyncio.timeout(self._connection.timeout_s):
                 [result] = await asyncio.to_thread(
-                    self._engine.generate, [request], cancelled=cancelled, on_text=report
+                    in_own_thread,
+                    lambda: self._engine.generate([request], cancelled=cancelled, on_text=report),
                 )
         except TimeoutError:
             raise ProviderError(
-                f"The embedded model did not answer within {self._connection.timeout_s} seconds.",
+                f"The local model did not answer within {self._connection.timeout_s} seconds.",
                 kind=ErrorKind.TIMEOUT,
             ) from None
         finally:
@@ -78,11 +79,7 @@ class LocalAdapter:
         return replace(result, duration_s=time.perf_counter() - started)
 
     async def list_models(self) -> list[ModelListing]:
-        try:
-            gguf_path()
-        except LocalModelUnavailable as error:
-            raise ProviderError(str(error), kind=ErrorKind.CONNECTION) from None
-        return [ModelListing(name=MODEL_NAME, context_window=CONTEXT_WINDOW)]
+        return await asyncio.to_thread(in_own_thread, self._engine.listings)
 
     async def aclose(self) -> None:
         """Nothing: the model stays in memory for the next call."""

@@ -1,4 +1,4 @@
-"""Calls to the embedded model: all that wait are answered in one batch, each streamed to its own page."""
+"""Calls to models in memory: all that wait are answered in one batch, each streamed to its own page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 
 from apps.providers.adapters.local import settled
 from apps.providers.local_model.engine import LocalEngine, Result
+from apps.providers.local_model.serving import served_models
 from apps.providers.process_loop import process_loop
 from apps.providers.protocol import ErrorKind, ProviderError
 from apps.workbench.calls.answering import finish, keep_running
@@ -50,11 +51,16 @@ class LocalBatch:
     def __init__(self, claimed: Sequence[ClaimedCall]) -> None:
         self._loop = process_loop()
         self._requests = [each.request for each in claimed]
+        self._asked = [(each.connection.provider_id, each.request.model) for each in claimed]
         self._rows = asyncio.run_coroutine_threadsafe(_begin(claimed), self._loop).result()
 
     def answer(self, engine: LocalEngine) -> None:
         results = engine.generate(
-            self._requests, on_text=self._text, on_result=self._result, stopped=self._stopped
+            self._requests,
+            served=served_models(self._asked),
+            on_text=self._text,
+            on_result=self._result,
+            stopped=self._stopped,
         )
         for index, result in enumerate(results):
             self._result(index, result)
@@ -149,7 +155,7 @@ class LocalRow:
         )
 
     def _time_out(self, seconds: float) -> None:
-        text = f"The embedded model did not answer within {seconds} seconds."
+        text = f"The local model did not answer within {seconds} seconds."
         self.fail(ProviderError(text, kind=ErrorKind.TIMEOUT))
 
     def _lose(self) -> None:

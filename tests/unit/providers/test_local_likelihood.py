@@ -37,7 +37,8 @@ def plain(engine: Any, text: Text) -> tuple[float, int]:
     """The mean loss that transformers gives when what is before the text is masked out of the labels."""
     import torch
 
-    tokenizer, model = engine._tokenizer, engine._model
+    model, voice = engine.in_memory()
+    tokenizer = voice.tokenizer
     if text.messages:
         given = tokenizer.apply_chat_template(
             list(text.messages), tokenize=True, add_generation_prompt=True, return_dict=True
