@@ -87,9 +87,7 @@ def _answer(policy: Policy, gain: Gain, most: float, *, clearly: bool) -> Answer
 def _finding(condition: str, judged: Sequence[_Looked], few: int, policy: Policy) -> Finding:
     left = f" {_slices(few)} of fewer than {rows(policy.least_slice_rows)} not judged." if few else ""
     if not judged:
-        said = (
-            f"No slice has {rows(policy.least_slice_rows)}. Add held-out rows, or lower that number."
-        )
+        said = f"No slice has {rows(policy.least_slice_rows)}. Add held-out rows, or lower that number."
         return Finding(condition, "undecided", said)
     ordered = sorted(judged, key=lambda one: (_ORDER[one.found.answer], one.gain))
     answer = ordered[0].found.answer

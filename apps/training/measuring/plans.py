@@ -18,6 +18,8 @@ from apps.prompts.models import PromptVersion
 from apps.training.models import ModelState, ModelVersion
 
 MOST_ROWS = 10_000_000
+#: Rows of this split are trained on, as training sets are frozen.
+TRAINED_SPLIT = "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ def base_of(version: ModelVersion, plan: MeasurementPlan) -> ModelVersion:
     return base
 
 
+def check_held_out(version: ModelVersion, plan: MeasurementPlan) -> None:
+    """Raises InvalidInput for the very rows that `version` was trained on: knowing them is no merit."""
+    trained = version.dataset_version
+    if trained is None or trained.dataset_id != plan.dataset_version.dataset_id:
+        return
+    if plan.choice.split in ("", TRAINED_SPLIT):
+        others = [name for name in plan.dataset_version.columns.get("splits", []) if name != TRAINED_SPLIT]
+        hint = f"Choose the split {' or '.join(others)}" if others else "Choose another dataset"
+        name = plan.dataset_version.dataset.name
+        raise _wrong("split", f"{version.full_name} was trained on these rows of {name}. {hint}.")
+
+
 def served_name(version: ModelVersion) -> str:
     """What a run calls it, "provider/model". Raises InvalidInput when it is not served."""
     state = ModelState.objects.select_related("model__provider").filter(version=version).first()
@@ -94,21 +108,27 @@ def served_name(version: ModelVersion) -> str:
     return f"{state.model.provider.slug}/{state.model.name}"
 
 
+def dataset_version_found(project: Project, pk: Any) -> DatasetVersion | None:
+    given = _uuid(pk)
+    versions = DatasetVersion.objects.select_related("dataset").filter(dataset__project=project)
+    return versions.filter(pk=given).first() if given else None
+
+
+def prompt_version_found(project: Project, pk: Any) -> PromptVersion | None:
+    given = _uuid(pk)
+    versions = PromptVersion.objects.select_related("prompt").filter(prompt__project=project)
+    return versions.filter(pk=given).first() if given else None
+
+
 def _dataset_version(project: Project, pk: Any) -> DatasetVersion:
-    found = None
-    if pk_given := _uuid(pk):
-        versions = DatasetVersion.objects.select_related("dataset")
-        found = versions.filter(pk=pk_given, dataset__project=project).first()
+    found = dataset_version_found(project, pk)
     if found is None:
         raise _wrong("dataset_version", "Choose a version of a dataset with held-out rows.")
     return found
 
 
 def _prompt_version(project: Project, pk: Any) -> PromptVersion:
-    found = None
-    if pk_given := _uuid(pk):
-        versions = PromptVersion.objects.select_related("prompt")
-        found = versions.filter(pk=pk_given, prompt__project=project).first()
+    found = prompt_version_found(project, pk)
     if found is None:
         raise _wrong("prompt_version", "Choose the prompt that both models answer.")
     return found

@@ -15,7 +15,7 @@ from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.training.measuring.base_runs import base_run_known
-from apps.training.measuring.plans import MeasurementPlan, base_of, read_plan, served_name
+from apps.training.measuring.plans import MeasurementPlan, base_of, check_held_out, read_plan, served_name
 from apps.training.models import ModelMeasurement, ModelVersion
 
 Status = ModelMeasurement.Status
@@ -61,6 +61,7 @@ def measurement_create(*, version: ModelVersion, plan: Mapping[str, Any], by: Ac
     and what `eval_run_create` raises.
     """
     read = read_plan(version.project, plan)
+    check_held_out(version, read)
     base = base_of(version, read)
     with transaction.atomic():
         ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)  # one starter at a time
@@ -85,6 +86,20 @@ def measurement_create(*, version: ModelVersion, plan: Mapping[str, Any], by: Ac
         audit(
             by, "model_measurement.create", measurement, project=version.project, after=_audited(measurement)
         )
+    return measurement
+
+
+def measurement_judge_again(*, measurement: ModelMeasurement, by: Actor) -> ModelMeasurement:
+    """Hold the figures against today's policy; no model is asked again. Raises Conflict unless it has ended
+    with figures.
+    """
+    with transaction.atomic():
+        ended = ModelMeasurement.objects.filter(pk=measurement.pk, status=Status.COMPLETED)
+        if not ended.update(status=Status.RUNNING):
+            raise Conflict("Only a measurement that has ended with figures can be judged again.")
+        project, before = measurement.version.project, {"verdict": measurement.verdict}
+        audit(by, "model_measurement.judge_again", measurement, project=project, before=before)
+    measurement.status = Status.RUNNING
     return measurement
 
 
