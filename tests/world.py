@@ -32,6 +32,7 @@ from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
 from tests.factories.feedback import make_annotation, make_feedback, make_queue, make_queue_item, make_span
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
+from tests.factories.training import make_checkpoint
 
 _QUESTIONS = "question,answer,level\n" + "".join(
     f"What is {place} + {place}?,{2 * place},{place % 3}\n" for place in range(2, 14)
@@ -102,6 +103,7 @@ class World:
             "kind_name": "exact_match",
             "token": "a-trial",
             "webhook_id": self.webhook.pk,
+            "checkpoint_id": self.fine_tuning_job.checkpoints.all()[0].pk,
             "delivery_id": self.webhook.deliveries.all()[0].pk,
             "news_id": "01900000-0000-7000-8000-000000000000",
         }
@@ -170,6 +172,7 @@ def make_world(name: str = "Everything") -> World:
     )
     live = make_run(project, version, status="running", finalize=False, prompt_version=first)
     comparison = make_comparison(project, runs[0], runs[1], primary="exact-match")
+    feedback = make_feedback(project, make_span(project, prompt_version=first), thumb=Feedback.DOWN)
     training_set = _training_set(project)
     member_invite(project=project, by=SYSTEM, email="invited@example.com", role=Role.EDITOR)
     return World(
@@ -198,7 +201,7 @@ def make_world(name: str = "Everything") -> World:
             project=project, prompt=prompt, dataset_version=version, page=new_id(), columns=[]
         ),
         conversation=Conversation.objects.create(project=project, prompt=prompt),
-        feedback=make_feedback(project, make_span(project, prompt_version=first), thumb=Feedback.DOWN),
+        feedback=feedback,
         training_set=training_set,
         fine_tuning_job=_fine_tuning_job(training_set),
         pair_import=PairImport.objects.create(
@@ -223,8 +226,8 @@ def _training_set(project: Project) -> TrainingSet:
 
 
 def _fine_tuning_job(training_set: TrainingSet) -> FineTuningJob:
-    """A draft of number 1, of the embedded model."""
-    return FineTuningJob.objects.create(
+    """A draft of number 1, of the embedded model; it has a checkpoint, as one that was started has."""
+    job = FineTuningJob.objects.create(
         project=training_set.project,
         number=1,
         name="thumbs",
@@ -234,6 +237,8 @@ def _fine_tuning_job(training_set: TrainingSet) -> FineTuningJob:
         base={"kind": "embedded"},
         settings=defaults_for(training_set.method, "lora"),
     )
+    make_checkpoint(job, 10)
+    return job
 
 
 def _webhook(project: Project) -> ProjectWebhook:

@@ -15,6 +15,7 @@ function colours(element) {
   };
   const found = {
     text: read("var(--tblr-body-color)"),
+    surface: read("var(--surface)"),
     grid: read("var(--plot-grid)"),
     way: [1, 2, 3, 4, 5, 6].map((number) => read(`var(--plot-${number})`)),
     family: getComputedStyle(element).fontFamily,
@@ -23,7 +24,14 @@ function colours(element) {
   return found;
 }
 
-function themed(layout, { text, grid, way, family }) {
+/** Traces that say `meta.colour: n` share the n-th colour, e.g. a curve and its average. */
+function coloured(trace, { way }) {
+  const colour = way[trace.meta?.colour - 1];
+  if (!colour) return trace;
+  return { ...trace, line: { color: colour, ...trace.line }, marker: { color: colour, ...trace.marker } };
+}
+
+function themed(layout, { text, surface, grid, way, family }) {
   const whole = {
     autosize: true,
     margin: { l: 48, r: 16, t: layout.title ? 40 : 16, b: 40 },
@@ -32,6 +40,12 @@ function themed(layout, { text, grid, way, family }) {
     plot_bgcolor: "rgba(0,0,0,0)",
     colorway: way,
     font: { ...layout.font, color: text, family, size: 12 },
+    hoverlabel: {
+      bgcolor: surface,
+      bordercolor: grid,
+      font: { color: text, family, size: 12 },
+      ...layout.hoverlabel,
+    },
   };
   for (const key of Object.keys({ xaxis: 0, yaxis: 0, ...layout })) {
     if (/^[xy]axis\d*$/.test(key)) {
@@ -55,7 +69,9 @@ function themed(layout, { text, grid, way, family }) {
 export async function draw(element, figure, follow) {
   // plotly's Python template brings colours of a light page; ours take their place.
   const { template: _template, width: _width, height: _height, ...layout } = figure.layout ?? {};
-  await Plotly.react(element, structuredClone(figure.data ?? []), themed(layout, colours(element)), {
+  const shades = colours(element);
+  const traces = structuredClone(figure.data ?? []).map((trace) => coloured(trace, shades));
+  await Plotly.react(element, traces, themed(layout, shades), {
     ...CONFIG,
     ...figure.config,
   });

@@ -9,11 +9,13 @@ import DraftController from "./draft_controller.js";
 import DrawerController from "./drawer_controller.js";
 import EditorController from "./editor_controller.js";
 import FilepickController from "./filepick_controller.js";
+import ForwardController from "./forward_controller.js";
 import KeysController from "./keys_controller.js";
 import LabellingController from "./labelling_controller.js";
 import PicksController from "./picks_controller.js";
 import PlotController from "./plot_controller.js";
 import RowsController from "./rows_controller.js";
+import TailController from "./tail_controller.js";
 import ThemeController from "./theme_controller.js";
 import ToastController from "./toast_controller.js";
 import WalkController from "./walk_controller.js";
@@ -31,11 +33,13 @@ export const CONTROLLERS = {
   drawer: DrawerController,
   editor: EditorController,
   filepick: FilepickController,
+  forward: ForwardController,
   keys: KeysController,
   labelling: LabellingController,
   picks: PicksController,
   plot: PlotController,
   rows: RowsController,
+  tail: TailController,
   theme: ThemeController,
   toast: ToastController,
   walk: WalkController,
