@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.migrated_database",
     "tests.factories.core",
     "tests.loopback_provider",
+    "tests.loopback_fine_tuning",
     "tests.loopback_webhook",
 ]
 

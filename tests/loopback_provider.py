@@ -74,11 +74,15 @@ class LoopbackProvider:
         self.at_once = 0
         self._lock = threading.Lock()
         self.stopping = threading.Event()
-        handler = type("Handler", (_Handler,), {"provider": self})
+        handler = type("Handler", (self.handler_class(),), {"provider": self})
         self._server = LoopbackServer(("127.0.0.1", 0), handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    @staticmethod
+    def handler_class() -> type[BaseHTTPRequestHandler]:
+        return LoopbackHandler
 
     @property
     def base_url(self) -> str:
@@ -114,7 +118,7 @@ class LoopbackProvider:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class LoopbackHandler(BaseHTTPRequestHandler):
     provider: LoopbackProvider
     protocol_version = "HTTP/1.1"
 
