@@ -272,6 +272,11 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
+        "ModelStateEnum": "apps.training.models.registry.ModelState.State",
+        "ModelKindEnum": "apps.training.models.registry.ModelVersion.Kind",
+        "ModelSourceEnum": "apps.training.models.registry.ModelVersion.Source",
+        "RegistryWorkKindEnum": "apps.training.models.registry.RegistryWork.Kind",
+        "RegistryWorkStatusEnum": "apps.training.models.registry.RegistryWork.Status",
         "ComparisonStatusEnum": "apps.evaluations.comparisons.serializers.STATUSES",
         "CallStatusEnum": "apps.workbench.call_serializers.STATUSES",
         "SpanKindEnum": "apps.traces.serializers.KINDS",

@@ -147,6 +147,11 @@ def _folders() -> list[Path]:
     return found[:_MOST_FOLDERS]
 
 
+def importable_folders() -> list[str]:
+    """Names of the folders that an import can be made from, adapters included."""
+    return [path.name for path in _folders()]
+
+
 def _embedded() -> BaseChoice:
     missing = "" if is_installed() else "The embedded model is not installed."
     return BaseChoice(

@@ -1,0 +1,108 @@
+"""Merges and imports: asked for, claimed by one worker, done, and found again when their worker died."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from apps.core.dispatch import enqueue
+from apps.core.errors import ProductError
+from apps.training.models import ModelVersion, RegistryWork
+
+log = logging.getLogger(__name__)
+
+TASKS = {
+    RegistryWork.Kind.MERGE: ("worker.models.merge", "gpu"),
+    RegistryWork.Kind.IMPORT: ("worker.models.import", "local"),
+}
+LEASE = timedelta(minutes=2)
+_RENEWED_EACH_S = 30.0
+#: A message that nobody took is sent again after this; a training may hold the queue for hours.
+PATIENCE = timedelta(minutes=5)
+MOST_CLAIMS = 5
+Status = RegistryWork.Status
+Doing = Callable[[RegistryWork], ModelVersion]
+
+
+def work_enqueue(work: RegistryWork) -> None:
+    """Within the transaction that made or swept it."""
+    name, queue = TASKS[RegistryWork.Kind(work.kind)]
+    RegistryWork.objects.filter(pk=work.pk).update(lease_until=timezone.now() + PATIENCE)
+    enqueue(name, queue=queue, work_id=str(work.pk))
+
+
+def work_run(*, work_id: UUID, doing: Doing) -> RegistryWork | None:
+    """Claim the work and do it; None where another has it. What went wrong is told in its row."""
+    now = timezone.now()
+    free = Q(status=Status.PENDING) | Q(status=Status.RUNNING, lease_until__lt=now)
+    claimed = RegistryWork.objects.filter(free, pk=work_id).update(
+        status=Status.RUNNING, fence=F("fence") + 1, lease_until=now + LEASE
+    )
+    if not claimed:
+        return None
+    work = RegistryWork.objects.select_related("project", "source__base", "source__project").get(pk=work_id)
+    if work.fence > MOST_CLAIMS:
+        return _end(work, Status.FAILED, reason="Its worker was lost each time. See the worker's log.")
+    try:
+        with _held(work):
+            made = doing(work)
+    except ProductError as error:
+        return _end(work, Status.FAILED, reason=error.detail)
+    except Exception:
+        log.exception("%s %s failed", work.kind, work.pk)
+        _end(work, Status.FAILED, reason="An error that nobody expected; see the worker's log.")
+        raise
+    return _end(work, Status.COMPLETED, made=made)
+
+
+def _end(
+    work: RegistryWork, status: str, *, reason: str = "", made: ModelVersion | None = None
+) -> RegistryWork | None:
+    ours = RegistryWork.objects.filter(pk=work.pk, fence=work.fence)
+    done = ours.update(
+        status=status, status_reason=reason, made=made, finished_at=timezone.now(), lease_until=None
+    )
+    work.refresh_from_db()
+    return work if done else None
+
+
+@contextmanager
+def _held(work: RegistryWork) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the work is done."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(_RENEWED_EACH_S):
+            ours = RegistryWork.objects.filter(pk=work.pk, fence=work.fence, status=Status.RUNNING)
+            try:
+                ours.update(lease_until=timezone.now() + LEASE)
+            except Exception:  # the database is away; the next renewal may come in time
+                log.warning("The lease of %s could not be renewed", work.pk, exc_info=True)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=renew, name="registry-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def works_sweep() -> None:
+    """Send again what nobody took up, or whose worker went silent."""
+    left = RegistryWork.objects.filter(
+        status__in=(Status.PENDING, Status.RUNNING), lease_until__lt=timezone.now()
+    )
+    for work in left.order_by("pk")[:100]:
+        with transaction.atomic():
+            work_enqueue(work)
