@@ -24,7 +24,7 @@ from apps.prompts.label_services import label_set
 from apps.prompts.models import Prompt
 from apps.providers.models import ConnectionTest, Provider
 from apps.providers.services import ProviderSettings, provider_create
-from apps.training.models import FineTuningJob
+from apps.training.models import FineTuningJob, ModelVersion, RegistryWork
 from apps.training.planning.catalogue import defaults_for
 from apps.workbench.models import Call, Conversation, Trial
 from tests.factories.core import make_api_key, make_member, make_project
@@ -32,7 +32,7 @@ from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
 from tests.factories.feedback import make_annotation, make_feedback, make_queue, make_queue_item, make_span
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
-from tests.factories.training import make_checkpoint
+from tests.factories.training import make_checkpoint, make_model_version
 
 _QUESTIONS = "question,answer,level\n" + "".join(
     f"What is {place} + {place}?,{2 * place},{place % 3}\n" for place in range(2, 14)
@@ -64,6 +64,8 @@ class World:
     feedback: Feedback
     training_set: TrainingSet
     fine_tuning_job: FineTuningJob
+    model_version: ModelVersion
+    registry_work: RegistryWork
     pair_import: PairImport
     annotation: Annotation
     invitation: OneTimeLink
@@ -117,6 +119,8 @@ class World:
             found["slug"] = self.pair_import.queue.slug  # type: ignore[union-attr]
         if view_name.startswith(("feedback:judge", "api:judge")):
             found["slug"] = self.evaluator.slug
+        if view_name.startswith(("training:model", "api:model")):
+            found |= {"name": self.model_version.name, "work_id": self.registry_work.pk}
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
         return {name: found[name] for name in parameters}
@@ -204,6 +208,10 @@ def make_world(name: str = "Everything") -> World:
         feedback=feedback,
         training_set=training_set,
         fine_tuning_job=_fine_tuning_job(training_set),
+        model_version=make_model_version(project, "tiny", dataset_version=training_set.dataset_version),
+        registry_work=RegistryWork.objects.create(
+            project=project, kind="import", name="tiny", status="failed"
+        ),
         pair_import=PairImport.objects.create(
             project=project, queue=make_queue(project, kind="pair"), status="completed", filename="pairs.json"
         ),
