@@ -90,22 +90,30 @@ def checkpoint_fetch(checkpoint: Checkpoint, folder: Path) -> Path:
     Raises CheckpointNotUsable where one is missing or was changed.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for name, file in checkpoint.files.items():
-        target = folder / name
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise CheckpointNotUsable(f"The checkpoint of step {checkpoint.step} names a file outside of it.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            digest = _copy(f"{checkpoint.folder}/{name}", target)
-        except FileNotFoundError:
-            raise CheckpointNotUsable(
-                f"The checkpoint of step {checkpoint.step} lacks {name} in the file store."
-            ) from None
-        if digest != file["sha256"]:
-            raise CheckpointNotUsable(
-                f"{name} of the checkpoint of step {checkpoint.step} was changed: its hash differs."
-            )
+    try:
+        for name, file in checkpoint.files.items():
+            _fetch(checkpoint, name, file["sha256"], folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint is none
+        raise
     return folder
+
+
+def _fetch(checkpoint: Checkpoint, name: str, sha256: str, folder: Path) -> None:
+    target = folder / name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise CheckpointNotUsable(f"The checkpoint of step {checkpoint.step} names a file outside of it.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        digest = _copy(f"{checkpoint.folder}/{name}", target)
+    except FileNotFoundError:
+        raise CheckpointNotUsable(
+            f"The checkpoint of step {checkpoint.step} lacks {name} in the file store."
+        ) from None
+    if digest != sha256:
+        raise CheckpointNotUsable(
+            f"{name} of the checkpoint of step {checkpoint.step} was changed: its hash differs."
+        )
 
 
 def _copy(name: str, target: Path) -> str:

@@ -12,18 +12,13 @@ from pathlib import Path
 from django.conf import settings
 
 from apps.training.running.errors import JobFailure
+from apps.training.trainer.failures import Circumstances, out_of_memory
 
 TRAINER = "apps.training.trainer"
 #: What a process gets to end by itself before it is killed.
 _GRACE_S = 5.0
 #: The web process and the database go before it on a machine that they share.
 _NICENESS = 5
-_LESS_MEMORY = (
-    "Lower batch_size and raise gradient_accumulation by the same factor: what is learnt stays the same.",
-    "Lower max_length.",
-    "Set gradient_checkpointing to on.",
-    "Lower lora_r, or train an adapter in place of all weights.",
-)
 
 
 def trainer_environment() -> dict[str, str]:
@@ -50,9 +45,9 @@ def visible_device(environment: Mapping[str, str], workers: int) -> dict[str, st
     return {"CUDA_VISIBLE_DEVICES": names[number - 1] if number <= len(names) else ""}
 
 
-def trainer_start(folder: Path, log: Path, *, module: str = TRAINER) -> subprocess.Popen[bytes]:
-    """`python -m MODULE FOLDER`, with a signal from the kernel when this process ends."""
-    return leashed_start([sys.executable, "-m", module, str(folder)], log)
+def trainer_start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """The trainer in this folder, with a signal from the kernel when this process ends."""
+    return leashed_start([sys.executable, "-m", TRAINER, str(folder)], log)
 
 
 def leashed_start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -89,19 +84,16 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         pass
 
 
-def failure_of(code: int, log: Sequence[str]) -> JobFailure:
+def failure_of(code: int, log: Sequence[str], circumstances: Circumstances) -> JobFailure:
     """Why a trainer ended that did not say so itself."""
     if code == -signal.SIGKILL:
-        return JobFailure(
-            "out_of_memory",
-            "The trainer was killed from outside, most likely because the machine ran out of memory.",
-            _LESS_MEMORY,
-        )
+        killed = out_of_memory(circumstances, killed=True)
+        return JobFailure(killed.kind, killed.message, tuple(killed.advice))
     last = next((line for line in reversed(log) if line.strip()), "")
+    said = f"It last said: {last}" if last else "It said nothing."
     if code < 0:
         name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
-        return JobFailure("other", f"The trainer crashed with {name}. {last}".strip(), ("Look at the log.",))
-    said = f"It last said: {last}" if last else "It said nothing."
+        return JobFailure("other", f"The trainer crashed with {name}. {said}", ("Look at the log.",))
     return JobFailure(
         "other", f"The trainer ended with the code {code} in the middle of it. {said}", ("Look at the log.",)
     )

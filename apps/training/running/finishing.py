@@ -12,11 +12,13 @@ from apps.core.actor import Actor
 from apps.core.models import User
 from apps.core.notifications import notify
 from apps.training.measuring.services import measurement_start
-from apps.training.models import Checkpoint, FineTuningJob, ModelVersion, Trial
+from apps.training.models import Checkpoint, FineTuningJob, ModelVersion, TrainingWorker, Trial
+from apps.training.planning.forecasts import forecast_of
 from apps.training.registry.registering import version_register
 from apps.training.running.claiming import Keeper, fenced, hold
 from apps.training.running.errors import JobFailure
 from apps.training.running.supervising import Trained
+from apps.training.running.workers import forecast_record
 
 Status = FineTuningJob.Status
 NOTHING_KEPT = "Stopped before a model was there to keep."
@@ -30,6 +32,8 @@ def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper, by: Actor
     """
     hold(job, status=Status.REGISTERING, progress={**job.progress, "stage": "registering"})
     keeper.check()
+    if trained.folder is None:
+        raise JobFailure("other", "The trainer ended without weights.")
     metrics = {**trained.metrics, "steps": trained.step, "seconds": round(job_seconds(job), 1)}
     if trained.best_step is not None:
         metrics["best_step"] = trained.best_step
@@ -43,7 +47,16 @@ def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper, by: Actor
             measurement_start(version=version, plan=job.evaluation, by=by)
         else:
             tell(job, f"{job.name} is trained: {version.full_name}", tone="good")
+    if not trained.stopped:
+        keep_forecast(job)
     return version
+
+
+def keep_forecast(job: FineTuningJob) -> None:
+    """What the worker's speed made of the estimate; of a job that it trained alone, from begin to end."""
+    worker = TrainingWorker.objects.filter(name=job.worker).first()
+    if worker is not None and job.attempt == 1:
+        forecast_record(worker, forecast_s=forecast_of(job, worker), took_s=job_seconds(job))
 
 
 def job_seconds(job: FineTuningJob) -> float:

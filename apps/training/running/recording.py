@@ -55,11 +55,13 @@ class Recorder:
         with fenced(self.job):
             self._log([(text, level)])
 
-    def forget_after(self, step: int) -> None:
-        """Drop figures of later steps, which an attempt that was lost has left."""
+    def forget_later(self) -> None:
+        """Drop figures of steps after the last of this attempt, which one that was lost has left."""
         with fenced(self.job):
-            later = MetricPoint.objects.filter(job=self.job, trial=self.trial, step__gt=step)
-            later.exclude(attempt=self.job.attempt).delete()
+            points = MetricPoint.objects.filter(job=self.job, trial=self.trial)
+            last = points.filter(attempt=self.job.attempt).order_by("-step").first()
+            if last is not None:
+                points.filter(step__gt=last.step).delete()
 
     def _points(self, events: Sequence[Event]) -> None:
         """Figures of one step come in several events; those of an earlier attempt are replaced as a whole."""
@@ -140,7 +142,7 @@ def _progress_of(event: Event) -> dict[str, Any]:
             whole = {"step": int(event["step"]), "epoch": event.get("epoch"), **shown}
             return whole | _numbers({"seconds_left": event.get("seconds_left")})
         case "end":
-            return {"step": event.get("step"), "seconds_left": 0}
+            return {"seconds_left": 0}
     return {}
 
 

@@ -19,6 +19,7 @@ from apps.training.running.disk import disk_full
 from apps.training.running.errors import JobFailure, LeaseLost
 from apps.training.running.reading import Event, Tail, events_in, log_in
 from apps.training.running.recording import Recorder
+from apps.training.trainer.failures import Circumstances
 from apps.training.trainer.settings import read_settings
 from apps.training.trainer.spec import (
     EVENTS_FILE,
@@ -58,9 +59,9 @@ class Abandoned(Exception):
 
 @dataclass(slots=True)
 class Trained:
-    """What a trainer said at its end. `folder`: the weights; `stopped`: somebody asked for the end."""
+    """What a trainer said at its end. `folder`: the weights, None of a trial; `stopped`: somebody asked."""
 
-    folder: Path
+    folder: Path | None
     step: int
     stopped: bool
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -100,6 +101,7 @@ class Supervisor:
         """
         write_spec(spec, folder)
         self._keep = read_settings(spec.settings, method=spec.method, technique=spec.technique)
+        self._circumstances = Circumstances(spec.method, spec.technique, spec.settings)
         self._recorder, self._trial = Recorder(self.job, spec.trial), spec.trial
         self._tails = Tail(folder / EVENTS_FILE), Tail(folder / LOG_FILE)
         process = trainer_start(folder, folder / LOG_FILE)
@@ -190,11 +192,11 @@ class Supervisor:
                 tuple(map(str, told.get("advice") or ())),
             )
         if self._end is None or code != EXIT_DONE:
-            failure = failure_of(code, self._said)
+            failure = failure_of(code, self._said, self._circumstances)
             raise Killed(failure) if code < 0 else failure
         end = self._end
         return Trained(
-            folder=Path(str(end["folder"])),
+            folder=Path(str(end["folder"])) if end.get("folder") else None,
             step=int(end.get("step") or 0),
             stopped=end.get("reason") == "stopped",
             metrics=end.get("metrics") or {},

@@ -87,29 +87,30 @@ def announcement_write(name: str, found: dict[str, Any]) -> TrainingWorker:
     """One row a worker; how well its forecasts held stays."""
     folder: Path = settings.STACK.training
     folder.mkdir(parents=True, exist_ok=True)
+    flops = found.get("flops") or {}
+    device = {key: value for key, value in found.items() if key not in ("flops", "packages")}
     worker, _ = TrainingWorker.objects.update_or_create(
         name=name,
         defaults={
-            "device": {**(found.get("device") or {"kind": "cpu"}), "hardware": hardware()},
+            "device": {"kind": "cpu", **device, "processor": hardware()["cpu"]},
             "cores": int(found.get("cores") or cores()),
-            "memory_bytes": int(found.get("memory_bytes") or memory_bytes()),
+            "memory_bytes": memory_bytes(),
             "disk_free_bytes": shutil.disk_usage(folder).free,
-            "flops_per_second": float(found.get("flops_per_second") or 0.0),
+            # Of the number format that a training takes by itself.
+            "flops_per_second": float(flops.get("bf16") or flops.get("fp32") or 0.0),
             "packages": {**installed_packages(), **(found.get("packages") or {})},
         },
     )
     return worker
 
 
-def forecast_record(worker: str, *, forecast_s: float, took_s: float) -> None:
+def forecast_record(worker: TrainingWorker, *, forecast_s: float, took_s: float) -> None:
     """Keep how long a job really took by what was forecast for it; the newest count."""
     if forecast_s <= 0 or took_s <= 0:
         return
-    row = TrainingWorker.objects.filter(name=worker).first()
-    if row is not None:
-        row.forecasts = [*row.forecasts, round(took_s / forecast_s, 3)][-MOST_FORECASTS:]
-        row.disk_free_bytes = shutil.disk_usage(settings.STACK.training).free
-        row.save(update_fields=["forecasts", "disk_free_bytes"])
+    worker.forecasts = [*worker.forecasts, round(took_s / forecast_s, 3)][-MOST_FORECASTS:]
+    worker.disk_free_bytes = shutil.disk_usage(settings.STACK.training).free
+    worker.save(update_fields=["forecasts", "disk_free_bytes"])
 
 
 def leftovers_remove() -> None:
@@ -117,9 +118,9 @@ def leftovers_remove() -> None:
     root: Path = settings.STACK.training
     if not root.is_dir():
         return
-    at_work = {
-        str(pk) for pk in FineTuningJob.objects.filter(status__in=AT_WORK).values_list("pk", flat=True)
-    }
-    for folder in root.iterdir():
-        if folder.is_dir() and folder.name.count("-") == 4 and folder.name not in at_work:
+    folders = [path for path in root.iterdir() if path.is_dir() and path.name.count("-") == 4]
+    # Asked after the folders were read: one that is there belongs to a job that was taken up before.
+    names = set(FineTuningJob.objects.filter(status__in=AT_WORK).values_list("pk", flat=True))
+    for folder in folders:
+        if folder.name not in {str(name) for name in names}:
             shutil.rmtree(folder, ignore_errors=True)

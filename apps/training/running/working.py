@@ -44,6 +44,7 @@ from apps.training.running.supervising import (
 )
 from apps.training.running.sweeps import settings_with, sweep_of
 from apps.training.running.trials import sweep_run
+from apps.training.trainer.keeping import checkpoint_folder
 from apps.training.trainer.spec import TrainerSpec
 
 log = logging.getLogger(__name__)
@@ -186,20 +187,30 @@ class Work:
                 self.recorder.say(f"{killed.failure.message} It is started once more.", "warning")
                 hold(self.job, attempt=self.job.attempt + 1)
                 plan.next_run()
-        self.recorder.forget_after(trained.step)
+        self.recorder.forget_later()
         Trial.objects.filter(pk=trial.pk).update(
             state=State.COMPLETED, seconds=trial.seconds + time.monotonic() - begun
         )
         return trained
 
     def _resume_from(self, plan: Plan) -> Path | None:
-        """The newest checkpoint whose files are whole, on this machine."""
-        for checkpoint in usable_checkpoints(self.job):
+        """The newest checkpoint whose files are whole, on this machine; the best one beside it, which the
+        trainer takes where its patience ends."""
+        rows = usable_checkpoints(self.job)
+        found: Path | None = None
+        for checkpoint in rows:
             try:
-                return checkpoint_fetch(checkpoint, plan.run_folder / f"checkpoint-{checkpoint.step}")
+                found = checkpoint_fetch(checkpoint, plan.checkpoint_folder(checkpoint.step))
+                break
             except CheckpointNotUsable as error:
                 self.recorder.say(f"{error.detail} An earlier one is taken.", "warning")
-        return None
+        best = next((row for row in rows if row.is_best), None)
+        if found is not None and best is not None and not plan.checkpoint_folder(best.step).exists():
+            try:
+                checkpoint_fetch(best, plan.checkpoint_folder(best.step))
+            except CheckpointNotUsable as error:
+                self.recorder.say(error.detail, "warning")
+        return found
 
 
 class Plan:
@@ -212,6 +223,10 @@ class Plan:
     @property
     def run_folder(self) -> Path:
         return self._folder / f"run-{self._run}"
+
+    def checkpoint_folder(self, step: int) -> Path:
+        """Where the trainer looks for its own."""
+        return checkpoint_folder(self.run_folder / "output", step)
 
     def next_run(self) -> None:
         shutil.rmtree(self.run_folder, ignore_errors=True)
