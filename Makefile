@@ -18,11 +18,12 @@ FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
 STATIC := staticfiles/.stamp-$(notdir $(RUNTIME))-$(notdir $(BUNDLE))
 
-.PHONY: help up demo test test-setup check bench faults backup restore setup clean
+.PHONY: help up demo demo-finetune test test-setup check bench faults backup restore setup clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo      set up, start the stack, run the demo comparison on the embedded model"
+	@echo "make demo-finetune  likewise: fine-tune the embedded model for some minutes, compare it with its base"
 	@echo "make up        set up and start the stack; Ctrl-C stops all of it"
 	@echo "make test      run all tests"
 	@echo "make check     format, lint, types, import order, templates, migrations, deploy checks"
@@ -38,6 +39,9 @@ up: setup
 
 demo: setup
 	@exec $(PY) manage.py up --demo
+
+demo-finetune: setup
+	@exec $(PY) manage.py up --demo-finetune
 
 setup: $(RUNTIME) $(STATIC)
 

@@ -40,11 +40,15 @@ def comparison_lines(figures: dict[str, Any], runs: Sequence[EvalRun]) -> list[s
         "",
         f"A  {_title(baseline)}",
         f"B  {_title(candidate)}",
-        f"   {baseline.total} sentences, {baseline.model_name}",
+        f"   {baseline.total} sentences, {_models(runs)}",
         "",
         *table,
         "",
     ]
+
+
+def _models(runs: Sequence[EvalRun]) -> str:
+    return " against ".join(dict.fromkeys(run.model_name for run in runs))
 
 
 def _title(run: EvalRun) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -16,6 +17,7 @@ from django.core.files.base import ContentFile
 from apps.core.actor import Actor
 from apps.core.models import Project
 from apps.core.projects import project_create
+from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_version
 from apps.datasets.services.datasets import dataset_create
@@ -54,20 +56,24 @@ class DemoFailed(Exception):
 
 def run_demo(say: Say) -> Demo:
     """Make, run, compare and tell; returns when the comparison is there. Raises DemoFailed."""
-    project = Project.objects.filter(slug=content.PROJECT_SLUG).first() or project_create(
-        by=BY, name=content.PROJECT_NAME, slug=content.PROJECT_SLUG
-    )
-    versions, data = _prompt_versions(project), _dataset(project)
-    evaluators = _evaluators(project)
-    runs = tuple(_run(project, version, data, evaluators) for version in versions)
-    _follow(runs, say)
+    project = demo_project()
+    versions, data = prompt_versions(project), sentences(project)
+    made = evaluators(project)
+    runs = tuple(_run(project, version, data, made) for version in versions)
+    follow(runs, say)
     comparison = _comparison(project, *runs)
-    for line in comparison_lines(_computed(comparison), runs):
+    for line in comparison_lines(computed(comparison), runs):
         say(line)
     return Demo(project, runs, comparison)
 
 
-def _prompt_versions(project: Project) -> list[PromptVersion]:
+def demo_project() -> Project:
+    return Project.objects.filter(slug=content.PROJECT_SLUG).first() or project_create(
+        by=BY, name=content.PROJECT_NAME, slug=content.PROJECT_SLUG
+    )
+
+
+def prompt_versions(project: Project) -> list[PromptVersion]:
     found = Prompt.objects.filter(project=project, slug=content.PROMPT_SLUG).first()
     prompt = found or prompt_create(
         project=project, by=BY, name=content.PROMPT_NAME, slug=content.PROMPT_SLUG
@@ -85,24 +91,30 @@ def _prompt_versions(project: Project) -> list[PromptVersion]:
     return versions
 
 
-def _dataset(project: Project) -> DatasetVersion:
+def sentences(project: Project) -> DatasetVersion:
+    """The 72 sentences that prompts and models are compared on."""
     dataset = Dataset.objects.filter(project=project, slug=content.DATASET_SLUG).first() or dataset_create(
         project=project, by=BY, name=content.DATASET_NAME, slug=content.DATASET_SLUG
     )
+    return first_version(dataset, content.SENTENCES, content.MAPPING, "Sentences written for the demo")
+
+
+def first_version(dataset: Dataset, path: Path, mapping: Mapping, note: str) -> DatasetVersion:
+    """Version 1 of a dataset, imported from a file of the demo where it is not there. Raises DemoFailed."""
     first = dataset.versions.filter(number=1).first()
     if first is not None:
         return first
-    file = ContentFile(content.SENTENCES.read_bytes(), name=content.SENTENCES.name)
-    job = import_upload(dataset=dataset, by=BY, file=file, filename=content.SENTENCES.name)
+    file = ContentFile(path.read_bytes(), name=path.name)
+    job = import_upload(dataset=dataset, by=BY, file=file, filename=path.name)
     seen, _ = import_preview(job)
-    import_start(job=job, by=BY, seen=seen, mapping=content.MAPPING, note="Sentences written for the demo")
+    import_start(job=job, by=BY, seen=seen, mapping=mapping, note=note)
     made = latest_version(dataset)
     if made is None:
-        raise DemoFailed("The demo's sentences could not be imported.")
+        raise DemoFailed(f"The demo's {path.name} could not be imported.")
     return made
 
 
-def _evaluators(project: Project) -> list[EvaluatorVersion]:
+def evaluators(project: Project) -> list[EvaluatorVersion]:
     found = []
     for name, kind, config in content.EVALUATORS:
         evaluator = Evaluator.objects.filter(project=project, name=name).first() or evaluator_create(
@@ -113,7 +125,7 @@ def _evaluators(project: Project) -> list[EvaluatorVersion]:
 
 
 def _run(
-    project: Project, version: PromptVersion, data: DatasetVersion, evaluators: list[EvaluatorVersion]
+    project: Project, version: PromptVersion, data: DatasetVersion, made: list[EvaluatorVersion]
 ) -> EvalRun:
     """The demo's run of a version: the one that is there unless it was ended early, else a new one."""
     there = EvalRun.objects.filter(project=project, prompt_version=version, dataset_version=data)
@@ -124,13 +136,13 @@ def _run(
         name=f"{content.PROMPT_NAME} v{version.number}",
         dataset_version=data,
         prompt_version=version,
-        evaluators=evaluators,
-        primary_metric=frozen_metrics(evaluators)[0]["name"],
+        evaluators=made,
+        primary_metric=frozen_metrics(made)[0]["name"],
     )
     return eval_run_create(project=project, by=BY, request=request)
 
 
-def _follow(runs: tuple[EvalRun, ...], say: Say) -> None:
+def follow(runs: tuple[EvalRun, ...], say: Say) -> None:
     """Wait for the runs, telling how they go whenever something has changed."""
     told = ""
     while True:
@@ -162,7 +174,7 @@ def _comparison(project: Project, baseline: EvalRun, candidate: EvalRun) -> Comp
     )
 
 
-def _computed(comparison: Comparison) -> dict[str, Any]:
+def computed(comparison: Comparison) -> dict[str, Any]:
     while True:
         comparison = comparison_get(project=comparison.project, id=comparison.pk)
         state = figures_state(comparison, comparison.baseline, "metrics")

@@ -30,8 +30,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="run the demo as soon as the stack is ready")
+        parser.add_argument(
+            "--demo-finetune", action="store_true", help="likewise its chapter of fine-tuning"
+        )
 
-    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, demo: bool, demo_finetune: bool, **options: Any) -> None:
         began = time.monotonic()
         preflight.check_python()
         preflight.check_path(settings.DATA_DIR)
@@ -41,11 +44,12 @@ class Command(BaseCommand):
         try:
             preflight.check_disk(settings.DATA_DIR)
             stack = RunningStack(shape_from_settings(folder_id=marker["id"]))
-            run_until_stopped(stack, start=lambda: self._start(stack, demo=demo, began=began))
+            chapters = [["demo"]] * demo + [["demo", "--finetune"]] * demo_finetune
+            run_until_stopped(stack, start=lambda: self._start(stack, chapters=chapters, began=began))
         finally:
             lock.release()
 
-    def _start(self, stack: RunningStack, *, demo: bool, began: float) -> None:
+    def _start(self, stack: RunningStack, *, chapters: list[list[str]], began: float) -> None:
         stack.end_leftovers()
         preflight.check_address(settings.HOST, settings.PORT)
         stack.prepare()
@@ -54,8 +58,8 @@ class Command(BaseCommand):
         stack.start_programs()
         self._wait_ready(stack)
         say("stack", f"Ready in {time.monotonic() - began:.1f} s.")
-        if demo:
-            stack.run_command("demo", echo_as="demo")
+        for chapter in chapters:
+            stack.run_command(*chapter, echo_as="demo")
         for line in announcement(stack.shape):
             say("stack", line)
 
