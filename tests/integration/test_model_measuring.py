@@ -10,41 +10,32 @@ from apps.core.errors import Conflict, InvalidInput
 from apps.core.models import AuditEvent, Notification, Project, User
 from apps.core.roles import Role
 from apps.datasets.models import DatasetVersion
-from apps.evaluations.comparing.making import figures_make
 from apps.evaluations.models import ComparisonFigures, EvalRun, EvaluatorVersion
 from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause
 from apps.prompts.models import PromptVersion
-from apps.providers.models import Model, Provider
+from apps.providers.models import Provider
 from apps.training.measuring.findings import Policy
 from apps.training.measuring.policy_services import policy_set
 from apps.training.measuring.selectors import measured_of, measured_of_list
 from apps.training.measuring.services import measurement_create, measurement_start
 from apps.training.measuring.settling import measurements_sweep
-from apps.training.models import ModelMeasurement, ModelState, ModelVersion
+from apps.training.models import ModelState, ModelVersion
 from tests.factories.core import actor_for, make_member
-from tests.factories.driven_runs import BY, drive
+from tests.factories.driven_runs import BY
+from tests.factories.measuring import make_base, make_better, served, settled
 from tests.factories.training import make_job, make_model_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def served(version: ModelVersion, provider: Provider, name: str) -> ModelVersion:
-    """Registered as registering does: prompts and runs name it "provider/name"."""
-    model, _ = Model.objects.get_or_create(provider=provider, name=name)
-    ModelState.objects.filter(version=version).update(model=model)
-    return version
-
-
 @pytest.fixture
 def base(project: Project, fake: Provider) -> ModelVersion:
-    """It repeats a word, and is always wrong."""
-    return served(make_model_version(project, "base", kind="base", source="embedded"), fake, "echo")
+    return make_base(project, fake)
 
 
 @pytest.fixture
-def version(project: Project, fake: Provider, base: ModelVersion) -> ModelVersion:
-    """It says a word in capitals, which is what the rows ask for."""
-    return served(make_model_version(project, "tone", base=base), fake, "upper")
+def version(fake: Provider, base: ModelVersion) -> ModelVersion:
+    return make_better(base, fake)
 
 
 @pytest.fixture
@@ -60,22 +51,6 @@ def plan(words: DatasetVersion, prompt: PromptVersion, exact: EvaluatorVersion) 
 @pytest.fixture
 def person(project: Project) -> User:
     return make_member(project, Role.EDITOR)
-
-
-def settled(measurement: ModelMeasurement, *, drive_base: bool = True) -> ModelMeasurement:
-    """What workers and their sweep do, until it has ended."""
-    assert measurement.run is not None
-    assert measurement.base_run is not None
-    drive(measurement.run)
-    if drive_base:
-        drive(measurement.base_run)
-    for _ in range(4):
-        measurements_sweep()
-        asked = ComparisonFigures.objects.filter(asked_at__isnull=False)
-        for part in asked.values_list("comparison_id", "baseline_id", "part", "column"):
-            figures_make(*part)
-    measurement.refresh_from_db()
-    return measurement
 
 
 def test_a_better_version_passes_and_its_asker_is_told(
