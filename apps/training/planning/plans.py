@@ -20,7 +20,7 @@ from apps.training.planning.bases import Base, base_read
 from apps.training.planning.catalogue import settings_read
 from apps.training.planning.presets import BALANCED, PRESETS, preset_settings
 from apps.training.planning.setting import HOSTED, LORA, METHODS, SFT, TRAINED_HERE, Value
-from apps.training.planning.situations import situation_of
+from apps.training.planning.situations import method_of_rows, situation_of
 from apps.training.planning.sweeps import sweep_read
 
 LONGEST_NAME = 80
@@ -92,7 +92,7 @@ def plan_read(
 ) -> JobPlan:
     """Check all of it. `settings` go before those of the preset. Raises InvalidInput at what is wrong."""
     version = _data(training_set, dataset_version)
-    method = _method(method, training_set)
+    method = _method(method, training_set, version)
     found = base_read(project, base, method=method)
     technique = _technique(technique, found)
     if preset and preset not in PRESETS:
@@ -162,14 +162,14 @@ def _data(training_set: TrainingSet | None, version: DatasetVersion | None) -> D
     return version
 
 
-def _method(method: str, training_set: TrainingSet | None) -> str:
+def _method(method: str, training_set: TrainingSet | None, version: DatasetVersion) -> str:
     if training_set is not None and method and method != training_set.method:
         raise _wrong(
             "method",
             f"The training set was made for {training_set.method.upper()}. Make one for {method.upper()} of "
             "the same judgements, or choose the other method.",
         )
-    method = method or (training_set.method if training_set else SFT)
+    method = method or (training_set.method if training_set else method_of_rows(version) or SFT)
     if method not in METHODS:
         raise _wrong("method", f"A method is one of {', '.join(METHODS)}.")
     return method

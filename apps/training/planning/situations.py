@@ -13,7 +13,7 @@ from apps.datasets.selectors import examples_of
 from apps.feedback.models import TrainingSet
 from apps.training.models import TrainingWorker
 from apps.training.planning.presets import Situation
-from apps.training.planning.setting import KTO
+from apps.training.planning.setting import DPO, KTO, SFT
 from apps.training.running.datafiles import TRAIN_SPLITS, VALIDATION_SPLITS
 from apps.training.running.workers import alive_workers
 
@@ -76,3 +76,16 @@ def labels_of(version: DatasetVersion, training_set: TrainingSet | None) -> tupl
         )
     )
     return found["good"], found["bad"]
+
+
+def method_of_rows(version: DatasetVersion) -> str:
+    """The method whose columns the first row has; "" for rows that are no conversations."""
+    first = examples_of(version).first()
+    learned = first.reference if first else None
+    if first is None or not isinstance(learned, dict) or not isinstance(first.inputs.get("prompt"), list):
+        return ""
+    if "chosen" in learned and "rejected" in learned:
+        return DPO
+    if "completion" not in learned:
+        return ""
+    return KTO if isinstance(learned.get("label"), bool) else SFT
