@@ -50,11 +50,16 @@ def trainer_start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     return leashed_start([sys.executable, "-m", TRAINER, str(folder)], log)
 
 
-def leashed_start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command, ended by the kernel when the thread that starts it is gone."""
     leash = [sys.executable, "-m", "apps.training.running.leash", str(os.getpid()), str(_NICENESS)]
+    return [*leash, *command]
+
+
+def leashed_start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*leash, *command],
+            leashed(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

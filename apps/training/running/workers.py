@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from apps.core.models import WorkerHeartbeat
 from apps.training.models import FineTuningJob, TrainingWorker
-from apps.training.running.child import trainer_environment
+from apps.training.running.child import leashed, trainer_environment
 from apps.training.running.claiming import AT_WORK
 from apps.training.running.environment import cores, hardware, installed_packages, memory_bytes
 
@@ -68,7 +68,7 @@ def probe() -> dict[str, Any] | None:
     """What the trainer's own look at the machine says, in a process of its own; None where it fails."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", PROBE],
+            leashed([sys.executable, "-m", PROBE]),
             env=trainer_environment(),
             cwd=settings.BASE_DIR,
             capture_output=True,
