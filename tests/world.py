@@ -31,6 +31,7 @@ from tests.factories.core import make_api_key, make_member, make_project
 from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.evaluations import make_comparison, make_evaluator_version, make_run
 from tests.factories.feedback import make_annotation, make_feedback, make_queue, make_queue_item, make_span
+from tests.factories.measuring import make_measurement
 from tests.factories.prompts import SYSTEM, make_prompt, make_version
 from tests.factories.training import make_checkpoint, make_model_version
 
@@ -121,6 +122,7 @@ class World:
             found["slug"] = self.evaluator.slug
         if view_name.startswith(("training:model", "api:model")):
             found |= {"name": self.model_version.name, "work_id": self.registry_work.pk}
+            found["measurement_id"] = self.model_version.measurements.all()[0].pk
         if view_name.startswith("evaluations:comparison"):
             found["number"] = self.comparison.number
         return {name: found[name] for name in parameters}
@@ -208,7 +210,7 @@ def make_world(name: str = "Everything") -> World:
         feedback=feedback,
         training_set=training_set,
         fine_tuning_job=_fine_tuning_job(training_set),
-        model_version=make_model_version(project, "tiny", dataset_version=training_set.dataset_version),
+        model_version=_model_version(training_set, comparison),
         registry_work=RegistryWork.objects.create(
             project=project, kind="import", name="tiny", status="failed"
         ),
@@ -247,6 +249,13 @@ def _fine_tuning_job(training_set: TrainingSet) -> FineTuningJob:
     )
     make_checkpoint(job, 10)
     return job
+
+
+def _model_version(training_set: TrainingSet, comparison: Comparison) -> ModelVersion:
+    """Made from the training set, and measured: the comparison's runs are its base's and its own."""
+    made = make_model_version(training_set.project, "tiny", dataset_version=training_set.dataset_version)
+    make_measurement(made, comparison)
+    return made
 
 
 def _webhook(project: Project) -> ProjectWebhook:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils import timezone
+
 from apps.core.models import Project
 from apps.evaluations.comparing.making import figures_make
-from apps.evaluations.models import ComparisonFigures
+from apps.evaluations.models import Comparison, ComparisonFigures
 from apps.providers.models import Model, Provider
 from apps.training.measuring.settling import measurements_sweep
 from apps.training.models import ModelMeasurement, ModelState, ModelVersion
@@ -27,6 +31,44 @@ def make_base(project: Project, fake: Provider) -> ModelVersion:
 def make_better(base: ModelVersion, fake: Provider) -> ModelVersion:
     """It says a word in capitals, which is what the rows ask for."""
     return served(make_model_version(base.project, "tone", base=base), fake, "upper")
+
+
+def make_measurement(version: ModelVersion, comparison: Comparison, **fields: Any) -> ModelMeasurement:
+    """One that has ended with a comparison that is there already; nobody drives anything."""
+    figures = {
+        "tone": "better",
+        "headline": f"{version.full_name} is better than its base on Exact match.",
+        "detail": "Difference +25.0 points, 95% interval +6.6 to +43.4, over 12 examples.",
+        "metric": {
+            "name": comparison.primary_metric,
+            "title": "Exact match",
+            "source": "evaluator",
+            "level": "item",
+            "direction": "higher",
+            "scale": "binary",
+            "unit": "",
+            "n": 12,
+            "missing": 0,
+            "baseline_mean": 0.5,
+            "candidate_mean": 0.75,
+            "difference": 0.25,
+            "ci_low": 0.066,
+            "ci_high": 0.434,
+            "p_value": 0.01,
+            "p_adjusted": 0.02,
+            "wins": 4,
+            "ties": 7,
+            "losses": 1,
+        },
+    }
+    return ModelMeasurement.objects.create(
+        version=version,
+        comparison=comparison,
+        base_run=comparison.baseline,
+        run=comparison.candidates.get(),
+        finished_at=timezone.now(),
+        **{"status": "completed", "verdict": "no_policy", "figures": figures, **fields},
+    )
 
 
 def settled(measurement: ModelMeasurement) -> ModelMeasurement:

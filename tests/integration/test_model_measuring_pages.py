@@ -127,6 +127,9 @@ def test_a_policy_is_saved_refused_and_taken_away(project: Project) -> None:
     }
     admin.post(address, asked)
     assert policy_of(project) == Policy("not_worse", None, 50, slices_shown=True)
+    viewer = signed_in(project, Role.VIEWER)
+    assert "Not clearly worse than the base on the primary metric" in viewer.get(address).content.decode()
+    assert viewer.post(address, {"clear": "1"}).status_code == 403
     for wrong in ({"most_lost_on_slice": "nan"}, {"most_lost_on_slice": "-1"}, {"least_slice_rows": "0"}):
         assert admin.post(address, asked | wrong).status_code == 422
     admin.post(address, {"clear": "1"})

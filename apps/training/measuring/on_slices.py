@@ -29,6 +29,14 @@ class _Looked:
     gain: float
 
 
+def condition_on_slices(policy: Policy) -> str:
+    """In words; "" where slices are not looked at."""
+    if policy.most_lost_on_slice is None:
+        return ""
+    sure = ", by the 95% interval" if policy.slices_shown else ""
+    return f"No more than {_points(policy.most_lost_on_slice)} lost on any slice{sure}"
+
+
 def on_slices(
     policy: Policy, metric: Stored | None, columns: Sequence[SliceColumn], span: float | None
 ) -> Finding | None:
@@ -39,7 +47,7 @@ def on_slices(
     most = policy.most_lost_on_slice
     if most is None:
         return None
-    condition = f"No more than {_points(most)} lost on any slice"
+    condition = condition_on_slices(policy)
     if metric is None or metric["direction"] not in ("higher", "lower"):
         return Finding(condition, "undecided", "There is no primary metric that can be lost on.")
     if metric.get("level") == "run":

@@ -14,11 +14,16 @@ CONDITIONS = {
 }
 
 
+def condition_on_the_whole(must_beat: str, title: str = "the primary metric") -> str:
+    """In words; "" where nothing is asked of the whole."""
+    return CONDITIONS.get(must_beat, "").format(title=title)
+
+
 def on_the_whole(must_beat: str, metric: Stored | None) -> Finding | None:
     """None where the policy asks nothing of the whole."""
     if must_beat not in CONDITIONS:
         return None
-    condition = CONDITIONS[must_beat].format(title=metric["title"] if metric else "the primary metric")
+    condition = condition_on_the_whole(must_beat, *([metric["title"]] if metric else []))
     if metric is None:
         return Finding(condition, "undecided", "The two runs share no metric, so there is nothing to judge.")
     if metric["direction"] not in ("higher", "lower"):

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from apps.training.measuring.findings import Finding, Policy, Stored
-from apps.training.measuring.on_slices import SliceColumn, on_slices
-from apps.training.measuring.on_the_whole import on_the_whole
+from apps.training.measuring.on_slices import SliceColumn, condition_on_slices, on_slices
+from apps.training.measuring.on_the_whole import condition_on_the_whole, on_the_whole
 
 Verdict = Literal["passed", "failed", "undecided", "no_policy"]
 
@@ -53,3 +53,9 @@ def judge(
     elif "undecided" in answers or answers == {"skipped"}:
         verdict = "undecided"
     return Judged(verdict, findings)
+
+
+def policy_words(policy: Policy) -> list[str]:
+    """Its conditions, each in a sentence; [] where it asks nothing."""
+    said = [condition_on_the_whole(policy.must_beat), condition_on_slices(policy)]
+    return [text for text in said if text]

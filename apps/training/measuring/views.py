@@ -11,12 +11,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.core.errors import ProductError
+from apps.core.errors import ProductError, Refused
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.training.measuring.chosen import chosen_for
 from apps.training.measuring.findings import Policy
 from apps.training.measuring.forms import MeasureForm, PolicyForm
+from apps.training.measuring.policy import policy_words
 from apps.training.measuring.policy_services import policy_clear, policy_of, policy_set
 from apps.training.measuring.selectors import measured_of, measurement_get
 from apps.training.measuring.services import measurement_create, measurement_judge_again
@@ -63,26 +64,37 @@ def model_judge_again(request: ProjectRequest, name: str, number: int, measureme
     return redirect("training:model-detail", request.project.slug, name, number)
 
 
-@project_view(Role.ADMIN)
+@project_view(Role.VIEWER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def policy(request: ProjectRequest) -> HttpResponse:
-    """The project's policy; saved, or taken away with the button `clear`."""
-    kept = policy_of(request.project)
-    if request.method == "POST" and "clear" in request.POST:
+    """What the project asks of a version. Admins change it, or take it away with the button `clear`."""
+    posted = request.POST if request.method == "POST" else None
+    form = PolicyForm(posted, initial=_initial(policy_of(request.project)))
+    if request.method == "POST" and _changed(request, form):
+        return redirect("training:policy", request.project.slug)
+    kept, may_change = policy_of(request.project), request.actor.may(Role.ADMIN)
+    words = policy_words(kept) if kept else []
+    context = {"form": form, "policy": kept, "words": words, "may_change": may_change}
+    return render(request, "training/policy.html", context, status=422 if form.errors else 200)
+
+
+def _changed(request: ProjectRequest, form: PolicyForm) -> bool:
+    """Whether the policy is now as was asked; else the form says why not."""
+    if not request.actor.may(Role.ADMIN):
+        raise Refused("Only admins of the project change its policy.")
+    if "clear" in request.POST:
         policy_clear(project=request.project, by=request.actor)
         messages.success(request, "There is no policy any more. What was judged stays judged.")
-        return redirect("training:policy", request.project.slug)
-    form = PolicyForm(request.POST if request.method == "POST" else None, initial=_initial(kept))
-    if request.method == "POST" and form.is_valid():
-        try:
-            policy_set(project=request.project, by=request.actor, policy=form.policy())
-        except ProductError as exc:
-            form.add_product_error(exc)
-        else:
-            messages.success(request, "The policy is saved. Versions measured from now on are judged by it.")
-            return redirect("training:policy", request.project.slug)
-    context = {"form": form, "policy": kept}
-    return render(request, "training/policy.html", context, status=422 if form.errors else 200)
+        return True
+    if not form.is_valid():
+        return False
+    try:
+        policy_set(project=request.project, by=request.actor, policy=form.policy())
+    except ProductError as exc:
+        form.add_product_error(exc)
+        return False
+    messages.success(request, "The policy is saved. Versions measured from now on are judged by it.")
+    return True
 
 
 def _initial(kept: Policy | None) -> dict[str, Any]:
