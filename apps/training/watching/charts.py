@@ -15,6 +15,16 @@ from apps.training.watching.explaining import Note
 
 Figure = dict[str, Any]
 _GIB = 1024**3
+#: In a chart without a figure; the chart is there from the start, so that none pushes others away later.
+_NOTHING_YET = {
+    "text": "No figures yet",
+    "xref": "paper",
+    "yref": "paper",
+    "x": 0.5,
+    "y": 0.5,
+    "showarrow": False,
+    "opacity": 0.7,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +116,8 @@ PLANS = (
         "Learning rate",
         "How far each step goes: it warms up, then falls to nothing.",
         (Line("learning_rate", "Learning rate", 1),),
-        tick_format=".1e",
-        hover_format=".2e",
+        tick_format=".1~e",
+        hover_format=".2~e",
         from_zero=True,
     ),
     ChartPlan(
@@ -183,14 +193,16 @@ def _figure(plan: ChartPlan, curves: Curves, *, steps: int, revision: str, resum
     for line in plan.lines:
         traces += _traces(plan, line, curves.get(line.figure) or Curve(), steps)
     several = len(plan.lines) > 1
+    known = any(trace["x"] for trace in traces)
     return {
         "data": traces,
         "layout": {
             "uirevision": revision,
             "hovermode": "x unified",
             "showlegend": several,
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            "margin": {"l": 52, "r": 12, "t": 28 if several else 8, "b": 32},
+            "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 1, "yanchor": "top"},
+            "margin": {"l": 52, "r": 12, "t": 30 if several else 8, "b": 28},
+            "annotations": [] if known else [_NOTHING_YET],
             "xaxis": {
                 "range": [0, max(1, steps)],
                 "automargin": False,
@@ -204,6 +216,8 @@ def _figure(plan: ChartPlan, curves: Curves, *, steps: int, revision: str, resum
                 "tickformat": plan.tick_format,
                 "nticks": 6,
                 "rangemode": "tozero" if plan.from_zero else "normal",
+                "showticklabels": known,
+                **({} if known else {"range": [0, 1]}),
                 "zeroline": plan.name == "rewards",
             },
             "shapes": [_mark(step) for step in resumed],

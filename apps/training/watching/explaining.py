@@ -40,10 +40,9 @@ class Told:
 
 def explain(curves: Curves, told: Told) -> list[Note]:
     """What can be said of these curves, the gravest of each chart first."""
+    broken = _broken(curves, told)
     notes = [
-        *_broken(curves, told),
-        *_loss(curves.get("loss", _EMPTY), told),
-        *_validation(curves, told),
+        *(broken or [*_loss(curves.get("loss", _EMPTY), told), *_validation(curves, told)]),
         *_rewards(curves),
         *_accuracy(curves),
         *_gradients(curves.get("grad_norm", _EMPTY), told),

@@ -9,9 +9,18 @@ from typing import Any
 from django.urls import reverse
 
 from apps.core import figures
+from apps.providers.local_model.folder import MODEL_NAME
 from apps.training.models import FineTuningJob
 from apps.training.planning.catalogue import settings_for
 from apps.training.planning.setting import Setting
+
+_HARDWARE = {
+    "machine": "Machine",
+    "system": "System",
+    "cpu": "Processor",
+    "cores": "Cores",
+    "memory_bytes": "Memory",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ def base_words(job: FineTuningJob) -> str:
         return job.base_version.full_name if job.base_version.base_id else job.base_version.name
     base = job.base
     kinds = {
-        "embedded": "SmolLM2, as it comes with the installation",
+        "embedded": MODEL_NAME,
         "folder": str(base.get("name", "")),
         "hosted": str(base.get("model", "")),
     }
@@ -125,7 +134,9 @@ def _where(job: FineTuningJob) -> list[Fact]:
     told = job.environment
     facts = [Fact("Worker", job.worker)] if job.worker else []
     hardware = told.get("hardware")
-    known = {"device": "Device", "dtype": "Precision", "python": "Python", "commit": "Code"}
+    if device := device_words(job):
+        facts.append(Fact("Device", device))
+    known = {"dtype": "Precision", "python": "Python", "commit": "Code"}
     for name, label in known.items():
         if told.get(name):
             facts.append(Fact(label, words(told[name]), code=name == "commit"))
@@ -140,6 +151,15 @@ def _where(job: FineTuningJob) -> list[Fact]:
     if job.cost_usd is not None:
         facts.append(Fact("Cost", figures.money(job.cost_usd)))
     return facts
+
+
+def device_words(job: FineTuningJob) -> str:
+    """What it trains on; "" before that is known."""
+    kind = job.environment.get("device", "")
+    name = str((job.environment.get("device_facts") or {}).get("name", ""))
+    if kind == "cpu":
+        return "CPU, as there is no GPU"
+    return f"GPU {name}".strip() if kind == "cuda" else str(kind)
 
 
 def _libraries(job: FineTuningJob) -> list[Fact]:

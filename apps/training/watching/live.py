@@ -142,25 +142,31 @@ def live_job(job: FineTuningJob, *, samples_at: str = "") -> LiveJob:
 def _charts(job: FineTuningJob) -> list[Chart]:
     if job.status == Status.PENDING and not job.attempt:
         return []
-    rows = _points(job)
+    trial = _shown_trial(job)
+    rows = _points(job, trial)
     curves = curves_of((step, values) for step, values, _ in rows)
-    device = job.environment.get("device")
-    memory = device.get("memory_bytes") if isinstance(device, dict) else 0
-    told = Told(method=job.method, settings=job.settings, over=job.is_over, memory_bytes=int(memory or 0))
+    memory = (job.environment.get("device_facts") or {}).get("memory_bytes") or 0
+    told = Told(method=job.method, settings=job.settings, over=job.is_over, memory_bytes=int(memory))
     last = rows[-1][0] if rows else 0
     return charts_of(
         curves,
         explain(curves, told),
         method=job.method,
         steps=max(int(job.progress.get("steps") or 0), last),
-        revision=str(job.pk),
+        revision=f"{job.pk}-{trial}",
         resumed=_resumed([(step, attempt) for step, _, attempt in rows]),
-        only_known=job.technique == FineTuningJob.Technique.HOSTED,
+        only_known=job.is_over or job.technique == FineTuningJob.Technique.HOSTED,
     )
 
 
-def _points(job: FineTuningJob) -> list[tuple[int, dict[str, Any], int]]:
-    points = points_of(job)
+def _shown_trial(job: FineTuningJob) -> int:
+    """The try that a sweep is at, until the training itself begins."""
+    trial = job.progress.get("trial")
+    return trial if job.sweep and isinstance(trial, int) and trial > 0 else 0
+
+
+def _points(job: FineTuningJob, trial: int) -> list[tuple[int, dict[str, Any], int]]:
+    points = points_of(job, trial=trial)
     step_apart = points.count() // MOST_READ + 1
     if step_apart > 1:
         rest = F("step") % step_apart

@@ -86,8 +86,8 @@ def trials_chart(trials: Sequence[Trial], sweep: Mapping[str, Any], *, revision:
         ],
         "layout": {
             "uirevision": revision,
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            "margin": {"l": 52, "r": 12, "t": 28, "b": 40},
+            "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 1, "yanchor": "top"},
+            "margin": {"l": 60, "r": 12, "t": 30, "b": 44},
             "xaxis": {"range": [0.5, total + 0.5], "dtick": 1, "title": {"text": "Try"}, "automargin": False},
             "yaxis": {
                 "title": {"text": str(sweep.get("objective", "")).replace("_", " ")},

@@ -19,7 +19,7 @@ from apps.core.views import ProjectRequest, project_view
 from apps.datasets.streaming import stream_response
 from apps.training.models import FineTuningJob
 from apps.training.running.services import job_register_checkpoint, job_retry, job_stop
-from apps.training.watching.facts import base_words
+from apps.training.watching.facts import base_words, device_words
 from apps.training.watching.live import live_job, measurement_of, seen_of
 from apps.training.watching.selectors import AT_WORK, checkpoint_get, job_get, job_list, log_of
 
@@ -53,6 +53,8 @@ def job_detail(request: ProjectRequest, number: int) -> HttpResponse:
     job = job_get(project=request.project, number=number)
     seen = request.GET.get("seen", "")
     samples_at = request.GET.get("samples", "")
+    if job.status == FineTuningJob.Status.DRAFT and request.actor.may(Role.EDITOR):
+        return redirect("training:job-plan", request.project.slug, number)
     if request.htmx and seen and seen == seen_of(job, measurement_of(job), samples_at):
         return HttpResponse(status=204)
     return _live(request, job, fragment=bool(request.htmx), watched=bool(seen))
@@ -68,6 +70,8 @@ def _live(
         "job": job,
         "standing": live.standing,
         "base": base_words(job),
+        "device": device_words(job),
+        "again": _again(job),
         "query": urlencode({"seen": live.seen, **({"samples": samples_at} if samples_at else {})}),
         # Somebody who saw it being measured is taken to the comparison.
         "opens_comparison": watched,
@@ -75,6 +79,15 @@ def _live(
         "fragment": fragment,
     }
     return render(request, "training/_job_answer.html" if fragment else "training/job_detail.html", context)
+
+
+def _again(job: FineTuningJob) -> str:
+    """What the form of a new job begins with: the same rows, the same base."""
+    made = job.training_set
+    rows = {"set": str(made.number)} if made else {"version": str(job.dataset_version_id)}
+    kind = str(job.base.get("kind", ""))
+    name = {"folder": job.base.get("name"), "version": job.base.get("id")}.get(kind)
+    return urlencode({**rows, "base": f"{kind}:{name}" if name else kind})
 
 
 @project_view(Role.EDITOR)
