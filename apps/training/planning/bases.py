@@ -11,6 +11,7 @@ from apps.core.models import Project
 from apps.providers.errors import ProviderNotFound
 from apps.providers.models import Provider
 from apps.providers.selectors import provider_get
+from apps.training.hosted.methods import hosted_methods
 from apps.training.models import FineTuningJob, ModelVersion
 from apps.training.planning.setting import DPO, SFT
 from apps.training.registry.bases import base_choice
@@ -90,6 +91,8 @@ def _hosted(project: Project, slug: str, model: str, method: str) -> Base:
         raise _wrong("Name the provider's model that is to be trained.")
     if method not in (SFT, DPO):
         raise _wrong("Providers train by SFT or DPO. Train KTO on your own machines.")
+    if method not in hosted_methods(model, provider.base_url):
+        raise _wrong(f"{provider.name} does not train {model} by {method.upper()}. Choose another model.")
     kept = {"kind": "hosted", "provider": provider.slug, "model": model}
     return Base(kept=kept, label=f"{provider.slug}/{model}", provider=provider)
 

@@ -13,6 +13,7 @@ from apps.datasets.models import DatasetVersion
 from apps.feedback.models import TrainingSet
 from apps.prompts.models import PromptLabel, PromptVersion
 from apps.providers.models import Model, Provider
+from apps.training.hosted.methods import hosted_methods
 from apps.training.planning.selectors import frozen_sets
 from apps.training.registry.bases import base_choices
 
@@ -117,6 +118,7 @@ def base_groups(project: Project) -> list[Choice | Group]:
             [
                 (f"hosted:{model.provider.slug}/{model.name}", f"{model.provider.name}: {model.name}")
                 for model in hosted.order_by("provider__name", "name")[:_MOST]
+                if hosted_methods(model.name, model.provider.base_url)
             ],
         ),
     ]
