@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from apps.training.models import FineTuningJob, MetricPoint
-from apps.training.running import services, workers, working
+from apps.training.running import services, working
 from llmops_web.stack.waiting import wait_until
 from tests.factories.core import SYSTEM
 from tests.factories.tiny_model import tiny_model_folder
@@ -123,14 +123,3 @@ def pids_of(job):
         if str(job.pk).encode() in command and b"apps.training.trainer" in command:
             found.append(int(folder.name))
     return found
-
-
-def test_a_worker_says_what_it_trains_with(monkeypatch, settings, db):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    found = workers.probe()
-    assert found is not None
-    announced = workers.announcement_write("gpu@here", found)
-    assert announced.device["kind"] in ("cpu", "cuda")
-    assert announced.flops_per_second > 1e8
-    assert announced.memory_bytes > 0
-    assert {"torch", "trl"} <= announced.packages.keys()

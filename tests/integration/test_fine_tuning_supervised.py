@@ -325,3 +325,44 @@ def test_the_sweep_offers_abandoned_jobs_to_a_free_worker_and_says_that_there_is
     assert len(stand_ins) == 2
     assert claimed is not None
     assert claiming.claim_next("gpu@two") == job
+
+
+def test_a_worker_that_is_told_to_end_hands_its_job_to_the_next_at_once(monkeypatch, stand_ins):
+    from celery.worker import state
+
+    job = started(fake={"pause": 3})
+    work = threading.Thread(target=in_thread, args=("gpu@ending",))
+    work.start()
+    wait_until(lambda: job.checkpoints.filter(step=2).exists(), seconds=20, what="The first checkpoint")
+    stand_ins.clear()
+    monkeypatch.setattr(state, "should_stop", 0)  # as SIGTERM sets it while a task runs
+    work.join(20)
+    monkeypatch.undo()
+    job.refresh_from_db()
+    assert job.status == Status.RUNNING
+    assert stand_ins == [services.TRAIN_TASK]
+    claimed = claiming.claim_next("gpu@next")
+    assert claimed == job
+    assert claiming.losses(claimed) == 0
+
+
+def test_what_a_worker_says_of_its_machine_and_how_well_its_forecasts_hold():
+    found = {
+        "kind": "cuda",
+        "name": "A GPU",
+        "memory_bytes": 24 * 10**9,
+        "bf16": True,
+        "flops": {"fp32": 1e13, "bf16": 9e13},
+        "packages": {"torch": "2.13.0"},
+    }
+    worker = workers.announcement_write("gpu@one", found)
+    assert worker.device["kind"] == "cuda"
+    assert worker.device["memory_bytes"] == 24 * 10**9
+    assert worker.flops_per_second == 9e13  # of the format that it trains in by itself
+    assert worker.disk_free_bytes > 0
+    for took in range(1, 31):
+        workers.forecast_record(worker, forecast_s=10.0, took_s=float(took))
+    worker.refresh_from_db()
+    assert len(worker.forecasts) == workers.MOST_FORECASTS
+    assert worker.forecasts[-1] == 3.0
+    assert workers.announcement_write("gpu@one", found).forecasts == worker.forecasts
