@@ -18,7 +18,7 @@ from apps.training.trainer.spec import EXIT_DONE, EXIT_TOLD_FAILURE, BadSpecErro
 def prepare_environment(folder: Path, device: str) -> None:
     """Before torch is loaded: no hub is asked, nothing is kept elsewhere, only the device is seen."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HOME"] = str(folder / "cache")
+    os.environ.setdefault("HF_HOME", str(folder / "cache"))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

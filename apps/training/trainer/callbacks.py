@@ -121,8 +121,9 @@ class Telling(TrainerCallback):
             for name, value in logs.items()
             if isinstance(value, int | float) and not name.endswith(_UNTOLD)
         }
-        if "loss" in found and not math.isfinite(found["loss"]):
-            raise DivergedError(f"The loss became {found['loss']} at step {state.global_step}.")
+        for name in ("loss", "eval_loss"):
+            if not math.isfinite(found.get(name, 0.0)):
+                raise DivergedError(f"{name} became {found[name]} at step {state.global_step}.")
         if not found:
             return
         if "loss" in found:

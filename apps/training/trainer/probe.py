@@ -1,4 +1,4 @@
-"""`python -m apps.training.trainer.probe [DEVICE]`: what this machine trains with, and how fast it multiplies.
+"""`python -m apps.training.trainer.probe [DEVICE]`: what this machine trains with, and how fast it counts.
 
 Prints one JSON object: the facts of the device, "flops" (multiplications and additions a second in large
 matrices, by number format), and the versions of the libraries. Takes two seconds of measuring at most.
