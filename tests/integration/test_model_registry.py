@@ -55,15 +55,16 @@ def registered(project, base_models, folders):
 def test_a_job_becomes_a_version_that_prompts_can_name(project, registered, folders):
     version = ModelVersion.objects.get(pk=registered.pk)
     assert (version.full_name, version.kind, version.base_licence) == ("support-tone-1-v1", "adapter", "mit")
-    assert (
-        version.base.full_name == "tiny-base-v1" and version.base.files.get(path="model.safetensors").sha256
-    )
+    assert version.base.full_name == "tiny-base-v1"
+    assert version.base.files.get(path="model.safetensors").sha256
     assert version.lineage["rows"] == {"train": 12, "validation": 4}
-    assert version.recipe["settings"]["lora_r"] == 16 and version.recipe["environment"]["commit"]
+    assert version.recipe["settings"]["lora_r"] == 16
+    assert version.recipe["environment"]["commit"]
     assert version.jobs.get().version == version
 
     paths = set(version.files.values_list("path", flat=True))
-    assert "adapter_model.safetensors" in paths and "training_args.bin" not in paths
+    assert "adapter_model.safetensors" in paths
+    assert "training_args.bin" not in paths
     config = version.files.get(path="adapter_config.json")
     kept = json.loads(default_storage.open(config.stored_as).read())
     assert kept["base_model_name_or_path"] == "tiny-base-v1", "no path of the machine"
@@ -92,7 +93,8 @@ def test_what_a_version_is_made_of_never_changes(registered):
 
 def test_an_adapter_that_jobs_begin_from_is_merged_once(project, registered):
     choices = {choice.label.split()[0]: choice for choice in base_choices(project)}
-    assert choices["tiny-base"].licence == "mit" and not choices["tiny-base"].problem
+    assert choices["tiny-base"].licence == "mit"
+    assert not choices["tiny-base"].problem
     chosen = choices["support-tone-1-v1"]
     merged = base_version_of(project=project, base=chosen.base, by=SYSTEM)
     assert (merged.full_name, merged.kind, merged.base) == ("support-tone-1-merged-v1", "merged", registered)

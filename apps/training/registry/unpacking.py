@@ -59,6 +59,9 @@ def _checked(opened: zipfile.ZipFile, size: int) -> list[tuple[zipfile.ZipInfo, 
     total = sum(member.file_size for member in members)
     if total > LARGEST_UNPACKED or total > MOST_GROWTH * max(size, 1_000_000):
         raise BadWeights("The archive would unpack to far more than it is. It was not opened.")
+    sly = next((each.filename for each in members if _leads_away(each.filename)), None)
+    if sly is not None:
+        raise BadWeights(f"{sly[:120]!r} is no name that a file of a model may have.")
     top = {member.filename.rpartition("/")[0] for member in members}
     if len(top) != 1:
         raise BadWeights("All files of the archive must lie in one folder.")
@@ -72,6 +75,10 @@ def _checked(opened: zipfile.ZipFile, size: int) -> list[tuple[zipfile.ZipInfo, 
             raise BadWeights(f"{member.filename[:120]!r} is no name that a file of a model may have.")
         found[name] = member
     return [(member, name) for name, member in found.items()]
+
+
+def _leads_away(name: str) -> bool:
+    return name.startswith("/") or "\\" in name or ".." in name.split("/")
 
 
 def _worthless(name: str) -> bool:
