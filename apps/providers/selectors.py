@@ -16,6 +16,8 @@ from apps.providers.model_services import valid_model_name
 from apps.providers.models import ConnectionTest, Model, Provider
 from apps.providers.prices import Price, list_price
 
+_LIST_ANEW = " Test the connection to list its models anew, or add the model by hand."
+
 
 def providers_of(*, project: Project, archived: bool = False) -> QuerySet[Provider]:
     return Provider.objects.filter(project=project, archived_at__isnull=not archived)
@@ -102,7 +104,7 @@ def model_resolve(*, project: Project, name: str) -> Model:
         what = "no longer serves the model" if found else "has no model"
         raise _unknown(
             f"{provider.name} {what} {model_name!r}. {_choices(names, 'models')}"
-            + (" Test the connection to list its models anew, or add the model by hand." if listed else "")
+            + (_LIST_ANEW if listed and provider.kind == OPENAI else "")
         )
     noted, _ = Model.objects.get_or_create(provider=provider, name=model_name)
     return noted

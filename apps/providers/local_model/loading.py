@@ -56,11 +56,13 @@ class LoadedModel:
     size_bytes: int
     active: str | None = None
     adapters: dict[str, Voice] = field(default_factory=dict)
+    #: Those that adapters stand beside; others may join with the next adapter.
+    layers: list[BaseTunerLayer] = field(default_factory=list, repr=False)
 
     def switch(self, adapter: str | None) -> Voice:
         """Have the model compute with this adapter alone, or with none; how it then speaks."""
         if adapter != self.active:
-            for layer in _layers(self.model):
+            for layer in self.layers:
                 layer.enable_adapters(adapter is not None)
                 if adapter is not None:
                     layer.set_adapter(adapter, inference_mode=True)
@@ -91,6 +93,7 @@ class LoadedModel:
             self._switch_off()
 
     def remove(self, adapter: str) -> None:
+        """Take an adapter's weights out of memory; the model is left with none switched on."""
         for layer in _layers(self.model):
             layer.set_adapter([], inference_mode=True)
         delete_adapter(self.model, adapter, "lora_")
@@ -99,7 +102,8 @@ class LoadedModel:
         self._switch_off()
 
     def _switch_off(self) -> None:
-        for layer in _layers(self.model):
+        self.layers = _layers(self.model)
+        for layer in self.layers:
             layer.enable_adapters(False)
         self.active = None
 
@@ -213,7 +217,7 @@ def _ids(value: int | Iterable[int] | None) -> list[int]:
     return [value] if isinstance(value, int) else list(value)
 
 
-def _layers(model: Any) -> list[Any]:
+def _layers(model: Any) -> list[BaseTunerLayer]:
     return [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
 
 
