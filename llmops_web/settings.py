@@ -13,6 +13,7 @@ from csp.constants import NONCE, NONE, SELF
 from environs import Env
 
 from apps.core.secret_files import read_or_create_secret
+from llmops_web.file_store import file_store
 from llmops_web.stack.folder import claim_data_folder
 from llmops_web.stack.paths import StackPaths
 
@@ -173,10 +174,10 @@ PAGE_AWAY_S: float = env.float("LLMOPS_PAGE_AWAY_S", 30.0)
 # --- caches and files -------------------------------------------------------------------------
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": file_store(env),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-#: Worker machines share this folder (a network file system).
+#: Worker machines share this folder (a network file system), or a bucket; see llmops_web/file_store.py.
 MEDIA_ROOT = Path(env.str("LLMOPS_FILES_DIR", "") or STACK.files)
 MEDIA_URL = ""
 STATIC_URL = "/static/"

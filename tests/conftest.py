@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.loopback_provider",
     "tests.loopback_fine_tuning",
     "tests.loopback_webhook",
+    "tests.loopback_s3",
 ]
 
 

@@ -45,6 +45,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Wrote {target} ({size_mb:.1f} MB, {count} files). It holds the keys: keep it safe."
         )
+        if "OPTIONS" in settings.STORAGES["default"]:
+            bucket = settings.STORAGES["default"]["OPTIONS"]["bucket_name"]
+            self.stdout.write(f"Files are in the bucket {bucket} and not in it: back that up, too.")
         if settings.KEY_RING:
             self.stdout.write("The key ring comes from LLMOPS_KEY_RING and is not in it: keep that, too.")
 

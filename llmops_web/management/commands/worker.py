@@ -40,6 +40,8 @@ class Command(BaseCommand):
                 f"There is no queue {unknown or queues!r}; there are {', '.join(settings.QUEUES)}."
             )
         missing = [name for name in SHARED if not os.environ.get(name)]
+        if os.environ.get("LLMOPS_S3_BUCKET"):
+            missing = [name for name in missing if name != "LLMOPS_FILES_DIR"]
         if missing:
             raise NeedsExternal(missing)
         marker = claim_data_folder(settings.STACK)
