@@ -100,7 +100,7 @@ MEMORY = (
 KEEPING = (
     a_whole_number(
         "log_every",
-        "Figures every",
+        "Figures every so many steps",
         1,
         "keeping",
         "How often loss, gradient and speed are written down.",
@@ -108,27 +108,24 @@ KEEPING = (
         high=100_000,
         safe_low=1,
         safe_high=100,
-        unit="steps",
     ),
     a_whole_number(
         "eval_every",
-        "Validation every",
+        "Validation every so many steps",
         0,
         "keeping",
         "How often the loss of the validation rows is measured. 0: at each checkpoint.",
         low=0,
         high=10_000_000,
-        unit="steps",
     ),
     a_whole_number(
         "save_every",
-        "Checkpoint every",
+        "Checkpoint every so many steps",
         0,
         "keeping",
         "What a restart goes on from, and where sample answers are taken. 0: at the end of each epoch.",
         low=0,
         high=10_000_000,
-        unit="steps",
     ),
     a_whole_number(
         "keep_checkpoints",
@@ -149,6 +146,5 @@ KEEPING = (
         "Ends when the validation loss did not fall for so many measurements, and keeps the best. 0: never.",
         low=0,
         high=1000,
-        unit="measurements",
     ),
 )

@@ -79,13 +79,12 @@ def _held_out(job: FineTuningJob) -> tuple[DatasetVersion, ExampleChoice, Prompt
 
 
 def _evaluation_datasets(job: FineTuningJob, besides: Any) -> list[Dataset]:
+    """A plain dataset that is trained on is among them where runs are made on it."""
     runs = EvalRun.objects.filter(project=job.project)
     sets = TrainingSet.objects.filter(project=job.project, dataset_version__isnull=False)
     found = Dataset.objects.filter(pk__in=runs.values("dataset_version__dataset"), archived_at=None)
-    found = found.exclude(pk__in=sets.values("dataset_version__dataset")).exclude(
-        pk__in=[pk for pk in (besides, job.dataset_version.dataset_id) if pk]
-    )
-    return list(found.order_by("slug")[:_MOST_DATASETS])
+    found = found.exclude(pk__in=sets.values("dataset_version__dataset"))
+    return list((found.exclude(pk=besides) if besides else found).order_by("slug")[:_MOST_DATASETS])
 
 
 def _leak(

@@ -37,7 +37,6 @@ LEARNING = (
         "Ends after so many steps, whatever the epochs. 0: the epochs decide.",
         low=0,
         high=10_000_000,
-        unit="steps",
     ),
     a_whole_number(
         "batch_size",
@@ -49,7 +48,6 @@ LEARNING = (
         high=1024,
         safe_low=1,
         safe_high=64,
-        unit="rows",
     ),
     a_whole_number(
         "gradient_accumulation",
@@ -61,7 +59,6 @@ LEARNING = (
         high=1024,
         safe_low=1,
         safe_high=64,
-        unit="batches",
     ),
     a_number(
         "warmup_ratio",
@@ -142,7 +139,6 @@ LEARNING = (
         high=256,
         safe_low=0,
         safe_high=64,
-        unit="rows",
         techniques=(HOSTED,),
     ),
 )

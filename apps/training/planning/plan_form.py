@@ -161,7 +161,7 @@ def setting_field(setting: Setting) -> forms.Field:
         return forms.ChoiceField(label=setting.label, choices=setting.choices, help_text=setting.explanation)
     kind = forms.IntegerField if setting.kind == "integer" else forms.FloatField
     field = kind(
-        label=f"{setting.label}, {setting.unit}" if setting.unit else setting.label,
+        label=f"{setting.label} ({setting.unit})" if setting.unit else setting.label,
         help_text=setting.explanation + _usual(setting),
         widget=forms.NumberInput(attrs={"step": "any" if setting.kind == "float" else "1"}),
     )
