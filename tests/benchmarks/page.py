@@ -298,6 +298,29 @@ def _annotation_queue(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def _fine_tuning(found: Figures) -> str:
+    lines = [
+        "## Fine-tuning through a job",
+        "",
+        f"A LoRA adapter of the embedded model, supervised, {found['steps']} steps of four rows on the",
+        f"device “{found['device']}”: through a job (REST, Celery, the `gpu` worker, its training process, the",
+        "registry), and by the same TRL script run by hand, in turn. The Trainer's own speed, which counts",
+        "neither the loading of the model nor its registering.",
+        "",
+        "| | steps/s | tokens/s | memory |",
+        "|---|---:|---:|---:|",
+    ]
+    for name in ("job", "script"):
+        side = found[name]
+        lines.append(
+            f"| {name} | {side['steps_per_second']:.3f} | {side['tokens_per_second']:,.0f} "
+            f"| {side['memory_bytes'] / 1e9:.2f} GB |"
+        )
+    each = ", ".join(f"{ratio:.3f}" for ratio in found["ratios"])
+    lines += ["", f"Median ratio of steps a second: {found['ratio']:.3f} (each pair: {each})."]
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -312,4 +335,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "span-list": _span_list,
     "annotation-queue": _annotation_queue,
     "feedback-pages": _feedback_pages,
+    "fine-tuning": _fine_tuning,
 }

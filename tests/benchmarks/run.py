@@ -45,6 +45,7 @@ def main() -> None:
         "span-list": lambda: _figures("span_list"),
         "annotation-queue": lambda: _figures("annotation_queue"),
         "feedback-pages": lambda: _figures("feedback_pages"),
+        "fine-tuning": lambda: _figures("fine_tuning"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:

@@ -17,7 +17,7 @@ from apps.training.trainer.rhythm import Rhythm, out_of_patience
 from apps.training.trainer.samples import Sampler
 
 #: Of the Trainer's own figures, those that say nothing of a step.
-_UNTOLD = ("_runtime", "_per_second", "total_flos", "train_loss", "epoch", "eval_num_tokens")
+UNTOLD = ("_runtime", "_per_second", "total_flos", "train_loss", "epoch", "eval_num_tokens")
 
 
 def validation_losses(state: Any) -> list[tuple[int, float]]:
@@ -119,7 +119,7 @@ class Telling(TrainerCallback):
         found = {
             name: float(value)
             for name, value in logs.items()
-            if isinstance(value, int | float) and not name.endswith(_UNTOLD)
+            if isinstance(value, int | float) and not name.endswith(UNTOLD)
         }
         for name in ("loss", "eval_loss"):
             if not math.isfinite(found.get(name, 0.0)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.training.trainer.arguments import trl_arguments, trl_trainer_class
 from apps.training.trainer.base import adapter_config, base_shape, load_model, load_tokenizer
-from apps.training.trainer.callbacks import Steering, Telling, validation_losses
+from apps.training.trainer.callbacks import UNTOLD, Steering, Telling, validation_losses
 from apps.training.trainer.devices import Choice, DeviceFacts, choose, device_facts
 from apps.training.trainer.events import EventWriter
 from apps.training.trainer.failures import Circumstances, TrainingDataError
@@ -244,13 +244,14 @@ class Training:
 
 
 def _last_figures(state: Any, step: int) -> dict[str, float]:
-    """The latest value of each figure up to the step that is kept."""
+    """The latest value of each figure up to the step that is kept, and the speed over all steps."""
     found: dict[str, float] = {}
+    speed: dict[str, float] = {}
     for entry in state.log_history:
-        if entry.get("step", 0) <= step:
+        if "train_steps_per_second" in entry:  # the Trainer's own summary
+            speed = {"steps_per_second": entry["train_steps_per_second"]}
+        elif entry.get("step", 0) <= step:
             found |= {name: value for name, value in entry.items() if isinstance(value, int | float)}
-    return {
-        name: value
-        for name, value in found.items()
-        if not name.endswith(("_runtime", "_per_second", "_flos"))
+    return speed | {
+        name: value for name, value in found.items() if name != "step" and not name.endswith(UNTOLD)
     }
