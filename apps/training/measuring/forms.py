@@ -125,8 +125,17 @@ class MeasureForm(ProductForm):
         }
 
 
+_MustBeat = ModelPolicy.MustBeat
+MUST_BEAT = [
+    (_MustBeat.CLEARLY.value, "Clearly better: the interval of the difference lies above zero"),
+    (_MustBeat.ON_AVERAGE.value, "Better on average: the difference is above zero"),
+    (_MustBeat.NOT_WORSE.value, "Not clearly worse: the interval does not lie below zero"),
+    (_MustBeat.NO.value, "No condition on the whole"),
+]
+
+
 class PolicyForm(ProductForm):
-    must_beat = forms.ChoiceField(label="On the whole", choices=ModelPolicy.MustBeat.choices)
+    must_beat = forms.ChoiceField(label="On the primary metric", choices=MUST_BEAT)
     most_lost_on_slice = forms.FloatField(
         label="Most lost on any slice",
         required=False,

@@ -111,7 +111,7 @@ def _refuse_twice(version: ModelVersion, plan: MeasurementPlan) -> None:
 
 def _run(version: ModelVersion, plan: MeasurementPlan, by: Actor) -> EvalRun:
     request = RunRequest(
-        name=f"{version.full_name} on {plan.dataset_version.dataset.name}"[:200],
+        name=version.full_name,
         dataset_version=plan.dataset_version,
         prompt_version=plan.prompt_version,
         evaluators=plan.evaluators,
