@@ -4,8 +4,8 @@
 
 The embedded model, a LoRA adapter on all linear layers, supervised. A job goes the whole way: REST, Celery,
 the worker of the queue `gpu`, its training process, checkpoint, registry. The script is `plain_training.py`,
-with the same settings and rows in the same order, so that both end with the same loss. They train in turn while
-the stack runs. Speed is the Trainer's own: steps through the seconds of training, with logging and the
+with the same settings and rows in the same order, so that both end with the same loss. They train in turn
+while the stack runs. Speed is the Trainer's own: steps through the seconds of training, with logging and the
 checkpoint at its end, without loading and registering.
 """
 
