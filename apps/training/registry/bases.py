@@ -122,7 +122,7 @@ def weights_folder(version: ModelVersion) -> Path:
     state = ModelState.objects.filter(version=version).first()
     if state is not None and state.state == ModelState.State.DELETED:
         raise BaseUnavailable(f"{version.full_name} was deleted; its weights are gone.")
-    if version.kind == Kind.HOSTED:
+    if version.source == Source.HOSTED:
         raise BaseUnavailable(f"{version.full_name} is hosted by its provider; its weights are not here.")
     if version.kind == Kind.ADAPTER:
         from apps.training.registry.merge_copies import merged_copy
@@ -256,7 +256,7 @@ def _whole_version(project: Project, id: str, by: Actor) -> ModelVersion:
     state = ModelState.objects.filter(version=found).first() if found else None
     if found is None or state is None or state.state != ModelState.State.READY:
         raise BaseUnavailable("The registered version to begin from is not there, or not in use any more.")
-    if found.kind == Kind.HOSTED:
+    if found.source == Source.HOSTED:
         raise BaseUnavailable(f"{found.full_name} is hosted by its provider; its weights are not here.")
     if found.kind != Kind.ADAPTER:
         return found

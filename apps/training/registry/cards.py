@@ -14,7 +14,7 @@ from apps.core import figures
 from apps.training.models import ModelMeasurement, ModelVersion
 from apps.training.registry.selectors import has_erased, training_set_of
 
-Kind = ModelVersion.Kind
+Kind, Source = ModelVersion.Kind, ModelVersion.Source
 JUDGEMENTS = {"feedback": "thumbs and corrections", "annotation": "reviews", "vote": "votes on pairs"}
 NOT_STATED = "not stated"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -85,7 +85,7 @@ def _head(version: ModelVersion) -> list[str]:
         lines.append(f"license: {_quoted(version.base_licence)}")
     if version.base is not None:
         lines.append(f"base_model: {_quoted(version.base.full_name)}")
-    if version.kind != Kind.HOSTED:
+    if version.source != Source.HOSTED:
         lines.append(f"library_name: {'peft' if version.kind == Kind.ADAPTER else 'transformers'}")
         lines.append("pipeline_tag: text-generation")
     if method := version.recipe.get("method"):
@@ -107,7 +107,7 @@ def _what(version: ModelVersion) -> Section:
             version.base.full_name if version.base else "",
         ),
         ("Served as", version.state.model.full_name if version.state.model else ""),
-        ("Its name at its provider", version.location if version.kind == Kind.HOSTED else ""),
+        ("Its name at its provider", version.location if version.source == Source.HOSTED else ""),
         ("Architecture", str(shape.get("class") or shape.get("model_type") or "")),
         ("Weights", _count(version.parameters)),
         ("Trained weights", _count(version.trained_parameters)),

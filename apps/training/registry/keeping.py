@@ -9,7 +9,7 @@ from apps.core.audit import audit
 from apps.core.errors import InvalidInput
 from apps.training.models import ModelNote, ModelState, ModelVersion
 from apps.training.registry.errors import VersionInUse, WrongState
-from apps.training.registry.serving import model_retire, model_serve
+from apps.training.registry.serving import hosted_again, model_retire, model_serve
 from apps.training.registry.storing import remove
 from apps.training.registry.uses import uses_of
 
@@ -65,13 +65,12 @@ def version_restore(*, version: ModelVersion, by: Actor) -> ModelState:
         state = _locked(version)
         if state.state != State.ARCHIVED:
             raise WrongState(f"{version.full_name} is {state.state}, not archived.")
-        if version.kind == ModelVersion.Kind.HOSTED:
-            raise WrongState(f"{version.full_name} is hosted by its provider: add the model there again.")
         base = version.base
         needs = base if version.kind == ModelVersion.Kind.ADAPTER else None
         if needs is not None and needs.state.state == State.DELETED:
             raise WrongState(f"{needs.full_name}, which it stands on, was deleted.")
-        state.model = model_serve(version, by=by)
+        hosted = version.source == ModelVersion.Source.HOSTED
+        state.model = hosted_again(version) if hosted else model_serve(version, by=by)
         state.state = State.READY
         state.save(update_fields=["state", "model", "changed_at"])
         audit(by, "model_version.restore", version, project=version.project)
@@ -114,7 +113,7 @@ def _locked(version: ModelVersion) -> ModelState:
 
 def _retire(version: ModelVersion, state: ModelState) -> None:
     """What a provider offers of itself stays usable; the registry only stops speaking of it."""
-    ours = version.kind != ModelVersion.Kind.HOSTED or version.base_id is not None
+    ours = version.source != ModelVersion.Source.HOSTED or version.base_id is not None
     if state.model is not None and ours:
         model_retire(state.model)
     state.model = None

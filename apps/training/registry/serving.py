@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.utils import timezone
 
 from apps.core.actor import Actor
+from apps.providers.connection import OPENAI
 from apps.providers.local_model.folder import MODEL_NAME
 from apps.providers.models import Model, ModelWeights, Provider
 from apps.providers.services import local_provider_ensure
 from apps.training.models import ModelVersion
+from apps.training.registry.errors import WrongState
 from apps.training.registry.storing import place_of
 
 Kind = ModelVersion.Kind
@@ -45,6 +47,17 @@ def _named(provider: Provider, name: str, version: ModelVersion) -> Model:
     if not made and model.retired_at is not None:
         model.retired_at = None
         model.save(update_fields=["retired_at"])
+    return model
+
+
+def hosted_again(version: ModelVersion) -> Model:
+    """The model of its provider that a hosted version was served as. Raises WrongState without one."""
+    models = Model.objects.filter(provider__project_id=version.project_id, provider__archived_at=None)
+    model = models.filter(provider__kind=OPENAI, name=version.location).select_related("provider").first()
+    if model is None:
+        raise WrongState(f"No provider of the project has the model {version.location} any more.")
+    model.retired_at = None
+    model.save(update_fields=["retired_at"])
     return model
 
 
