@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "transformers", "sentence_transformers", "scipy", "sklearn", "statsmodels", "trl")
+HEAVY = (
+    *("torch", "transformers", "sentence_transformers", "scipy", "sklearn", "statsmodels"),
+    *("trl", "peft", "accelerate", "datasets", "optuna"),
+)
 
 
 def test_the_web_process_never_loads_torch():
