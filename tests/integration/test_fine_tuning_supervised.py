@@ -366,3 +366,63 @@ def test_what_a_worker_says_of_its_machine_and_how_well_its_forecasts_hold():
     assert len(worker.forecasts) == workers.MOST_FORECASTS
     assert worker.forecasts[-1] == 3.0
     assert workers.announcement_write("gpu@one", found).forecasts == worker.forecasts
+
+
+def test_a_worker_without_a_gpu_leaves_jobs_to_those_that_have_one(stand_ins, monkeypatch):
+    from apps.core.models import WorkerHeartbeat
+
+    monkeypatch.setattr(working, "PASS_ON_AFTER_S", 0)
+    for name, kind in (("gpu@cpu", "cpu"), ("gpu@cuda", "cuda")):
+        make_worker(name, device={"kind": kind})
+        WorkerHeartbeat.objects.create(name=name, queues=["gpu"], pid=1, seen_at=timezone.now())
+    job = started()
+    stand_ins.clear()
+    assert working.train_next(worker="gpu@cpu") is None
+    assert stand_ins == [services.TRAIN_TASK]  # passed on to the one that is free
+    WorkerHeartbeat.objects.filter(name="gpu@cuda").update(current_task="worker.training.train_next")
+    assert working.train_next(worker="gpu@cpu") is None
+    assert len(stand_ins) == 1  # it is busy, and looks for more itself
+    FineTuningJob.objects.update(offered_at=None)
+    sweeping.jobs_sweep()
+    assert len(stand_ins) == 1
+    WorkerHeartbeat.objects.filter(name="gpu@cuda").delete()  # it is gone: the processor has to do
+    assert working.train_next(worker="gpu@cpu") == job
+    assert job.log_lines.filter(text__startswith="There is no GPU here").exists()
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing(monkeypatch):
+    from django.db import OperationalError
+
+    left = [2]
+    whole = Recorder.record
+
+    def record(self, *args, **options):
+        if left[0]:
+            left[0] -= 1
+            raise OperationalError("the connection is closed")
+        return whole(self, *args, **options)
+
+    monkeypatch.setattr(Recorder, "record", record)
+    monkeypatch.setattr("apps.training.running.supervising.DATABASE_RETRY_S", 0.01)
+    job = trained()
+    assert job.status == Status.COMPLETED
+    assert left == [0]
+    assert len(curve(job)) == 6
+
+
+def test_a_checkpoint_of_a_failed_job_is_registered_by_its_own(monkeypatch, stand_ins):
+    from apps.training.running import registering
+
+    monkeypatch.setattr(registering, "version_register", registered)
+    job = trained(fake={"fail": 5, "kind": "diverged"})
+    checkpoint = job.checkpoints.get(step=4)
+    services.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
+    assert stand_ins[-1] == services.REGISTER_TASK
+    version = registering.checkpoint_register(checkpoint_id=checkpoint.pk, by=SYSTEM)
+    assert version is not None
+    assert version.training_metrics == {"loss": 0.5, "steps": 4}
+    Checkpoint.objects.update(pruned_at=timezone.now())
+    checkpoint.refresh_from_db()
+    assert registering.checkpoint_register(checkpoint_id=checkpoint.pk, by=SYSTEM) is None
+    with pytest.raises(CheckpointNotUsable):
+        services.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)

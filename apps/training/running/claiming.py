@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -143,5 +143,5 @@ class Keeper:
                 self.lost.set()
                 return
             self.asked = ours.values_list("stop_requested", flat=True).first() or self.asked
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             connection.close()

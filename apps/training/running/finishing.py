@@ -118,7 +118,7 @@ def tell(job: FineTuningJob, title: str, *, text: str = "", tone: str = "neutral
         notify(
             user=user,
             project=job.project,
-            key=f"fine-tuning-job:{job.pk}:{job.attempt}",
+            key=f"fine-tuning-job:{job.pk}:{job.attempt}:{title}"[:200],
             title=title,
             text=text,
             url=url,

@@ -107,6 +107,8 @@ class Recorder:
             case "stage" if event.get("stage") != self._stage:
                 self._stage = str(event.get("stage", ""))
                 return [(name + _STAGES.get(self._stage, self._stage), "info")]
+            case "start" if (event.get("device") or {}).get("kind") == "cpu" and not self.trial:
+                return [("There is no GPU here: the processor trains, which takes longer.", "info")]
             case "warning":
                 return [(name + str(event.get("text", "")), "warning")]
             case "failure":
@@ -134,8 +136,10 @@ def _progress_of(event: Event) -> dict[str, Any]:
         case "stage":
             return {"stage": event.get("stage", "")}
         case "start":
-            names = ("steps", "parameters", "trained_parameters", "truncated", "rows")
-            return {name: event[name] for name in names if name in event}
+            names = ("steps", "parameters", "trained_parameters", "truncated", "rows", "dtype")
+            device = event.get("device") or {}
+            told = {"device": device.get("kind", ""), "device_name": device.get("name", "")}
+            return {**told, **{name: event[name] for name in names if name in event}}
         case "point":
             values = _numbers(event.get("values") or {})
             shown = {name: values[name] for name in _SHOWN if name in values}

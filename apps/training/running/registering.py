@@ -9,13 +9,16 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.core.actor import Actor
+from apps.core.errors import ProductError
+from apps.training.measuring.services import measurement_start
 from apps.training.models import Checkpoint, FineTuningJob, ModelVersion
 from apps.training.registry.registering import version_register
 from apps.training.running.checkpoints import checkpoint_fetch
+from apps.training.running.finishing import tell
 
 
 def checkpoint_register(*, checkpoint_id: UUID, by: Actor) -> ModelVersion | None:
-    """The version of a checkpoint's weights; None where its files are gone meanwhile.
+    """The version of a checkpoint's weights; None where it could not be made, and the job's author is told.
 
     Its own folder is read: safetensors only, the trainer's states beside them are not.
     """
@@ -31,7 +34,7 @@ def checkpoint_register(*, checkpoint_id: UUID, by: Actor) -> ModelVersion | Non
     job: FineTuningJob = checkpoint.job
     folder = Path(settings.STACK.training) / f"registering-{checkpoint.pk}"
     try:
-        return version_register(
+        version = version_register(
             job=job,
             folder=checkpoint_fetch(checkpoint, folder),
             metrics={**checkpoint.metrics, "steps": checkpoint.step},
@@ -39,5 +42,12 @@ def checkpoint_register(*, checkpoint_id: UUID, by: Actor) -> ModelVersion | Non
             by=by,
             step=checkpoint.step,
         )
+        if job.evaluation:
+            measurement_start(version=version, plan=job.evaluation, by=by)
+        return version
+    except ProductError as error:
+        title = f"Step {checkpoint.step} of {job.name} could not be registered"
+        tell(job, title, text=error.detail, tone="bad")
+        return None
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.dispatch import enqueue
-from apps.training.models import Checkpoint, FineTuningJob, ModelVersion
+from apps.training.models import Checkpoint, FineTuningJob
 from apps.training.running.errors import (
     CheckpointNotUsable,
     JobNotADraft,
@@ -105,11 +105,6 @@ def job_register_checkpoint(*, job: FineTuningJob, checkpoint: Checkpoint, by: A
             checkpoint_id=str(checkpoint.pk),
             by={"kind": by.kind, "id": by.id, "label": by.label},
         )
-
-
-def version_of_checkpoint(checkpoint: Checkpoint) -> ModelVersion | None:
-    """What was registered of a checkpoint, None where nothing was."""
-    return ModelVersion.objects.filter(recipe__checkpoint=str(checkpoint.pk)).first()
 
 
 def _locked(job: FineTuningJob) -> FineTuningJob:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.worker import state as worker_state
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.training.models import Checkpoint, FineTuningJob
 from apps.training.running.checkpoints import checkpoint_store, checkpoints_prune
@@ -35,6 +36,8 @@ LOOK_EVERY_S = 0.25
 WRITE_EVERY_S = 1.0
 #: After the stop file lies there, a step and the saving of the weights may take so long.
 STOP_PATIENCE_S = 30 * 60.0
+DATABASE_PATIENCE_S = 5 * 60.0
+DATABASE_RETRY_S = 1.0
 
 
 class Cancelled(Exception):
@@ -133,7 +136,7 @@ class Supervisor:
 
     def _take(self, events: list[Event], log: list[str], *, seconds: float) -> None:
         self._said = [*self._said, *log][-50:]
-        self._recorder.record(events, log, seconds=seconds)
+        self._record(events, log, seconds)
         for event in events:
             match event["type"]:
                 case "start":
@@ -146,6 +149,19 @@ class Supervisor:
                     self._end = event
         if self._look(events):
             raise Abandoned
+
+    def _record(self, events: list[Event], log: list[str], seconds: float) -> None:
+        """A database that is away for some minutes costs nothing: the trainer goes on meanwhile."""
+        patience = time.monotonic() + DATABASE_PATIENCE_S
+        while True:
+            try:
+                return self._recorder.record(events, log, seconds=seconds)
+            except (OperationalError, InterfaceError):
+                if time.monotonic() > patience:
+                    raise
+                connection.close()
+                self.keeper.check()
+                time.sleep(DATABASE_RETRY_S)
 
     def _store(self, event: Event) -> None:
         try:

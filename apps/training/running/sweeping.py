@@ -11,7 +11,7 @@ from apps.core.dispatch import enqueue
 from apps.training.models import FineTuningJob
 from apps.training.running.claiming import AT_WORK, waiting_jobs
 from apps.training.running.services import TRAIN_TASK
-from apps.training.running.workers import alive_heartbeats
+from apps.training.running.workers import alive_heartbeats, free_heartbeats
 
 #: A message that nobody took is sent again after this.
 PATIENCE = timedelta(seconds=20)
@@ -32,9 +32,8 @@ def jobs_sweep() -> None:
     waiting = FineTuningJob.objects.filter(waiting_jobs())
     if not waiting.exists():
         return
-    beating = list(alive_heartbeats())
-    _say_why(beating_any=bool(beating))
-    if any(not heartbeat.current_task for heartbeat in beating):
+    _say_why(beating_any=alive_heartbeats().exists())
+    if free_heartbeats().exists():
         late = waiting.filter(Q(offered_at=None) | Q(offered_at__lt=now - PATIENCE))
         if late.update(offered_at=now):
             enqueue(TRAIN_TASK, queue="gpu")

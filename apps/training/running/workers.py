@@ -43,6 +43,24 @@ def alive_heartbeats() -> QuerySet[WorkerHeartbeat]:
     return WorkerHeartbeat.objects.filter(queues__contains=["gpu"], seen_at__gte=timezone.now() - ALIVE_FOR)
 
 
+def gpu_workers() -> QuerySet[TrainingWorker]:
+    """Those that live and train on a GPU."""
+    return alive_workers().filter(device__kind="cuda")
+
+
+def may_train(name: str) -> bool:
+    """A worker without a GPU leaves jobs to those that have one, also while these are busy."""
+    gpus = set(gpu_workers().values_list("name", flat=True))
+    return not gpus or name in gpus
+
+
+def free_heartbeats() -> QuerySet[WorkerHeartbeat]:
+    """Workers that could take a job up now."""
+    beating = alive_heartbeats().filter(current_task="")
+    gpus = list(gpu_workers().values_list("name", flat=True))
+    return beating.filter(name__in=gpus) if gpus else beating
+
+
 def worker_announce(name: str) -> None:
     """Look at the machine in a thread, since torch takes seconds to load, and write down what it is."""
     threading.Thread(target=_announce, args=(name,), name="training-probe", daemon=True).start()

@@ -6,10 +6,12 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.core.actor import Actor
 from apps.core.dispatch import enqueue
@@ -44,11 +46,14 @@ from apps.training.running.supervising import (
 )
 from apps.training.running.sweeps import settings_with, sweep_of
 from apps.training.running.trials import sweep_run
+from apps.training.running.workers import free_heartbeats, may_train
 from apps.training.trainer.keeping import checkpoint_folder
 from apps.training.trainer.spec import TrainerSpec
 
 log = logging.getLogger(__name__)
 State = Trial.State
+#: Both take from one queue, so the message may come back: not too fast.
+PASS_ON_AFTER_S = 0.3
 
 
 def train_next(*, worker: str) -> FineTuningJob | None:
@@ -56,10 +61,14 @@ def train_next(*, worker: str) -> FineTuningJob | None:
 
     Whatever ends it early (another worker, a shutdown) leaves it to be taken up again.
     """
+    if not may_train(worker):
+        _pass_on()
+        return None
     job = claim_next(worker)
     if job is None:
         return None
     folder = Path(settings.STACK.training) / str(job.pk) / f"claim-{job.fence}"
+    shutil.rmtree(folder.parent, ignore_errors=True)  # what lost workers of this machine have left of it
     try:
         with Keeper(job) as keeper:
             Work(job, keeper, worker, folder).run()
@@ -67,9 +76,18 @@ def train_next(*, worker: str) -> FineTuningJob | None:
         log.warning("The job %s was taken over by another worker, or is gone", job.number)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
     if FineTuningJob.objects.filter(waiting_jobs()).exists():
         enqueue(TRAIN_TASK, queue="gpu")
     return job
+
+
+def _pass_on() -> None:
+    """Give the message back for a worker with a GPU that is free; one that is busy looks for itself later."""
+    if FineTuningJob.objects.filter(waiting_jobs()).exists() and free_heartbeats().exists():
+        time.sleep(PASS_ON_AFTER_S)
+        enqueue(TRAIN_TASK, queue="gpu")
 
 
 class Work:
@@ -92,6 +110,9 @@ class Work:
             job_fail(self.job, JobFailure("base", error.detail))
         except LeaseLost:
             raise
+        except (OperationalError, InterfaceError):  # no fault of the job's: whoever comes next goes on
+            log.exception("The database was away while the job %s was at work", self.job.number)
+            connection.close()
         except Exception as error:
             log.exception("The job %s failed", self.job.number)
             told = JobFailure("other", f"The worker could not go on: {type(error).__name__}: {error}")
