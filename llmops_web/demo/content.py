@@ -53,10 +53,10 @@ CORRECTIONS_MAPPING = Mapping(
     inputs=["sentence"], reference="correction", metadata=["mistake"], split="split"
 )
 JOB_NAME = "English corrections"
-#: What a training by hand gave on two cores, kept once for all: no search was made on the 72 sentences.
+#: Ends in minutes on two cores. No search was made for them: nothing was chosen by the 72 sentences.
 TRAINING: dict[str, Any] = {
     "learning_rate": 5e-4,
-    "epochs": 3.0,
+    "epochs": 2.0,
     "batch_size": 16,
     "gradient_accumulation": 1,
     "lora_r": 16,

@@ -114,7 +114,7 @@ def _follow_training(job: FineTuningJob, say: Say) -> None:
         if job.is_over:
             break
         if job.status == Status.DRAFT and job.checks.get("state") in ("failed", "done"):
-            raise DemoFailed(f"The job's checks ended without a start. {job.checks.get('reason', '')}")
+            raise DemoFailed(f"{job.name} is still a draft. {job.status_reason}")
         time.sleep(POLL_S)
     if job.status != Status.COMPLETED:
         advice = " ".join(job.failure.get("advice", []))

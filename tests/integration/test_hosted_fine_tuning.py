@@ -20,6 +20,8 @@ from apps.providers.services import ProviderSettings, provider_create
 from apps.training.hosted.holding import claim, hosted_jobs_sweep
 from apps.training.hosted.moving import hosted_job_move
 from apps.training.models import FineTuningJob, LogLine, MetricPoint
+from apps.training.planning.checking import check_run
+from apps.training.planning.services import job_ask_start, job_create
 from apps.training.running.services import job_retry, job_start, job_stop
 from tests.factories.core import SYSTEM
 from tests.factories.training import make_job, make_training_version
@@ -75,7 +77,18 @@ def test_supervised_from_rows_to_a_measured_version(
         "limit": 5,
         "split": "",
     }
-    job = moved(started(endpoint, evaluation=plan, name="Support tone"), times=1)
+    job = job_create(
+        project=endpoint.project,
+        by=SYSTEM,
+        name="Support tone",
+        base={"kind": "hosted", "provider": endpoint.slug, "model": "loop-small"},
+        dataset_version=make_training_version(endpoint.project),
+        settings={"epochs": 2.0, "hosted_batch_size": 4},
+        evaluation=plan,
+    )
+    job_ask_start(job=job, by=SYSTEM)
+    check_run(job_id=job.pk)  # starts what it finds nothing wrong with
+    job = moved(job, times=1)
     assert (job.status, job.progress["stage"]) == ("running", "checking")
     job = moved(job)
     assert (job.status, job.status_reason) == ("completed", "")
