@@ -28,6 +28,8 @@ _STATES = {
     "done": State("Done", "good", "check"),
     "ok": State("Works", "good", "check"),
     "active": State("Active", "good", "check"),
+    "ready": State("Ready", "good", "check"),
+    "deleted": State("Deleted", "neutral", "trash"),
     "published": State("Published", "good", "check"),
     "open": State("Open", "neutral", "point"),
     "claimed": State("In hand", "busy", "pencil"),

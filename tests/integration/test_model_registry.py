@@ -12,6 +12,7 @@ from apps.core.models import AuditEvent
 from apps.providers.selectors import model_resolve
 from apps.training.models import ModelState, ModelVersion
 from apps.training.registry.bases import base_choices, base_version_of, weights_folder
+from apps.training.registry.merging import merge_run, version_merge
 from apps.training.registry.registering import version_register
 from tests.factories.core import SYSTEM
 from tests.factories.tiny_model import tiny_adapter_folder, tiny_model_folder
@@ -99,6 +100,10 @@ def test_an_adapter_that_jobs_begin_from_is_merged_once(project, registered):
     merged = base_version_of(project=project, base=chosen.base, by=SYSTEM)
     assert (merged.full_name, merged.kind, merged.base) == ("support-tone-1-merged-v1", "merged", registered)
     assert base_version_of(project=project, base=chosen.base, by=SYSTEM) == merged
+    work = version_merge(version=registered, by=SYSTEM)
+    done = merge_run(work_id=work.pk)
+    assert (done.status, done.made) == ("completed", merged), "what was merged is not merged again"
+    assert merge_run(work_id=work.pk) is None
 
     import torch
     from safetensors.torch import load_file

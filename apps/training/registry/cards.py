@@ -11,7 +11,7 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 
 from apps.core import figures
-from apps.training.models import ModelMeasurement, ModelVersion
+from apps.training.models import FineTuningJob, ModelMeasurement, ModelVersion
 from apps.training.registry.selectors import has_erased, training_set_of
 
 Kind, Source = ModelVersion.Kind, ModelVersion.Source
@@ -127,7 +127,8 @@ def _what(version: ModelVersion) -> Section:
 def _lora(shape: dict[str, Any]) -> str:
     if "rank" not in shape:
         return ""
-    return f"rank {shape['rank']}, alpha {shape.get('alpha')}, on {', '.join(shape.get('targets', []))}"
+    modules = sorted({str(target).rpartition(".")[2] for target in shape.get("targets", [])})
+    return f"rank {shape['rank']}, alpha {shape.get('alpha')}, on {', '.join(modules)}"
 
 
 def _tokens(window: object) -> str:
@@ -145,7 +146,7 @@ def _training(version: ModelVersion) -> Section:
     facts = [
         ("Job", f"{recipe['job']}, {recipe.get('name', '')}" if recipe.get("job") else ""),
         ("Method", str(recipe.get("method", "")).upper()),
-        ("Technique", str(recipe.get("technique", ""))),
+        ("Technique", dict(FineTuningJob.Technique.choices).get(recipe.get("technique"), "")),
         ("Registered at step", str(recipe.get("step", ""))),
         ("Merged from", str(recipe.get("merged", ""))),
         ("Imported from", str(recipe.get("imported", ""))),
@@ -161,7 +162,14 @@ def _training(version: ModelVersion) -> Section:
 
 
 def _named(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(values.items()))
+    """ "cores 2, memory 8.0 GB"."""
+    return ", ".join(
+        f"{name.removesuffix('_bytes')} {filesizeformat(value)}"
+        if name.endswith("_bytes")
+        else f"{name} {value}"
+        for name, value in sorted(values.items())
+        if value not in (None, "")
+    )
 
 
 def _data(version: ModelVersion) -> Section:
