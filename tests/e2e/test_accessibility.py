@@ -74,6 +74,9 @@ NO_PAGE = {
     "workbench:values",
     "workbench:values-past",
     "workbench:version-typed",
+    "training:model-card-file",
+    "training:model-export",
+    "training:models-of-person",
 }
 QUERIES = {
     "datasets:diff": "?old=1&new=1",

@@ -123,7 +123,7 @@ class ModelDetailView(ModelView):
     @extend_schema(
         operation_id="model_version_partial_update",
         request=ModelChangeSerializer,
-        responses={200: ModelVersionDetailSerializer, **PROBLEMS},
+        responses={200: ModelVersionDetailSerializer, 409: PROBLEM, **PROBLEMS},
     )
     def patch(self, request: Request, name: str, number: int) -> Response:
         """Describe it. What a version is made of never changes."""
@@ -255,7 +255,7 @@ class ModelNoteListView(ModelView):
         operation_id="model_note_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=ModelNoteSerializer,
-        responses={201: ModelNoteSerializer, **PROBLEMS},
+        responses={201: ModelNoteSerializer, 409: PROBLEM, **PROBLEMS},
     )
     @idempotent
     def post(self, request: Request, name: str, number: int) -> Response:

@@ -46,7 +46,7 @@ class ModelImportView(ProjectAPIView):
         operation_id="model_version_import",
         parameters=[IDEMPOTENCY_HEADER],
         request={"multipart/form-data": ModelImportSerializer, "application/json": ModelImportSerializer},
-        responses={202: RegistryWorkSerializer, 413: PROBLEM, **PROBLEMS},
+        responses={202: RegistryWorkSerializer, 409: PROBLEM, 413: PROBLEM, **PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> Response:
