@@ -67,6 +67,7 @@ def test_a_better_version_passes_and_its_asker_is_told(
         assert getattr(run, name) == getattr(base_run, name)
     assert run.plan["metrics"] == base_run.plan["metrics"]
     assert run.plan["examples"] == base_run.plan["examples"]
+    assert run.plan["primary_metric"] == "exact"  # before anything is measured, though nobody chose
     assert measured_of(version).waiting
 
     measurement = settled(measurement)

@@ -33,13 +33,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SliceFound:
-    """A slice that a version lost on, or may have: `answer` is what that one slice says."""
+    """A slice that a version lost on, or may have: `answer` is what that one slice says.
+
+    `query` narrows the comparison's page to it; "" where it has no value of its own.
+    """
 
     column: str
     value: str
     n: int
     change: str
     answer: Answer
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from apps.core import figures
+from apps.evaluations.comparing.columns import SPLIT
 from apps.evaluations.comparisons import words
 from apps.evaluations.comparisons.verdict_words import MUCH_MISSING
 from apps.training.measuring.findings import Answer, Finding, Gain, Policy, SliceFound, Stored, change, rows
@@ -19,7 +21,7 @@ _ORDER = {"failed": 0, "undecided": 1, "passed": 2, "skipped": 3}
 class SliceColumn:
     """The primary metric by the values of one column: `groups` as a comparison's part "slices" has them."""
 
-    title: str
+    name: str
     groups: Sequence[Stored]
 
 
@@ -59,7 +61,7 @@ def on_slices(
     if not columns:
         return Finding(condition, "skipped", "The rows have no column to tell slices apart by.")
     judged = [
-        _judged(policy, metric, column.title, group, most * span / 100)
+        _judged(policy, metric, column.name, group, most * span / 100)
         for column in columns
         for group in column.groups
         if group["n"] >= max(policy.least_slice_rows, 1)
@@ -77,7 +79,9 @@ def _judged(policy: Policy, metric: Stored, column: str, group: Stored, most: fl
     gain = Gain.of(group, metric["direction"])
     answer: Answer = "undecided" if gain is None else _answer(policy, gain, most, clearly=group["worse"])
     value = "others" if group["value"] is None else str(group["value"] or "none")
-    found = SliceFound(column, value, group["n"], change(group, metric), answer)
+    query = urlencode({"slice": column, "value": group["value"]}) if group["value"] else ""
+    title = "split" if column == SPLIT else column
+    found = SliceFound(title, value, group["n"], change(group, metric), answer, query)
     return _Looked(found, gain.value if gain else 0.0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,8 +26,8 @@ TRAINED_SPLIT = "train"
 class MeasurementPlan:
     """The held-out rows, the prompt and the evaluators that both models get.
 
-    `primary_metric` is the one that decides ("": the first that the evaluators measure). `slice` is the
-    metadata column, or "@split", whose values a policy looks at ("": every column that tells rows apart).
+    `primary_metric` is the one that decides. `slice` is the metadata column, or "@split", whose values a
+    policy looks at ("": every column that tells rows apart).
     `against` is what the version is measured against; None is the base it was made from.
     """
 
@@ -35,7 +35,7 @@ class MeasurementPlan:
     prompt_version: PromptVersion
     evaluators: tuple[EvaluatorVersion, ...]
     choice: ExampleChoice
-    primary_metric: str = ""
+    primary_metric: str
     slice: str = ""
     against: ModelVersion | None = None
 
@@ -60,8 +60,9 @@ def read_plan(project: Project, plan: Mapping[str, Any]) -> MeasurementPlan:
     if not isinstance(slugs, list) or not slugs:
         raise _wrong("evaluators", "Choose at least one evaluator: without a score nothing can be compared.")
     evaluators = evaluator_versions(project=project, slugs=[_text(slug) for slug in slugs])
-    primary = _text(plan.get("primary_metric"))
-    check_primary(primary, frozen_metrics(evaluators), recorded=False)
+    metrics = frozen_metrics(evaluators)
+    primary = _text(plan.get("primary_metric")) or _first(metrics)
+    check_primary(primary, metrics, recorded=False)
     return MeasurementPlan(
         dataset_version=version,
         prompt_version=_prompt_version(project, plan.get("prompt_version")),
@@ -71,6 +72,15 @@ def read_plan(project: Project, plan: Mapping[str, Any]) -> MeasurementPlan:
         slice=_slice(version, _text(plan.get("slice"))),
         against=_against(project, plan.get("against")),
     )
+
+
+def _first(metrics: Sequence[dict[str, Any]]) -> str:
+    """What decides where nobody chose: a metric of rows that has a better side, as far as there is one. It is
+    fixed before anything is measured, so that nobody can pick it to please.
+    """
+    judged = [spec for spec in metrics if spec["direction"]] or list(metrics)
+    of_rows = [spec for spec in judged if spec["level"] == "item"] or judged
+    return str(of_rows[0]["name"]) if of_rows else ""
 
 
 def base_of(version: ModelVersion, plan: MeasurementPlan) -> ModelVersion:

@@ -83,6 +83,7 @@ class SliceFoundSerializer(serializers.Serializer[Any]):
     n = serializers.IntegerField()
     change = serializers.CharField()
     answer = serializers.ChoiceField(choices=ANSWERS)
+    query = serializers.CharField(help_text="Narrows the comparison's page to the slice.")
 
 
 class FindingSerializer(serializers.Serializer[Any]):

@@ -12,7 +12,6 @@ from django.utils import timezone
 from apps.evaluations.comparing.columns import telling_columns
 from apps.evaluations.comparisons.cards import metrics_shown, primary_metric, verdict_on
 from apps.evaluations.comparisons.figures import (
-    SPLIT,
     FiguresState,
     entry_for,
     figures_state,
@@ -111,10 +110,7 @@ def _end(
     state = comparison_state(measurement.comparison, {})
     shown = metrics_shown(state, metrics.figures)
     metric = primary_metric(shown)
-    columns = [
-        SliceColumn("split" if column == SPLIT else column, _groups(part, measurement.run, metric))
-        for column, part in slices.items()
-    ]
+    columns = [SliceColumn(column, _groups(part, measurement.run, metric)) for column, part in slices.items()]
     judged = judge(policy, metric, columns, span=_span(measurement.run, metric))
     _write(
         measurement,
