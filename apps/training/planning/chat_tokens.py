@@ -45,7 +45,11 @@ class ChatTokenizer:
 
         self.name = name
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        try:
+            self._tokenizer: Any = Tokenizer.from_str(text)
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"tokenizer.json of {name} cannot be read: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._marks = _special_tokens(config)

@@ -84,6 +84,11 @@ class Estimate:
     steps: int
 
     @property
+    def roughly(self) -> tuple[float, float, float]:
+        """The time and its bounds as people say them: tens of seconds, minutes, tens of minutes."""
+        return _rough(self.seconds), _rough(self.low_s), _rough(self.high_s)
+
+    @property
     def fits(self) -> bool:
         return self.memory_bytes <= self.memory_there
 
@@ -238,6 +243,11 @@ def _choice(training: Training, facts: DeviceFacts) -> Choice:
         trained_parameters=training.trained_parameters,
         longest=training.longest,
     )
+
+
+def _rough(seconds: float) -> float:
+    unit = 10 if seconds < 300 else 60 if seconds < 7200 else 600
+    return float(max(unit, round(seconds / unit) * unit))
 
 
 def _spread(forecasts: Sequence[float]) -> tuple[float, float, float]:

@@ -18,6 +18,8 @@ from apps.training.planning.setting import GROUPS, Setting
 from apps.training.planning.sweeps import MOST_STEPS, MOST_TRIALS, SWEPT, objectives_of, swept_names
 
 SETTING = "setting-"
+#: Values that stand behind the heading of a group.
+_SHORT = 2
 
 
 class PlanForm(EvaluationFields, ProductForm):
@@ -76,13 +78,16 @@ class PlanForm(EvaluationFields, ProductForm):
     # --- for the page ---
 
     def setting_groups(self) -> list[tuple[str, str, list[forms.BoundField]]]:
-        """(key, heading, fields), in the form's order; groups without a field are not there."""
+        """(heading, first values in short, fields), in the form's order; none is empty."""
         there = settings_for(self.job.method, self.job.technique)
-        found = [
-            (key, title, [self[SETTING + setting.name] for setting in there if setting.group == key])
-            for key, title in GROUPS.items()
-        ]
-        return [group for group in found if group[2]]
+        found = []
+        for group, title in GROUPS.items():
+            inside = [setting for setting in there if setting.group == group]
+            fields = [self[SETTING + setting.name] for setting in inside]
+            short = zip(inside[:_SHORT], fields, strict=False)
+            if inside:
+                found.append((title, ", ".join(_in_short(*each) for each in short), fields))
+        return found
 
     def sweep_rows(self) -> list[tuple[forms.BoundField, forms.BoundField, forms.BoundField]]:
         """(whether it varies, from, to) for each setting that a sweep can vary."""
@@ -153,6 +158,16 @@ class PlanForm(EvaluationFields, ProductForm):
             if name in self.fields
         }
         super().add_product_error(type(error)(error.detail, fields=renamed))
+
+
+def _in_short(setting: Setting, field: forms.BoundField) -> str:
+    """ "learning rate 5e-05"."""
+    value = dict(setting.choices).get(str(field.value()), field.value())
+    return (
+        f"{setting.label.lower()} {value:g}"
+        if isinstance(value, float)
+        else f"{setting.label.lower()} {value}"
+    )
 
 
 def setting_field(setting: Setting) -> forms.Field:
