@@ -204,9 +204,11 @@ def _figure(plan: ChartPlan, curves: Curves, *, steps: int, revision: str, resum
             "margin": {"l": 52, "r": 12, "t": 30 if several else 8, "b": 28},
             "annotations": [] if known else [_NOTHING_YET],
             "xaxis": {
-                "range": [0, max(1, steps)],
+                "range": [0, steps or 10],
+                "showticklabels": steps > 0,
+                "unifiedhovertitle": {"text": "Step %{x}"},
                 "automargin": False,
-                "nticks": 6,
+                **({"dtick": 1} if steps < 6 else {"nticks": 6}),
                 "tickformat": ",d",
                 "hoverformat": ",d",
                 "zeroline": False,
