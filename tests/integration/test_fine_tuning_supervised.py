@@ -365,7 +365,11 @@ def test_what_a_worker_says_of_its_machine_and_how_well_its_forecasts_hold():
     worker.refresh_from_db()
     assert len(worker.forecasts) == workers.MOST_FORECASTS
     assert worker.forecasts[-1] == 3.0
-    assert workers.announcement_write("gpu@one", found).forecasts == worker.forecasts
+    busy = workers.announcement_write("gpu@one", {**found, "flops": {"fp32": 1e12, "bf16": 2e12}})
+    assert busy.forecasts == worker.forecasts
+    assert busy.flops_per_second == 9e13
+    other = workers.announcement_write("gpu@one", {**found, "name": "Another", "flops": {"fp32": 1e12}})
+    assert other.flops_per_second == 1e12
 
 
 def test_a_worker_without_a_gpu_leaves_jobs_to_those_that_have_one(stand_ins, monkeypatch):
@@ -426,3 +430,17 @@ def test_a_checkpoint_of_a_failed_job_is_registered_by_its_own(monkeypatch, stan
     assert registering.checkpoint_register(checkpoint_id=checkpoint.pk, by=SYSTEM) is None
     with pytest.raises(CheckpointNotUsable):
         services.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
+
+
+def test_a_log_keeps_its_newest_lines(monkeypatch, project):
+    monkeypatch.setattr("apps.training.running.recording.MOST_LOG_LINES", 10)
+    monkeypatch.setattr("apps.training.running.recording._LOG_SLACK", 5)
+    started(project)
+    job = claiming.claim_next("gpu@one")
+    recorder = Recorder(job)
+    for place in range(40):
+        recorder.record([], [f"line {place}"])
+    recorder.record([{"type": "warning", "text": "the last\x00"}])
+    kept = [line.text for line in job.log_lines.order_by("id")]
+    assert 10 <= len(kept) <= 16
+    assert kept[-2:] == ["line 39", "the last"]

@@ -31,6 +31,8 @@ def trainer_environment() -> dict[str, str]:
         "HF_HOME": str(settings.STACK.training / "hub"),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
+        # What libraries say to their developers is no news for who trains.
+        "PYTHONWARNINGS": "ignore::FutureWarning,ignore::DeprecationWarning",
         **visible_device(os.environ, settings.GPU_WORKERS),
     }
 

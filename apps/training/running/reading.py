@@ -12,6 +12,8 @@ _AT_ONCE = 4 << 20
 _LINE_END = re.compile(rb"[\r\n]+")
 #: A progress bar redraws itself; its lines are no news.
 _BAR = re.compile(r"\d+%\|")
+#: What the trainer prints of its events for whoever runs it by hand; the events themselves are read.
+_ECHOES = ("— ", "warning: ")
 
 
 class Tail:
@@ -53,6 +55,6 @@ def events_in(lines: list[bytes]) -> list[Event]:
 
 
 def log_in(lines: list[bytes], *, longest: int = 2_000) -> list[str]:
-    """Lines of a log as text, without progress bars; the database takes no NUL."""
+    """Lines of a log as text, without progress bars and echoes of events; the database takes no NUL."""
     texts = (line.decode("utf-8", "replace").replace("\x00", "").rstrip() for line in lines)
-    return [text[:longest] for text in texts if not _BAR.search(text)]
+    return [text[:longest] for text in texts if not (_BAR.search(text) or text.startswith(_ECHOES))]

@@ -12,8 +12,9 @@ from apps.training.models import FineTuningJob, LogLine, MetricPoint, SampleOutp
 from apps.training.running.claiming import fenced, hold
 from apps.training.running.reading import Event
 
-#: The page shows a log's tail; a library that warns at each step must not fill the database.
+#: The page shows a log's tail; older lines leave, so that a long training does not fill the database.
 MOST_LOG_LINES = 5_000
+_LOG_SLACK = 500
 _STAGES = {
     "loading": "Loading the base model.",
     "tokenizing": "Turning the rows into tokens.",
@@ -117,18 +118,17 @@ class Recorder:
         return []
 
     def _log(self, lines: Sequence[tuple[str, str]]) -> None:
-        room = MOST_LOG_LINES - self._lines
-        kept = list(lines)[: max(room, 0)]
-        if len(kept) < len(lines) and room >= 0:
-            kept.append(("The log is full; later lines are in the worker's own log only.", "warning"))
-            self._lines += 1
-        self._lines += len(kept)
         LogLine.objects.bulk_create(
             [
                 LogLine(job=self.job, level=level, text=text.replace("\x00", "")[:4_000])
-                for text, level in kept
+                for text, level in lines
             ]
         )
+        self._lines += len(lines)
+        if self._lines > MOST_LOG_LINES + _LOG_SLACK:
+            newest = LogLine.objects.filter(job=self.job).order_by("-id").values_list("id", flat=True)
+            LogLine.objects.filter(job=self.job, id__lt=newest[MOST_LOG_LINES - 1]).delete()
+            self._lines = MOST_LOG_LINES
 
 
 def _progress_of(event: Event) -> dict[str, Any]:

@@ -107,6 +107,10 @@ def announcement_write(name: str, found: dict[str, Any]) -> TrainingWorker:
     folder.mkdir(parents=True, exist_ok=True)
     flops = found.get("flops") or {}
     device = {key: value for key, value in found.items() if key not in ("flops", "packages")}
+    # Of the number format that a training takes by itself. A machine that is busy while it is measured is no
+    # slower for it, so the best measurement of a device stays.
+    speed = float(flops.get("bf16") or flops.get("fp32") or 0.0)
+    known = TrainingWorker.objects.filter(name=name, device__name=device.get("name")).first()
     worker, _ = TrainingWorker.objects.update_or_create(
         name=name,
         defaults={
@@ -114,8 +118,7 @@ def announcement_write(name: str, found: dict[str, Any]) -> TrainingWorker:
             "cores": int(found.get("cores") or cores()),
             "memory_bytes": memory_bytes(),
             "disk_free_bytes": shutil.disk_usage(folder).free,
-            # Of the number format that a training takes by itself.
-            "flops_per_second": float(flops.get("bf16") or flops.get("fp32") or 0.0),
+            "flops_per_second": max(speed, known.flops_per_second if known else 0.0),
             "packages": {**installed_packages(), **(found.get("packages") or {})},
         },
     )

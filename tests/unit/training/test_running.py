@@ -109,7 +109,10 @@ def test_whole_lines_are_read_once_and_a_torn_one_when_it_is_whole(tmp_path):
         assert tail.lines(ended=True) == [b"last"]
         assert tail.lines(ended=True) == []
     tail.close()
-    assert log_in([b"one \xff\x00", b" 40%|####      | 4/10", b"x" * 3000]) == ["one �", "x" * 2000]
+    assert log_in([b"one \xff\x00", b" 40%|####      | 4/10", "— saving".encode(), b"x" * 3000]) == [
+        "one �",
+        "x" * 2000,
+    ]
 
 
 def test_a_trainer_that_was_killed_is_told_as_out_of_memory_with_what_to_lower():
