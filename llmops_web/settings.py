@@ -283,6 +283,8 @@ SPECTACULAR_SETTINGS = {
         "SpanKindEnum": "apps.traces.serializers.KINDS",
         "AnnotationQueueKindEnum": "apps.feedback.models.AnnotationQueue.Kind",
         "KeepOrLeaveEnum": "apps.feedback.training_sets.recipe.KEEP_OR_LEAVE",
+        "MethodEnum": "apps.feedback.models.TrainingSet.Method",
+        "FineTuningMethodEnum": "apps.training.models.FineTuningJob.Method",
     },
     "TITLE": "llmops-web",
     "DESCRIPTION": "Prompts, datasets, runs and comparisons. Authorise with an API key of a project.",
