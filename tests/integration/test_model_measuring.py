@@ -127,11 +127,14 @@ def test_a_job_starts_one_measurement_however_often_it_is_finished(
 
 
 def test_a_plan_that_cannot_be_run_is_written_down_and_does_not_break_the_job(
-    project: Project, version: ModelVersion, base: ModelVersion, plan: dict[str, Any]
+    project: Project, version: ModelVersion, base: ModelVersion, plan: dict[str, Any], person: User
 ) -> None:
+    make_job(project, version=version, author_kind="user", author_id=str(person.pk))
     gone = measurement_start(version=version, plan=plan | {"evaluators": ["gone"]}, by=BY)
     assert gone.status == "failed"
     assert "no evaluator 'gone'" in gone.status_reason
+    news = Notification.objects.get(user=person)
+    assert (news.title, "/models/tone/1/" in news.url) == ("tone-v1 could not be measured", True)
     ModelState.objects.filter(version=base).update(state="archived", model=None)
     unserved = measurement_start(version=version, plan=plan, by=BY)
     assert "base-v1 is not served (it is archived)" in unserved.status_reason

@@ -24,14 +24,13 @@ def measurement_tell(measurement: ModelMeasurement) -> None:
     if person is None:
         return
     words, tone = "could not be measured", "bad"
-    text, url = measurement.status_reason, ""
+    slug, text = version.project.slug, measurement.status_reason
+    url = reverse("training:model-detail", args=[slug, version.name, version.number])
     if measurement.status == ModelMeasurement.Status.COMPLETED:
         words, tone = _WORDS[measurement.verdict]
         text = measurement.figures.get("headline", "")
     if measurement.comparison is not None:
-        url = reverse(
-            "evaluations:comparison-detail", args=[version.project.slug, measurement.comparison.number]
-        )
+        url = reverse("evaluations:comparison-detail", args=[slug, measurement.comparison.number])
     notify(
         user=person,
         project=version.project,

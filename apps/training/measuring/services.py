@@ -15,6 +15,7 @@ from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.models import EvalRun
 from apps.evaluations.run_services import RunRequest, eval_run_create
 from apps.training.measuring.base_runs import base_run_known
+from apps.training.measuring.notifying import measurement_tell
 from apps.training.measuring.plans import MeasurementPlan, base_of, check_held_out, read_plan, served_name
 from apps.training.models import ModelMeasurement, ModelVersion
 
@@ -44,13 +45,15 @@ def _started(version: ModelVersion, plan: Mapping[str, Any], by: Actor) -> Model
     try:
         return measurement_create(version=version, plan=plan, by=by)
     except ProductError as error:
-        return version.measurements.create(
+        failed = version.measurements.create(
             plan=_as_kept(version, plan),
             status=Status.FAILED,
             status_reason=error.detail,
             finished_at=timezone.now(),
             **ModelMeasurement.author_fields(by),
         )
+        measurement_tell(failed)
+        return failed
 
 
 def measurement_create(*, version: ModelVersion, plan: Mapping[str, Any], by: Actor) -> ModelMeasurement:
