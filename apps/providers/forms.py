@@ -99,7 +99,7 @@ _KIND_CHOICES = [
         OPENAI,
         "An endpoint: OpenAI itself, or a server that speaks its protocol (vLLM, TGI, Ollama, a gateway)",
     ),
-    (LOCAL, "The embedded model: small, comes with this product, and runs where its workers run"),
+    (LOCAL, "The embedded model, which comes with this product, and versions of the model registry"),
     (FAKE, "Fake: no model at all, but answers by simple rules and at no cost, for trying things out"),
 ]
 

@@ -81,7 +81,7 @@ class LocalEngine:
     @property
     def loaded(self) -> bool:
         """True when the embedded model is in memory."""
-        return self._residents.has(EMBEDDED_MODEL)
+        return self._residents.has(EMBEDDED_MODEL.whole)
 
     @property
     def residents(self) -> tuple[list[str], list[tuple[str, str]]]:

@@ -49,11 +49,9 @@ class Residents:
         self._models: OrderedDict[str, LoadedModel] = OrderedDict()
         self._adapters: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def has(self, served: Served) -> bool:
-        """True when nothing needs to be loaded for it."""
-        if served.adapter is None or _merged_key(served) in self._models:
-            return (_merged_key(served) if served.adapter else served.whole.key) in self._models
-        return served.key in self._adapters
+    def has(self, weights: Weights) -> bool:
+        """True when these whole weights are in memory."""
+        return weights.key in self._models
 
     @property
     def names(self) -> tuple[list[str], list[tuple[str, str]]]:

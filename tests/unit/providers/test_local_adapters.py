@@ -12,8 +12,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from apps.providers.local_model.engine import LocalEngine, Result
+from apps.providers.local_model.folder import ModelFolder
 from apps.providers.local_model.residents import Bounds
-from apps.providers.local_model.served import Served, Weights
+from apps.providers.local_model.served import EMBEDDED_WEIGHTS, Served, Weights
 from apps.providers.local_model.weights import WeightsUnavailable, fetch, file_hash, fingerprint_of
 from apps.providers.protocol import CompletionRequest, CompletionResponse, ErrorKind, ProviderError
 from tests.factories.tiny_model import tiny_adapter_folder, tiny_model_folder
@@ -171,6 +172,20 @@ def _weights(engine: LocalEngine, of: Served) -> dict[str, bytes]:
         for name, weights in model.named_parameters()
         if "lora_" not in name
     }
+
+
+def test_likelihoods_are_those_of_the_embedded_model_whatever_was_switched_on(
+    engine: LocalEngine, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.providers.local_model.likelihood import Text
+
+    embedded = ModelFolder("tiny", folders / "one")
+    monkeypatch.setattr("apps.providers.local_model.residents.model_folder", lambda _: embedded)
+    asked = [Text("an answer", ({"role": "user", "content": "a question"},)), Text("alone")]
+    before = engine.likelihoods(asked)
+    texts(answers(engine, [(Served("on", EMBEDDED_WEIGHTS, stored_weights(folders, "adapter1")), "x")]))
+    assert len(engine.residents[1]) == 1
+    assert engine.likelihoods(asked) == before
 
 
 def test_whole_models_leave_when_the_next_does_not_fit(tmp_path: Path, folders: Path) -> None:
