@@ -275,6 +275,7 @@ def test_a_sweep_tries_settings_and_trains_with_the_best_whoever_goes_on():
     best = min(done, key=lambda trial: trial.value)
     assert rates[0] == best.chosen["learning_rate"]
     assert curve(job)[6] == loss_at(6, rates[0])
+    assert trials[0].value == loss_at(6, rates[0])
     assert not Checkpoint.objects.filter(job=job, trial__gt=0).exists()
     # Rebuilt from rows, the study asks the same next time: a lost worker changes nothing.
     again = started(project=job.project, version=job.dataset_version, sweep=sweep)

@@ -133,19 +133,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def settings_with(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's settings with what was chosen; lora_alpha keeps its ratio to the rank."""
-    found = {**settings, **chosen}
-    rank = settings.get("lora_r")
-    if "lora_r" in chosen and rank and settings.get("lora_alpha") and "lora_alpha" not in chosen:
-        found["lora_alpha"] = max(1, round(settings["lora_alpha"] * chosen["lora_r"] / rank))
-    return found
+def whole_choice(settings: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trial has chosen, with what follows from it: lora_alpha keeps its ratio to the rank."""
+    rank, alpha = settings.get("lora_r"), settings.get("lora_alpha")
+    if "lora_r" not in params or not rank or not alpha:
+        return dict(params)
+    return {**params, "lora_alpha": max(1, round(alpha * params["lora_r"] / rank))}
 
 
 def trial_settings(job: FineTuningJob, sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Of a trial: few steps, measured often enough that a hopeless one can end early."""
     return {
-        **settings_with(job.settings, chosen),
+        **job.settings,
+        **chosen,
         "max_steps": sweep.steps,
         "eval_every": max(1, sweep.steps // 4),
         "early_stopping": 0,

@@ -21,6 +21,7 @@ from apps.training.running.sweeps import (
     study_of,
     trial_settings,
     validated,
+    whole_choice,
 )
 from apps.training.trainer.spec import TrainerSpec
 
@@ -62,12 +63,12 @@ def _next_trial(
 ) -> None:
     study = study_of(sweep, over, job.seed)
     asked = study.ask(distributions_of(sweep))
-    number = len(over) + 1
+    number, chosen = len(over) + 1, whole_choice(job.settings, asked.params)
     with fenced(job):  # one that a lost worker left behind begins anew, with what it had chosen
         trial, _ = Trial.objects.update_or_create(
             job=job,
             number=number,
-            defaults={"chosen": dict(asked.params), "state": State.RUNNING, "reason": ""},
+            defaults={"chosen": chosen, "state": State.RUNNING, "reason": ""},
         )
         MetricPoint.objects.filter(job=job, trial=number).delete()
 

@@ -44,7 +44,7 @@ from apps.training.running.supervising import (
     Trained,
     newest_step,
 )
-from apps.training.running.sweeps import settings_with, sweep_of
+from apps.training.running.sweeps import objective_of, sweep_of
 from apps.training.running.trials import sweep_run
 from apps.training.running.workers import free_heartbeats, may_train
 from apps.training.trainer.keeping import checkpoint_folder
@@ -138,7 +138,7 @@ class Work:
         chosen: dict[str, Any] = {}
         if (sweep := sweep_of(self.job)) is not None:
             chosen = sweep_run(self.job, sweep, plan.trial_spec, self._supervisor(files))
-        disk_check(self.job, settings_with(self.job.settings, chosen), base)
+        disk_check(self.job, {**self.job.settings, **chosen}, base)
         trained = self._main(plan, chosen, files)
         if trained.step == 0:
             raise (
@@ -209,8 +209,11 @@ class Work:
                 hold(self.job, attempt=self.job.attempt + 1)
                 plan.next_run()
         self.recorder.forget_later()
+        sweep = sweep_of(self.job)
         Trial.objects.filter(pk=trial.pk).update(
-            state=State.COMPLETED, seconds=trial.seconds + time.monotonic() - begun
+            state=State.COMPLETED,
+            seconds=trial.seconds + time.monotonic() - begun,
+            value=objective_of(self.job, sweep, 0, trained.metrics) if sweep else None,
         )
         return trained
 
@@ -254,7 +257,7 @@ class Plan:
         self._run += 1
 
     def spec(self, chosen: dict[str, Any], resume_from: Path | None) -> TrainerSpec:
-        found = settings_with(self._job.settings, chosen)
+        found = {**self._job.settings, **chosen}
         return self._spec(0, found, self.run_folder, resume_from, self._job.sample_prompts)
 
     def trial_spec(self, number: int, found: dict[str, Any]) -> tuple[TrainerSpec, Path]:

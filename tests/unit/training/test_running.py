@@ -152,8 +152,9 @@ def test_what_is_otherwise_than_at_the_first_start_is_said():
 def test_a_sweep_reads_ranges_ranks_and_keeps_alpha_with_the_rank():
     assert sweeps.powers_of_two(8, 64) == [8, 16, 32, 64]
     assert sweeps.powers_of_two(6, 20) == [6, 8, 16, 20]
-    chosen = sweeps.settings_with({"lora_r": 16, "lora_alpha": 32, "beta": 0.1}, {"lora_r": 64})
-    assert chosen == {"lora_r": 64, "lora_alpha": 128, "beta": 0.1}
+    settings = {"lora_r": 16, "lora_alpha": 32, "beta": 0.1}
+    assert sweeps.whole_choice(settings, {"lora_r": 64}) == {"lora_r": 64, "lora_alpha": 128}
+    assert sweeps.whole_choice(settings, {"beta": 0.3}) == {"beta": 0.3}
     space = {"learning_rate": [1e-5, 1e-3], "lora_r": [8, 64]}
     sweep = sweeps.Sweep(trials=3, steps=10, objective="rewards/margins", space=space)
     found = sweeps.distributions_of(sweep)
