@@ -21,7 +21,7 @@ from apps.training.measuring.services import measurement_create, measurement_sta
 from apps.training.measuring.settling import measurements_sweep
 from apps.training.models import ModelState, ModelVersion
 from tests.factories.core import actor_for, make_member
-from tests.factories.driven_runs import BY
+from tests.factories.driven_runs import BY, make_prompt
 from tests.factories.measuring import make_base, make_better, served, settled
 from tests.factories.training import make_job, make_model_version
 
@@ -141,11 +141,14 @@ def test_a_plan_that_cannot_be_run_is_written_down_and_does_not_break_the_job(
     assert not EvalRun.objects.exists()
     assert measured_of_list([version])[version.pk].latest == unserved
 
+    other = make_prompt(project, "fake/echo", "{{ word }} {{ tone }}")  # a variable that no row has
     for wrong, field in (
         ({"dataset_version": "nothing"}, "dataset_version"),
         ({"prompt_version": None}, "prompt_version"),
         ({"evaluators": []}, "evaluators"),
         ({"limit": -1}, "limit"),
+        ({"split": "dev"}, "dataset"),
+        ({"prompt_version": str(other.pk)}, "dataset"),
         ({"slice": "colour"}, "slice"),
         ({"against": str(version.pk)}, "against"),
         ({"primary_metric": "chrf"}, "primary_metric"),

@@ -12,7 +12,13 @@ from apps.core.models import Project
 from apps.datasets.models import DatasetVersion
 from apps.evaluations.comparisons.figures import LONGEST_COLUMN, SPLIT
 from apps.evaluations.models import EvaluatorVersion
-from apps.evaluations.run_plan import ExampleChoice, check_primary, frozen_metrics
+from apps.evaluations.run_plan import (
+    ExampleChoice,
+    check_primary,
+    check_variables,
+    chosen_examples,
+    frozen_metrics,
+)
 from apps.evaluations.run_requests import evaluator_versions
 from apps.prompts.models import PromptVersion
 from apps.training.models import ModelState, ModelVersion
@@ -54,24 +60,33 @@ class MeasurementPlan:
 
 
 def read_plan(project: Project, plan: Mapping[str, Any]) -> MeasurementPlan:
-    """Look everything up. Raises InvalidInput at the name of what is wrong."""
+    """Look everything up, and see that there are rows that the prompt can be filled with: a job finds out
+    before it trains, not after. Raises InvalidInput at the name of what is wrong.
+    """
     version = _dataset_version(project, plan.get("dataset_version"))
-    slugs = plan.get("evaluators") or []
-    if not isinstance(slugs, list) or not slugs:
-        raise _wrong("evaluators", "Choose at least one evaluator: without a score nothing can be compared.")
-    evaluators = evaluator_versions(project=project, slugs=[_text(slug) for slug in slugs])
+    prompt = _prompt_version(project, plan.get("prompt_version"))
+    choice = ExampleChoice(limit=_limit(plan.get("limit")), split=_text(plan.get("split")))
+    evaluators = _evaluators(project, plan.get("evaluators"))
     metrics = frozen_metrics(evaluators)
     primary = _text(plan.get("primary_metric")) or _first(metrics)
     check_primary(primary, metrics, recorded=False)
+    chosen_examples(version, choice)
+    check_variables(prompt, version)
     return MeasurementPlan(
         dataset_version=version,
-        prompt_version=_prompt_version(project, plan.get("prompt_version")),
+        prompt_version=prompt,
         evaluators=tuple(evaluators),
-        choice=ExampleChoice(limit=_limit(plan.get("limit")), split=_text(plan.get("split"))),
+        choice=choice,
         primary_metric=primary,
         slice=_slice(version, _text(plan.get("slice"))),
         against=_against(project, plan.get("against")),
     )
+
+
+def _evaluators(project: Project, slugs: Any) -> list[EvaluatorVersion]:
+    if not isinstance(slugs, list) or not slugs:
+        raise _wrong("evaluators", "Choose at least one evaluator: without a score nothing can be compared.")
+    return evaluator_versions(project=project, slugs=[_text(slug) for slug in slugs])
 
 
 def _first(metrics: Sequence[dict[str, Any]]) -> str:
