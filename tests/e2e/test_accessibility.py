@@ -76,6 +76,7 @@ NO_PAGE = {
     "workbench:version-typed",
     "training:model-card-file",
     "training:model-export",
+    "training:model-measurements",  # leads to the page of the version
     "training:models-of-person",
 }
 QUERIES = {
