@@ -321,6 +321,22 @@ def _fine_tuning(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def _adapters(found: Figures) -> str:
+    lines = [
+        "## Adapters on one base",
+        "",
+        f"{found['prompts']} prompts, each asked of the embedded model and of two adapters on it in one queue,",
+        f"greedy, at most {found['max_tokens']} tokens, float32 on this processor; then of each of the three on",
+        f"an engine of its own. A switch from one to the next takes {found['switch_ms']:.1f} ms.",
+        "",
+        "| | same text as alone | other text than the base |",
+        "|---|---:|---:|",
+    ]
+    for (name, same), other in zip(found["same"].items(), [0, *found["differ_from_base"]], strict=True):
+        lines.append(f"| {name} | {same:.1%} | {other:.0%} |")
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "reference": _reference,
     "long": _long,
@@ -336,4 +352,5 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "annotation-queue": _annotation_queue,
     "feedback-pages": _feedback_pages,
     "fine-tuning": _fine_tuning,
+    "adapters": _adapters,
 }

@@ -37,7 +37,7 @@ def main() -> None:
         "stopping": lambda: _figures("stopping"),
         "fairness": lambda: _figures("fairness"),
         "comparison": lambda: _figures("comparison"),
-        "local": _local,
+        "local": lambda: _local("local_model"),
         "streaming": lambda: _figures("streaming"),
         "prompt-list": lambda: _figures("prompt_list"),
         "typing": lambda: _figures("typing"),
@@ -46,6 +46,7 @@ def main() -> None:
         "annotation-queue": lambda: _figures("annotation_queue"),
         "feedback-pages": lambda: _figures("feedback_pages"),
         "fine-tuning": lambda: _figures("fine_tuning"),
+        "adapters": lambda: _local("local_adapters"),
     }
     measured: dict[str, Figures] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in options.only or measures:
@@ -70,10 +71,10 @@ def _reference(rounds: int) -> Figures:
     return {"by_workers": [_figures("reference_work", str(workers), str(rounds)) for workers in (1, 2)]}
 
 
-def _local() -> Figures:
+def _local(module: str) -> Figures:
     """The model lies in the data folder; one of our own keeps the benchmark away from anybody's stack."""
     with tempfile.TemporaryDirectory(prefix="llmops-bench-") as folder:
-        return _figures("local_model", "--json", LLMOPS_DATA_DIR=folder)
+        return _figures(module, "--json", LLMOPS_DATA_DIR=folder)
 
 
 def _circumstances() -> dict[str, str]:
