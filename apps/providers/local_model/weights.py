@@ -11,8 +11,10 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -29,6 +31,9 @@ EMBEDDED, FOLDER, STORED = "embedded", "folder", "stored"
 _PIECE = 1 << 20
 #: Bytes that stay free beside what is fetched.
 _SPARE_BYTES = 200_000_000
+#: Cached weights that were not fetched for so long may be deleted when the disk is full.
+_UNUSED_AFTER_S = 24 * 3600
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 class WeightsUnavailable(LocalModelUnavailable):
@@ -154,10 +159,24 @@ def _copy_into(target: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
 def _check_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + _SPARE_BYTES:
+        _clear_unused(folder, size + _SPARE_BYTES)
+        free = shutil.disk_usage(folder).free
+    if free < size + _SPARE_BYTES:
         raise WeightsUnavailable(
             f"Fetching these weights needs {(size + _SPARE_BYTES) // 1_000_000} MB in the data folder; "
             f"{free // 1_000_000} MB are free."
         )
+
+
+def _clear_unused(cache: Path, wanted: int) -> None:
+    """Delete cached weights that nobody fetched for a day, the longest unused first, until there is room."""
+    fetched = [path for path in cache.iterdir() if path.is_dir() and _FINGERPRINT.fullmatch(path.name)]
+    for path in sorted(fetched, key=lambda path: path.stat().st_mtime):
+        unused_s = time.time() - path.stat().st_mtime
+        if unused_s < _UNUSED_AFTER_S or shutil.disk_usage(cache).free >= wanted:
+            return
+        shutil.rmtree(path, ignore_errors=True)
+        log.info("The weights %s were unused, and made room.", path.name[:12])
 
 
 def _copy(path: str, file: Mapping[str, Any], draft: Path) -> None:

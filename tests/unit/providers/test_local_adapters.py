@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -315,3 +317,21 @@ def test_fetching_copies_once_and_checks_a_folder_that_changed(folders: Path, tm
     for name in ("../one", "/etc", ""):
         with pytest.raises(WeightsUnavailable, match="no name of a folder"):
             fetch({"kind": "folder", "name": name, "files": {}}, "0" * 64)
+
+
+def test_a_full_disk_is_said_after_weights_unused_for_a_day_made_room(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = {}
+    for name in ("adapter1", "adapter2"):
+        stored = stored_weights(folders, name)
+        fetched[name] = fetch(stored.place, stored.fingerprint)
+    os.utime(fetched["adapter1"], (0, 0))
+    kept_apart = tmp_path / "model-cache" / "checked"
+    kept_apart.mkdir(exist_ok=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    third = stored_weights(folders, "adapter3")
+    with pytest.raises(WeightsUnavailable, match="needs 200 MB in the data folder; 1 MB are free"):
+        fetch(third.place, third.fingerprint)
+    assert (fetched["adapter1"].exists(), fetched["adapter2"].exists()) == (False, True)
+    assert kept_apart.exists()
