@@ -327,7 +327,7 @@ def _adapters(found: Figures) -> str:
         "",
         f"{found['prompts']} prompts, each asked of the embedded model and of two adapters on it in one",
         f"queue, greedy, at most {found['max_tokens']} tokens, float32 on this processor; then of each of",
-        f"the three on an engine of its own. A switch from one to the next takes {found['switch_ms']:.1f} ms.",
+        f"the three on an engine of its own. A switch to the next takes {found['switch_ms']:.1f} ms.",
         "",
         "| | same text as alone | other text than the base |",
         "|---|---:|---:|",
