@@ -28,6 +28,7 @@ from tests.live_stack import LiveStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("trainers")]
 
+expect.set_options(timeout=PATIENCE_MS)
 BASE, PAIRS, STEPS = "tiny-browser", 16, 12
 #: Quick on two cores: some steps of a model of some thousand weights.
 TYPED = {
@@ -112,8 +113,9 @@ def plan_it(page: Page) -> None:
 
 
 def start_it(page: Page) -> None:
-    for group in page.locator("details.plan-group:not([open]) > summary").all():
-        group.click()
+    for group in page.locator("details.plan-group").all():
+        if group.get_attribute("open") is None:
+            group.locator("summary").click()
     for name, value in TYPED.items():
         page.locator(f"[name='setting-{name}']").fill(str(value))
     pick(page, "Held-out dataset", "Held out")
@@ -121,7 +123,7 @@ def start_it(page: Page) -> None:
     page.get_by_role("checkbox", name="exact-match").check()
     page.get_by_label("More of them").fill("What is yours?")
     page.get_by_role("button", name="Start the training").click()
-    page.wait_for_url("**/fine-tuning/1/", timeout=PATIENCE_MS)
+    page.wait_for_url("**/fine-tuning/1/")
 
 
 def watch_it_train(page: Page) -> None:

@@ -142,7 +142,9 @@ def _where(job: FineTuningJob) -> list[Fact]:
             facts.append(Fact(label, words(told[name]), code=name == "commit"))
     if isinstance(hardware, Mapping):
         facts += [
-            Fact(name.replace("_", " ").capitalize(), words(value, name)) for name, value in hardware.items()
+            Fact(_HARDWARE.get(str(name), str(name)), words(value, str(name)))
+            for name, value in hardware.items()
+            if value
         ]
     if job.attempt > 1:
         facts.append(Fact("Taken up", f"{job.attempt} times"))
