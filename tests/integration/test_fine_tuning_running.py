@@ -16,6 +16,7 @@ from tests.factories.core import SYSTEM
 from tests.factories.tiny_model import tiny_model_folder
 from tests.factories.training import make_job, make_training_version
 from tests.live_stack import LiveWorkers, _empty_broker, _environment
+from tests.training_processes import trainers_of
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -63,16 +64,16 @@ def test_kill_9_costs_no_figure_and_the_same_job_twice_is_the_same_curve(one_wor
     one_worker.start("gpu")  # takes the message up that waits for it
     wait_until(
         lambda: broken.checkpoints.filter(step=4).exists(),
-        seconds=90,
+        seconds=240,
         what="The first checkpoint",
         log=one_worker.logs / "gpu.log",
     )
-    trainers = pids_of(broken)
+    trainers = trainers_of(broken)
     one_worker.kill("gpu")
     broken.refresh_from_db()
     assert broken.status == Status.RUNNING
     assert len(trainers) == 1
-    wait_until(lambda: not pids_of(broken), seconds=10, what="The trainer's end after its worker's")
+    wait_until(lambda: not trainers_of(broken), seconds=10, what="The trainer's end after its worker's")
 
     assert working.train_next(worker="gpu@here") is None  # the lease still stands
     FineTuningJob.objects.filter(pk=broken.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -110,16 +111,3 @@ def curve(job):
     return {
         point.step: {name: point.values[name] for name in FIGURES if name in point.values} for point in points
     }
-
-
-def pids_of(job):
-    """Processes that train the job."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(job.pk).encode() in command and b"apps.training.trainer" in command:
-            found.append(int(folder.name))
-    return found

@@ -74,7 +74,10 @@ def _keep(path: Path, name: str) -> dict[str, Any]:
         opened.seek(0)
         if default_storage.exists(name):  # of this claim's own earlier try
             default_storage.delete(name)
-        default_storage.save(name, File(opened, name=path.name))
+        stored = default_storage.save(name, File(opened, name=path.name))
+    if stored != name:
+        default_storage.delete(stored)
+        raise OSError(f"the file store keeps {path.name} under another name")
     return {"sha256": digest, "size": size}
 
 

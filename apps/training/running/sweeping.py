@@ -15,9 +15,7 @@ from apps.training.running.workers import alive_heartbeats, free_heartbeats
 
 #: A message that nobody took is sent again after this.
 PATIENCE = timedelta(seconds=20)
-NO_WORKER = (
-    "No worker that trains is running. Start one with `python -m worker gpu`; the job begins by itself then."
-)
+NO_WORKER = "No worker that trains is running. Start one (manage.py worker --queues gpu), and the job begins."
 Status = FineTuningJob.Status
 
 
