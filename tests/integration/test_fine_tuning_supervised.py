@@ -24,6 +24,7 @@ from apps.training.running.errors import (
     JobNotToRetry,
     LeaseLost,
 )
+from apps.training.running.finishing import job_seconds
 from apps.training.running.recording import Recorder
 from llmops_web.stack.waiting import wait_until
 from tests.factories.core import SYSTEM, make_project
@@ -87,8 +88,12 @@ def trained(**options):
     return job
 
 
-def test_a_job_is_trained_registered_and_leaves_what_reproduces_it(stand_ins):
+def test_a_job_is_trained_registered_and_leaves_what_reproduces_it(stand_ins, monkeypatch):
+    worker = make_worker("gpu@one")
+    monkeypatch.setattr(finishing, "forecast_of", lambda job, worker: job_seconds(job) / 2)
     job = trained()
+    worker.refresh_from_db()
+    assert worker.forecasts == [2.0]
     assert job.status == Status.COMPLETED, job.status_reason
     assert curve(job) == {step: loss_at(step, RATE) for step in range(1, 7)}
     assert job.version.base == job.base_version
@@ -445,3 +450,17 @@ def test_a_log_keeps_its_newest_lines(monkeypatch, project):
     kept = [line.text for line in job.log_lines.order_by("id")]
     assert 10 <= len(kept) <= 16
     assert kept[-2:] == ["line 39", "the last"]
+
+
+def test_a_job_that_was_cancelled_while_nobody_had_it_ends_in_the_sweep():
+    job = started()
+    claimed = claiming.claim_next("gpu@lost")
+    claimed.trials.create(number=1)
+    services.job_stop(job=job, by=SYSTEM, keep=False)
+    sweeping.jobs_sweep()
+    job.refresh_from_db()
+    assert job.status == Status.STOPPING  # its worker still has the lease
+    FineTuningJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweeping.jobs_sweep()
+    job.refresh_from_db()
+    assert (job.status, job.trials.get().state) == (Status.CANCELLED, "failed")

@@ -8,13 +8,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.dispatch import enqueue
-from apps.training.models import FineTuningJob
+from apps.training.models import FineTuningJob, Trial
 from apps.training.running.claiming import AT_WORK, waiting_jobs
 from apps.training.running.services import TRAIN_TASK
 from apps.training.running.workers import alive_heartbeats, free_heartbeats
 
 #: A message that nobody took is sent again after this.
 PATIENCE = timedelta(seconds=20)
+MOST_AT_ONCE = 100
 NO_WORKER = "No worker that trains is running. Start one (manage.py worker --queues gpu), and the job begins."
 Status = FineTuningJob.Status
 
@@ -24,9 +25,14 @@ def jobs_sweep() -> None:
     say of the others why they wait."""
     now = timezone.now()
     silent = Q(lease_until=None) | Q(lease_until__lt=now)
-    FineTuningJob.objects.filter(
+    cancelled = FineTuningJob.objects.filter(
         silent, status__in=AT_WORK, stop_requested="cancel", technique__in=("lora", "full")
-    ).update(status=Status.CANCELLED, finished_at=now, lease_until=None)
+    )
+    for pk in list(cancelled.values_list("pk", flat=True)[:MOST_AT_ONCE]):
+        if cancelled.filter(pk=pk).update(status=Status.CANCELLED, finished_at=now, lease_until=None):
+            Trial.objects.filter(job=pk, state=Trial.State.RUNNING).update(
+                state=Trial.State.FAILED, reason="Stopped."
+            )
     waiting = FineTuningJob.objects.filter(waiting_jobs())
     if not waiting.exists():
         return
