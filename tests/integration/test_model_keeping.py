@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.core.errors import ProductError
-from apps.core.models import AuditEvent
+from apps.core.models import AuditEvent, Notification
 from apps.core.roles import Role
 from apps.feedback.erasing.people import END_USER, person_find
 from apps.feedback.models import Feedback
@@ -24,7 +26,7 @@ from apps.prompts.label_services import label_set
 from apps.providers.errors import UnknownModel
 from apps.providers.selectors import model_names, model_resolve
 from apps.training.models import ModelVersion, RegistryWork
-from apps.training.registry import keeping
+from apps.training.registry import keeping, works
 from apps.training.registry.bases import base_version_of
 from apps.training.registry.errors import VersionInUse
 from apps.training.registry.importing import import_ask, import_run
@@ -225,6 +227,7 @@ def test_a_folder_on_the_server_is_imported_by_a_form(project, client_as):
     done = import_run(work_id=work.pk)
     assert (done.made.kind, done.made.base_licence) == ("merged", "mit")
     assert done.made.files.exclude(stored_as="").exists()
+    assert "it is whole-one-v1 now" in Notification.objects.get(project=project).title
     page = client.get(answer.url).content.decode()
     assert "whole-one-v1" in page
     assert "every 2s" not in page
@@ -295,3 +298,21 @@ def test_lists_ask_the_database_the_same_however_many_models(
     assert rest("post", f"models/{version.name}/1/merge/").status_code == 202
     assert RegistryWork.objects.filter(source=version).count() == 1
     assert rest("delete", f"models/{version.name}/1/").status_code == 409
+
+
+def test_work_whose_worker_was_lost_is_sent_again_but_not_for_ever(project, monkeypatch):
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(works, "enqueue", lambda name, *, queue, **_: sent.append((name, queue)))
+    past = timezone.now() - timedelta(seconds=1)
+    work = RegistryWork.objects.create(
+        project=project, kind="import", folder="tiny-base", name="lost", status="running", lease_until=past
+    )
+    works.works_sweep()
+    works.works_sweep()
+    assert sent == [("worker.models.import", "local")]
+    assert import_run(work_id=work.pk) is None, "the lease holds"
+
+    RegistryWork.objects.filter(pk=work.pk).update(lease_until=past, fence=works.MOST_CLAIMS)
+    done = import_run(work_id=work.pk)
+    assert (done.status, done.made) == ("failed", None)
+    assert "lost each time" in done.status_reason

@@ -16,7 +16,7 @@ from apps.core.locks import transaction_lock
 from apps.core.models import Project, new_id
 from apps.providers.models import Model
 from apps.training.models import FineTuningJob, ModelFile, ModelState, ModelVersion
-from apps.training.registry.errors import BadWeights
+from apps.training.registry.errors import BadWeights, BaseUnavailable
 from apps.training.registry.folders import FolderFacts, look_into
 from apps.training.registry.lineage import data_licence_of, lineage_of
 from apps.training.registry.serving import model_serve
@@ -131,6 +131,7 @@ def version_add(
     """
     with transaction.atomic():
         transaction_lock(f"model version {project.pk} {wanted.name}")
+        _hold_base(wanted)
         mine = ModelVersion.objects.filter(project=project, name=wanted.name)
         number = (mine.aggregate(most=Max("number"))["most"] or 0) + 1
         columns = {name: getattr(wanted, name) for name in wanted.__slots__ if name != "files"}
@@ -163,6 +164,15 @@ def version_add(
             },
         )
     return version
+
+
+def _hold_base(wanted: NewVersion) -> None:
+    """Nobody deletes what an adapter stands on while the adapter comes to be. Raises BaseUnavailable."""
+    if wanted.base is None or wanted.kind != Kind.ADAPTER:
+        return
+    state = ModelState.objects.select_for_update(no_key=True).filter(version=wanted.base).first()
+    if state is not None and state.state == ModelState.State.DELETED:
+        raise BaseUnavailable(f"{wanted.base.full_name}, which the adapter stands on, was deleted meanwhile.")
 
 
 def model_name(name: str) -> str:

@@ -60,9 +60,13 @@ def _jobs(version: ModelVersion) -> list[Use]:
 
 def _works(version: ModelVersion) -> list[Use]:
     waiting = (RegistryWork.Status.PENDING, RegistryWork.Status.RUNNING)
-    if RegistryWork.objects.filter(source=version, status__in=waiting).exists():
-        return [Use("It is being merged", "", True)]
-    return []
+    works = RegistryWork.objects.filter(project_id=version.project_id, status__in=waiting)
+    found = []
+    if works.filter(source=version).exists():
+        found.append(Use("It is being merged", "", True))
+    if works.filter(base__id=str(version.pk)).exists():
+        found.append(Use("An adapter is being imported that stands on it", "", True))
+    return found
 
 
 def _labels(version: ModelVersion, name: str) -> list[Use]:

@@ -11,10 +11,13 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.core.dispatch import enqueue
 from apps.core.errors import ProductError
+from apps.core.models import User
+from apps.core.notifications import notify
 from apps.training.models import ModelVersion, RegistryWork
 
 log = logging.getLogger(__name__)
@@ -71,7 +74,27 @@ def _end(
         status=status, status_reason=reason, made=made, finished_at=timezone.now(), lease_until=None
     )
     work.refresh_from_db()
+    if done:
+        _tell(work)
     return work if done else None
+
+
+def _tell(work: RegistryWork) -> None:
+    """Whoever asked for it may have left the page long ago."""
+    user = User.objects.filter(pk=work.author_id).first() if work.author_kind == "user" else None
+    if user is None:
+        return
+    what = f"{work.get_kind_display()} of {work.name}"
+    good = work.status == Status.COMPLETED
+    notify(
+        user=user,
+        project=work.project,
+        key=f"registry-work:{work.pk}",
+        title=f"{what}: it is {work.made} now" if good and work.made else f"{what} failed",
+        text=work.status_reason,
+        url=reverse("training:model-work", args=(work.project.slug, work.pk)),
+        tone="good" if good else "bad",
+    )
 
 
 @contextmanager
