@@ -306,7 +306,7 @@ def test_the_pages_go_from_data_to_a_started_job(client_as, project, django_asse
     assert (job.preset, job.settings["lora_r"], len(job.sample_prompts)) == ("thorough", 32, 5)
     parts = reverse("training:job-plan-parts", args=[project.slug, job.number])
     said = client.post(parts, typed | {"setting-learning_rate": "0.05"}).content.decode()
-    assert "Learning rate is usually" in said
+    assert "Learning rate: usually" in said
     assert job.settings["learning_rate"] != 0.05
     sweep = {"sweep-on": "on", "sweep-beta": "on", "sweep-beta-low": "0.05", "sweep-beta-high": "0.3"}
     started = client.post(made.url, typed | sweep | {"start": "1"})

@@ -85,5 +85,5 @@ def warnings_of(settings: Mapping[str, Value], *, method: str, technique: str) -
             continue
         low, high = setting.safe_low, setting.safe_high
         if (low is not None and value < low) or (high is not None and value > high):
-            found[setting.name] = f"{setting.label} is usually from {low:,g} to {high:,.10g}."
+            found[setting.name] = f"{setting.label}: usually {low:,g} to {high:,.10g}."
     return found

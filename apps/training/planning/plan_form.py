@@ -18,8 +18,19 @@ from apps.training.planning.setting import GROUPS, Setting
 from apps.training.planning.sweeps import MOST_STEPS, MOST_TRIALS, SWEPT, objectives_of, swept_names
 
 SETTING = "setting-"
-#: Values that stand behind the heading of a group.
-_SHORT = 2
+#: Settings whose values stand behind the heading of their group.
+_SHORT = (
+    "learning_rate",
+    "epochs",
+    "max_length",
+    "lora_r",
+    "lora_alpha",
+    "beta",
+    "desirable_weight",
+    "undesirable_weight",
+    "precision",
+    "keep_checkpoints",
+)
 
 
 class PlanForm(EvaluationFields, ProductForm):
@@ -84,7 +95,7 @@ class PlanForm(EvaluationFields, ProductForm):
         for group, title in GROUPS.items():
             inside = [setting for setting in there if setting.group == group]
             fields = [self[SETTING + setting.name] for setting in inside]
-            short = zip(inside[:_SHORT], fields, strict=False)
+            short = [each for each in zip(inside, fields, strict=True) if each[0].name in _SHORT]
             if inside:
                 found.append((title, ", ".join(_in_short(*each) for each in short), fields))
         return found
@@ -162,7 +173,9 @@ class PlanForm(EvaluationFields, ProductForm):
 
 def _in_short(setting: Setting, field: forms.BoundField) -> str:
     """ "learning rate 5e-05"."""
-    value = dict(setting.choices).get(str(field.value()), field.value())
+    if setting.choices:
+        return dict(setting.choices).get(str(field.value()), "").lower()
+    value = field.value()
     return (
         f"{setting.label.lower()} {value:g}"
         if isinstance(value, float)
