@@ -25,7 +25,9 @@ from tests.factories.driven_runs import BY, make_prompt
 from tests.factories.measuring import make_base, make_better, served, settled
 from tests.factories.training import make_job, make_model_version
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+#: Runs are driven by threads with connections of their own.
+driven = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def person(project: Project) -> User:
     return make_member(project, Role.EDITOR)
 
 
+@driven
 def test_a_better_version_passes_and_its_asker_is_told(
     project: Project, version: ModelVersion, plan: dict[str, Any], person: User
 ) -> None:
@@ -89,6 +92,7 @@ def test_a_better_version_passes_and_its_asker_is_told(
     assert Notification.objects.filter(key=news.key).count() == 1
 
 
+@driven
 def test_a_worse_one_fails_and_the_policy_is_kept_as_it_was(
     project: Project, version: ModelVersion, base: ModelVersion, plan: dict[str, Any]
 ) -> None:
@@ -105,6 +109,7 @@ def test_a_worse_one_fails_and_the_policy_is_kept_as_it_was(
     assert measurement.judged["policy"]["must_beat"] == "not_worse"
 
 
+@driven
 def test_without_a_policy_there_are_figures_and_no_verdict(
     version: ModelVersion, plan: dict[str, Any]
 ) -> None:

@@ -27,7 +27,9 @@ from tests.factories.core import make_member
 from tests.factories.measuring import make_base, make_better, settled
 from tests.factories.training import make_model_version
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+#: Runs are driven by threads with connections of their own.
+driven = pytest.mark.django_db(transaction=True)
 HTMX = {"HX-Request": "true"}
 
 
@@ -52,6 +54,7 @@ def signed_in(project: Project, role: Role) -> Client:
     return client
 
 
+@driven
 def test_a_version_is_measured_from_its_page_and_judged_again_when_the_policy_has_changed(
     project: Project, version: ModelVersion, form: dict[str, Any]
 ) -> None:
@@ -142,6 +145,7 @@ def test_a_policy_is_saved_refused_and_taken_away(project: Project) -> None:
     ) == ["model_policy.set", "model_policy.clear"]
 
 
+@driven
 def test_over_rest_a_version_is_measured_and_the_policy_kept(
     project: Project,
     version: ModelVersion,
