@@ -190,7 +190,7 @@ def test_a_checkpoint_that_finds_the_disk_full_fails_the_job_with_what_to_do(mon
     job = trained()
     assert job.failure["kind"] == "disk"
     assert "is full" in job.status_reason
-    assert any("keep_checkpoints" in advice for advice in job.failure["advice"])
+    assert any("Checkpoints kept" in advice for advice in job.failure["advice"])
 
 
 def test_stop_and_keep_saves_what_there_is_and_cancel_keeps_nothing():

@@ -18,7 +18,7 @@ from apps.training.trainer.settings import read_settings
 
 FREE_ROOM = (
     "Free room on the worker's disk, or give it a larger one.",
-    "Lower keep_checkpoints: each takes what is trained, and twice as much again for the optimiser.",
+    "Lower “Checkpoints kept”: each takes what is trained, and twice as much again for the optimiser.",
 )
 
 

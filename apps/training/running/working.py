@@ -160,7 +160,7 @@ class Work:
                 f"{lost} workers in a row were lost with this job before they came to a checkpoint.",
                 (
                     "Look at the workers' logs and memory: a machine that runs out of it kills its worker.",
-                    "Lower batch_size or max_length, or save checkpoints more often (save_every).",
+                    "Lower “Rows at a time” or “Longest row”, or save checkpoints more often.",
                 ),
             )
 
