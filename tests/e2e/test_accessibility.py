@@ -16,6 +16,7 @@ from apps.core.links import Purpose, link_create
 from apps.core.roles import Role
 from tests.e2e.conftest import DESKTOP, PHONE, OpenPage, Watch
 from tests.factories.core import PASSWORD, make_member, make_project, make_user
+from tests.factories.training import make_job, make_log, make_points, make_samples
 from tests.integration.test_permission_matrix import Address, addresses, in_group
 from tests.permission_matrix import PAGES, PUBLIC
 from tests.world import World, make_world
@@ -74,6 +75,9 @@ NO_PAGE = {
     "workbench:values",
     "workbench:values-past",
     "workbench:version-typed",
+    "training:job-log",
+    "training:job-plan-checks",
+    "training:job-plan-parts",
     "training:model-card-file",
     "training:model-export",
     "training:model-measurements",  # leads to the page of the version
@@ -108,6 +112,8 @@ ROOMS = (
     "feedback/chat/",
     "feedback/queues/",
     "feedback/training/",
+    "fine-tuning/",
+    "models/",
     "members/",
     "api-keys/",
 )
@@ -141,7 +147,10 @@ SECOND_FACTOR = {
     "mfa_generate_recovery_codes",
     "mfa_reauthenticate",
 }
-GROUPS = ("", "core", "providers", "prompts", "datasets", "evaluations", "workbench", "traces", "feedback")
+GROUPS = (
+    *("", "core", "providers", "prompts", "datasets", "evaluations", "workbench", "traces", "feedback"),
+    "training",
+)
 
 
 @pytest.fixture
@@ -183,11 +192,16 @@ def test_refusals_and_empty_pages(live_server: Any, world: World, open_page: Ope
     viewer = open_page(live_server.url, user=make_member(world.project, Role.VIEWER))
     fresh = make_project("Nothing yet")
     admin = open_page(live_server.url, user=make_member(fresh, Role.ADMIN))
+    training = make_job(world.project, status="running", dataset_version=world.training_set.dataset_version)
+    make_points(training, 20)
+    make_samples(training, [0, 10])
+    make_log(training, ["Training."])
     wrong: list[str] = []
     for page, path, status in (
         (viewer, f"/p/{world.project.slug}/settings/", 403),
         (viewer, "/no/such/page/", 404),
         (viewer, f"/p/{world.project.slug}/runs/{world.live_run.number}/", 200),
+        (viewer, f"/p/{world.project.slug}/fine-tuning/{training.number}/", 200),
         *((admin, f"/p/{fresh.slug}/{room}", 200) for room in ROOMS),
     ):
         answer = page.goto(path)
