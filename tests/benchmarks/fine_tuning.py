@@ -6,7 +6,7 @@ The embedded model, a LoRA adapter on all linear layers, supervised. A job goes 
 the worker of the queue `gpu`, its training process, checkpoint, registry. The script is `plain_training.py`,
 with the same settings and rows in the same order, so that both end with the same loss. They train in turn
 while the stack runs. Speed is the Trainer's own: steps through the seconds of training, with logging and the
-checkpoint at its end, without loading and registering.
+checkpoint at its end, without loading, answering the fixed prompt, and registering.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _dataset(stack: BenchStack) -> str:
 
 def _job(stack: BenchStack, version: str, settings: dict[str, Any], name: str) -> dict[str, Any]:
     wanted = {"name": name, "base": {"kind": "embedded"}, "dataset_version": version, "start": True}
-    more = {"method": "sft", "technique": "lora", "sample_prompts": [], "settings": settings}
+    more = {"method": "sft", "technique": "lora", "sample_prompts": ["Hello"], "settings": settings}
     job = stack.api("fine-tuning-jobs/", {**wanted, **more})
     deadline = time.monotonic() + _PATIENCE_S
     while job["status"] not in _OVER:

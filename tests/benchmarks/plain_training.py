@@ -69,7 +69,7 @@ def main(base: str, rows: str, output: str, settings: dict) -> dict:
     tokens = [entry["num_tokens"] for entry in trainer.state.log_history if "num_tokens" in entry][-1]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {
-        "steps_per_second": done.metrics["train_steps_per_second"],
+        "steps_per_second": settings["max_steps"] / done.metrics["train_runtime"],
         "tokens_per_second": tokens / done.metrics["train_runtime"],
         "memory_bytes": Memory.peak,
         "loss": losses[-1],

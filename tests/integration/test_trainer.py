@@ -191,6 +191,7 @@ def test_the_start_tells_what_runs_and_the_end_leaves_an_adapter_of_safe_files(t
     assert {"torch", "trl", "peft", "transformers", "python"} <= start["packages"].keys()
     stages = [event["stage"] for event in run.told("stage")]
     assert stages == ["loading", "tokenizing", "loading", "training", "saving"]
+    assert 0 < run.end["metrics"]["steps_per_second"] < 1000
     assert run.curve[10]["loss"] < 0.8 * run.curve[1]["loss"]
     final = Path(run.end["folder"])
     assert final == tmp_path / "run" / "out" / "final"

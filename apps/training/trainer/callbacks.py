@@ -103,6 +103,8 @@ class Telling(TrainerCallback):
         self.first_step = 0
         self.step = -1
         self.values: dict[str, float] = {}
+        #: Seconds between steps that went into answering the fixed prompts.
+        self.sampled_s = 0.0
 
     def begins_at(self, step: int, tokens: float) -> None:
         self.first_step = step
@@ -167,7 +169,9 @@ class Telling(TrainerCallback):
         )
         metrics = self.values if self.step == step else {}
         self.events.tell("checkpoint", step=step, folder=str(folder), metrics=metrics, best=best)
+        began = time.perf_counter()
         self.tell_samples(model, step)
+        self.sampled_s += time.perf_counter() - began
         self.clock.pause_ended()
 
     def tell_samples(self, model: Any, step: int) -> None:

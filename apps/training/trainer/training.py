@@ -65,7 +65,7 @@ class Training:
         trainer, steering, telling = self._trainer(tokenizer, train, validation, facts, choice, rhythm)
         self._tell_start(trainer, facts, choice, rhythm, lengths)
         self._train(trainer, telling, rhythm)
-        self._end(trainer, steering, began)
+        self._end(trainer, steering, telling, began)
 
     def _rows(self, tokenizer: Any) -> tuple[list[Row], list[Row], Lengths]:
         spec, max_length = self.spec, self.settings.max_length
@@ -207,7 +207,7 @@ class Training:
             return
         trainer.train(resume_from_checkpoint=str(resume))
 
-    def _end(self, trainer: Any, steering: Steering, began: float) -> None:
+    def _end(self, trainer: Any, steering: Steering, telling: Telling, began: float) -> None:
         state = trainer.state
         losses = validation_losses(state)
         best_step = min(losses, key=lambda found: found[1])[0] if losses else None
@@ -222,7 +222,7 @@ class Training:
             reason="stopped" if steering.stopped else "done",
             step=step,
             folder=str(final) if final else None,
-            metrics=_last_figures(state, step),
+            metrics=_last_figures(state, step, telling),
             best_step=best_step,
             early=steering.ran_out_of_patience,
             seconds=round(time.monotonic() - began, 2),
@@ -243,13 +243,17 @@ class Training:
         return best_step
 
 
-def _last_figures(state: Any, step: int) -> dict[str, float]:
-    """The latest value of each figure up to the step that is kept, and the speed over all steps."""
+def _last_figures(state: Any, step: int, telling: Telling) -> dict[str, float]:
+    """The latest value of each figure up to the step that is kept, and the speed over all steps.
+
+    That is with logging, measuring and checkpoints, and without the answering of the fixed prompts.
+    """
     found: dict[str, float] = {}
     speed: dict[str, float] = {}
     for entry in state.log_history:
-        if "train_steps_per_second" in entry:  # the Trainer's own summary
-            speed = {"steps_per_second": entry["train_steps_per_second"]}
+        if "train_runtime" in entry:  # the Trainer's own summary
+            seconds = max(entry["train_runtime"] - telling.sampled_s, 1e-3)
+            speed = {"steps_per_second": (state.global_step - telling.first_step) / seconds}
         elif entry.get("step", 0) <= step:
             found |= {name: value for name, value in entry.items() if isinstance(value, int | float)}
     return speed | {
