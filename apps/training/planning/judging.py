@@ -91,6 +91,13 @@ def _rows(job: FineTuningJob, counts: Mapping[str, Any]) -> Iterator[Problem]:
             "No rows are kept for validation, so nothing tells when the model begins to learn by heart.",
             "Make the training set with a share for validation.",
         )
+        if job.sweep:
+            yield Problem(
+                "sweep_unmeasured",
+                WARNS,
+                "Without validation rows the trials of the sweep are compared on the rows they trained on, "
+                "which favours the settings that learn by heart soonest.",
+            )
     if shared := counts["in_validation"]:
         yield Problem(
             "in_validation",
