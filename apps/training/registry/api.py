@@ -127,9 +127,10 @@ class ModelDetailView(ModelView):
     )
     def patch(self, request: Request, name: str, number: int) -> Response:
         """Describe it. What a version is made of never changes."""
+        version = self.version(name, number)
         given = ModelChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        keeping.version_describe(version=self.version(name, number), by=self.actor, **given.validated_data)
+        keeping.version_describe(version=version, by=self.actor, **given.validated_data)
         return self.answer(name, number)
 
     @extend_schema(
@@ -260,11 +261,10 @@ class ModelNoteListView(ModelView):
     @idempotent
     def post(self, request: Request, name: str, number: int) -> Response:
         """Add a note."""
+        version = self.version(name, number)
         given = ModelNoteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        note = keeping.note_add(
-            version=self.version(name, number), by=self.actor, text=given.validated_data["text"]
-        )
+        note = keeping.note_add(version=version, by=self.actor, text=given.validated_data["text"])
         return Response(ModelNoteSerializer(note).data, status=201)
 
 
