@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from apps.training.watching.curves import Curve, Curves
@@ -197,6 +197,10 @@ def _gradients(norm: Curve, told: Told) -> list[Note]:
         tone = "warn" if len(high) > max(2, len(norm) // 20) else "plain"
         more = " If that goes on, lower the learning rate." if tone == "warn" else ""
         return [Note("grad_norm", tone, far + clipped + more)]
+    tenths = quantiles(norm.values, n=10)
+    if tenths[-1] > 3 * max(tenths[0], 1e-12):
+        text = f"Mostly between {tenths[0]:.2g} and {tenths[-1]:.2g}: small batches differ from each other."
+        return [Note("grad_norm", "plain", text)]
     return [Note("grad_norm", "good", f"Steady, around {usual:.2g}.")]
 
 

@@ -109,6 +109,8 @@ def test_one_spike_of_the_gradient_is_told_and_many_are_warned_of():
     many = only(notes_of(grad_norm=lambda step: 9.0 if step % 6 == 0 else 0.5), "grad_norm")
     assert many.startswith("warn: ")
     assert "lower the learning rate" in many
+    uneven = only(notes_of(grad_norm=lambda step: 0.5 + step % 5), "grad_norm")
+    assert uneven == "plain: Mostly between 0.5 and 4.5: small batches differ from each other."
     assert only(notes_of(grad_norm=0.0), "grad_norm").startswith("bad: Gradients are zero")
 
 
