@@ -304,6 +304,10 @@ def test_the_pages_go_from_data_to_a_started_job(client_as, project, django_asse
     client.post(made.url, typed | {"use_preset": "thorough", "more_samples": "May I return it?\n\nWhy?"})
     job.refresh_from_db()
     assert (job.preset, job.settings["lora_r"], len(job.sample_prompts)) == ("thorough", 32, 5)
+    unseen = {name: value for name, value in typed.items() if name not in ("keep_samples", "samples_shown")}
+    client.post(made.url, unseen | {"samples_shown": "0"})  # from a page of before the worker added them
+    job.refresh_from_db()
+    assert len(job.sample_prompts) == 5
     parts = reverse("training:job-plan-parts", args=[project.slug, job.number])
     said = client.post(parts, typed | {"setting-learning_rate": "0.05"}).content.decode()
     assert "Learning rate: usually" in said

@@ -45,6 +45,8 @@ class PlanForm(EvaluationFields, ProductForm):
     keep_samples = forms.MultipleChoiceField(
         label="Prompts answered at each checkpoint", required=False, widget=forms.CheckboxSelectMultiple
     )
+    #: How many the page showed: those that a worker adds meanwhile stay.
+    samples_shown = forms.IntegerField(required=False, widget=forms.HiddenInput)
     more_samples = forms.CharField(
         label="More of them",
         required=False,
@@ -155,7 +157,11 @@ class PlanForm(EvaluationFields, ProductForm):
         }
 
     def _samples(self) -> list[Any]:
-        kept = [self.job.sample_prompts[int(place)] for place in self.cleaned_data["keep_samples"]]
+        shown = self.cleaned_data["samples_shown"] or 0
+        wanted = {int(place) for place in self.cleaned_data["keep_samples"]}
+        kept = [
+            asked for place, asked in enumerate(self.job.sample_prompts) if place in wanted or place >= shown
+        ]
         return kept + [
             line.strip() for line in self.cleaned_data["more_samples"].splitlines() if line.strip()
         ]
@@ -217,6 +223,7 @@ def _initial(job: FineTuningJob) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": job.name,
         "seed": job.seed,
+        "samples_shown": len(job.sample_prompts),
         "keep_samples": [str(place) for place in range(len(job.sample_prompts))],
         "sweep-on": bool(sweep),
         "sweep-trials": sweep.get("trials", 6),

@@ -101,7 +101,8 @@ def job_checks(request: ProjectRequest, number: int) -> HttpResponse:
     if job.status != Status.DRAFT:
         url = reverse("training:job-detail", args=[request.project.slug, number])
         return HttpResponseClientRedirect(url)
-    return render(request, "training/_plan_answer.html", plan_shown(job, PlanForm(job=job)))
+    form = PlanForm(job=job)
+    return render(request, "training/_plan_answer.html", plan_shown(job, form) | {"form": form})
 
 
 @project_view(Role.EDITOR)
