@@ -72,14 +72,14 @@ def _rows(job: FineTuningJob, counts: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(
             "few_rows",
             BLOCKS,
-            f"There are {_n(train, 'row')} to train on; at least {fewest} are needed.",
+            f"{_n(train, 'row')} to train on; at least {fewest} are needed.",
             "Add rows, or choose a version whose split “train” has some.",
         )
     elif train < FEW_ROWS:
         yield Problem(
             "few_rows",
             WARNS,
-            f"{_n(train, 'row')} are few to train on.",
+            f"{_n(train, 'row')} {_are(train)} few to train on.",
             "A few hundred rows is where fine-tuning begins to show.",
         )
     for why, n in counts["unusable"].items():
