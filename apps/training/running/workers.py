@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PROBE = "apps.training.trainer.probe"
 _PROBE_PATIENCE_S = 120
 _TRIES = 3
+#: The rest of the stack starts first: loading torch beside it makes both slow, and the measurement wrong.
+PROBE_AFTER_S = 10.0
 #: Heartbeats come every five seconds.
 ALIVE_FOR = timedelta(seconds=30)
 MOST_FORECASTS = 20
@@ -69,6 +71,7 @@ def worker_announce(name: str) -> None:
 def _announce(name: str) -> None:
     try:
         leftovers_remove()
+        time.sleep(PROBE_AFTER_S)
         for _ in range(_TRIES):
             found = probe()
             if found is not None:
