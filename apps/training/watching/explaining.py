@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median, quantiles
+from statistics import fmean, median, quantiles
 from typing import Any
 
 from apps.training.watching.curves import Curve, Curves
@@ -42,7 +42,7 @@ def explain(curves: Curves, told: Told) -> list[Note]:
     """What can be said of these curves, the gravest of each chart first."""
     broken = _broken(curves, told)
     notes = [
-        *(broken or [*_loss(curves.get("loss", _EMPTY), told), *_validation(curves, told)]),
+        *(broken or [*_loss(curves, told), *_validation(curves, told)]),
         *_rewards(curves),
         *_accuracy(curves),
         *_gradients(curves.get("grad_norm", _EMPTY), told),
@@ -55,8 +55,8 @@ def explain(curves: Curves, told: Told) -> list[Note]:
 
 
 def start_and_end(curve: Curve) -> tuple[float, float]:
-    """The medians of its first and its last tenth, of three points at least: one odd step moves neither."""
-    part = max(3, len(curve) // 10)
+    """The medians of its first and its last fifth, of four points at least: odd steps move neither."""
+    part = max(4, len(curve) // 5)
     return median(curve.values[:part]), median(curve.values[-part:])
 
 
@@ -75,7 +75,9 @@ def _broken(curves: Curves, told: Told) -> list[Note]:
     return [Note("loss", "bad", text)]
 
 
-def _loss(loss: Curve, told: Told) -> list[Note]:
+def _loss(curves: Curves, told: Told) -> list[Note]:
+    loss, measured = curves.get("loss", _EMPTY), curves.get("eval_loss", _EMPTY).values
+    still_falls = len(measured) > 1 and measured[-1] == min(measured)
     if len(loss) < LEAST_POINTS:
         return []
     start, end = start_and_end(loss)
@@ -87,8 +89,9 @@ def _loss(loss: Curve, told: Told) -> list[Note]:
         hint = " It starts at 0.693, where neither answer is preferred yet." if told.method == "dpo" else ""
         text = f"The loss has hardly moved, at {end:.3g}. Give it more steps or a higher learning rate.{hint}"
         return [Note("loss", "plain" if loss.steps[-1] < 30 else "warn", text)]
-    if told.method == "sft" and end < 0.05:
-        text = f"At {end:.2g} the rows are known by heart. Fewer epochs keep more of what the base could do."
+    late = fmean(loss.values[-max(8, len(loss) // 4) :])
+    if told.method == "sft" and late < 0.05 and not still_falls:
+        text = f"At {late:.2g} the rows are known by heart. Fewer epochs keep more of what the base could do."
         return [Note("loss", "warn", text)]
     if fell > 0:
         return [Note("loss", "good", f"The loss falls, from {start:.3g} to {end:.3g}.")]

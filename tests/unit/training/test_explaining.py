@@ -44,7 +44,7 @@ def only(notes: dict[str, list[str]], chart: str) -> str:
 
 def test_a_training_that_goes_as_it_should():
     notes = notes_of()
-    assert only(notes, "loss").startswith("good: The loss falls, from 1.73 to 0.492.")
+    assert only(notes, "loss").startswith("good: The loss falls, from 1.56 to 0.508.")
     assert only(notes, "rewards").startswith("good: The margin grows")
     assert only(notes, "accuracy").startswith("good: 8")
     assert only(notes, "grad_norm").startswith("good: Steady")
@@ -88,7 +88,12 @@ def test_a_loss_that_rises_or_stays():
 
 
 def test_rows_that_are_known_by_heart():
-    assert "by heart" in only(notes_of("sft", loss=lambda step: 2.0 if step < 20 else 0.01), "loss")
+    low = {"loss": lambda step: 2.0 if step < 20 else 0.01}
+    assert "by heart" in only(notes_of("sft", **low), "loss")
+    falling = notes_of("sft", eval_loss={20: 1.0, 60: 0.2}.get, **low)
+    assert not any("by heart" in note for note in falling["loss"])
+    noisy = notes_of("sft", loss=lambda step: 2.0 if step < 20 else 0.8 if step % 4 == 0 else 0.01)
+    assert not any("by heart" in note for note in noisy["loss"])
 
 
 def test_overfitting_names_the_step_to_go_back_to():
