@@ -25,9 +25,8 @@ SHAPING = (
     "fan_in_fan_out",
     "lora_bias",
 )
-#: Set, each of these means more than layers beside those of the base.
-_MORE = (
-    "modules_to_save",
+#: Set, each of these means more than layers beside those of the base; `modules_to_save` does too.
+MORE = (
     "trainable_token_indices",
     "layer_replication",
     "target_parameters",
@@ -40,7 +39,7 @@ _MORE = (
     "monteclora_config",
 )
 #: Beginnings that leave the base as it is; the others move part of it into the adapter.
-_PLAIN_BEGINNINGS = (None, True, False, "gaussian", "eva", "orthogonal")
+PLAIN_BEGINNINGS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 def why_not_switched(config: Mapping[str, Any]) -> str:
@@ -50,10 +49,10 @@ def why_not_switched(config: Mapping[str, Any]) -> str:
         return f"It is an adapter of the kind {kind or 'unknown'}; LoRA adapters are served."
     if config.get("bias", "none") != "none":
         return "It trains biases of its base; merge it, and the whole model is served."
-    if more := [name for name in _MORE if config.get(name)]:
+    if more := [name for name in ("modules_to_save", *MORE) if config.get(name)]:
         return f"It uses {more[0]}, which is more than LoRA layers; merge it, and the whole model is served."
     beginning = config.get("init_lora_weights", True)
-    if beginning not in _PLAIN_BEGINNINGS:
+    if beginning not in PLAIN_BEGINNINGS:
         return f"It began as {beginning}, which changes its base; merge it, and the whole model is served."
     return ""
 

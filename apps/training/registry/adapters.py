@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+from apps.providers.local_model.lora import MORE, PLAIN_BEGINNINGS
+
 _MODULE = re.compile(r"[A-Za-z0-9_.]{1,200}")
 _KEPT: dict[str, Any] = {
     "r": 8,
@@ -25,6 +27,8 @@ _KEPT: dict[str, Any] = {
     "alpha_pattern": {},
     "layers_to_transform": None,
 }
+#: Of LoRA's settings these shape its layers too, and are not kept: an adapter that has one is refused.
+_NOT_KEPT = (*MORE, "lora_bias", "exclude_modules", "layers_pattern")
 
 
 def adapter_problem(config: Any) -> str:
@@ -48,6 +52,10 @@ def adapter_problem(config: Any) -> str:
         found = config.get(name) or {}
         if not isinstance(found, dict) or not _modules(list(found)):
             return f"{name} must name modules, not patterns."
+    if more := [name for name in _NOT_KEPT if config.get(name)]:
+        return f"it uses {more[0]}, which is more than LoRA layers; merge it with its base and import that."
+    if (beginning := config.get("init_lora_weights", True)) not in PLAIN_BEGINNINGS:
+        return f"it began as {str(beginning)[:40]}, which changes its base; merge it with its base and import that."
     return ""
 
 

@@ -139,6 +139,9 @@ def test_shards_that_lie_elsewhere_are_refused(tmp_path):
         ({"rank_pattern": {"(a+)+$": 4}}, "not patterns"),
         ({"r": 10**9}, "rank"),
         ({"task_type": "SEQ_CLS"}, "not for CAUSAL_LM"),
+        ({"init_lora_weights": "pissa"}, "changes its base"),
+        ({"lora_bias": True}, "lora_bias"),
+        ({"trainable_token_indices": [1]}, "trainable_token_indices"),
     ],
 )
 def test_settings_that_ask_for_more_than_lora_are_refused(change, said):
