@@ -55,7 +55,7 @@ def adapter_problem(config: Any) -> str:
     if more := [name for name in _NOT_KEPT if config.get(name)]:
         return f"it uses {more[0]}, which is more than LoRA layers; merge it with its base and import that."
     if (beginning := config.get("init_lora_weights", True)) not in PLAIN_BEGINNINGS:
-        return f"it began as {str(beginning)[:40]}, which changes its base; merge it with its base and import that."
+        return f"it began as {str(beginning)[:40]}, which changes its base; merge the two and import that."
     return ""
 
 
