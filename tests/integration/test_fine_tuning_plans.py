@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -215,6 +216,7 @@ def test_it_starts_when_its_checks_are_through(project):
     services.job_ask_start(job=blocked, by=SYSTEM)
     assert checked(blocked).status == Status.DRAFT
     assert "at least 4 are needed" in blocked.status_reason
+    assert services.job_update(job=blocked, by=SYSTEM, settings=blocked.settings).status_reason == ""
 
 
 def test_checks_of_a_draft_that_was_changed_meanwhile_are_not_kept(project, monkeypatch):
@@ -301,7 +303,8 @@ def test_the_pages_go_from_data_to_a_started_job(client_as, project, django_asse
     bad = client.post(made.url, typed | {"setting-learning_rate": "much", "name": "Better tone"})
     assert bad.status_code == 400
     assert 'value="Better tone"' in bad.content.decode()
-    client.post(made.url, typed | {"use_preset": "thorough", "more_samples": "May I return it?\n\nWhy?"})
+    preset = {"use_preset": "thorough", "more_samples": "May I return it?\n\nWhy?"}
+    client.post(made.url, typed | preset | {"setting-learning_rate": "much"})  # which the preset replaces
     job.refresh_from_db()
     assert (job.preset, job.settings["lora_r"], len(job.sample_prompts)) == ("thorough", 32, 5)
     unseen = {name: value for name, value in typed.items() if name not in ("keep_samples", "samples_shown")}
@@ -321,6 +324,45 @@ def test_the_pages_go_from_data_to_a_started_job(client_as, project, django_asse
         == client.get(made.url).url
         == reverse("training:job-detail", args=[project.slug, job.number])
     )
+    for late in ("job-plan", "job-plan-check", "job-plan-discard"):  # by somebody who had the draft open
+        answer = client.post(reverse(f"training:{late}", args=[project.slug, job.number]), typed, follow=True)
+        assert "nothing of your draft was saved" in answer.content.decode()
+
+
+def test_rows_that_need_another_prompt_are_said_before_there_is_a_draft(client_as, project):
+    client, version = client_as(Role.EDITOR), make_dataset_version(project, 8)
+    other = make_version(make_prompt(project, "Other"), "{{ absent }}", parameters={"model": "fake/x"})
+    asked = {"rows": f"version:{version.pk}", "base": "folder:tiny-plans", "preset": "quick"}
+    new = reverse("training:job-new", args=[project.slug])
+    for prompt, said in (
+        ("", "choose the prompt that makes them"),
+        (str(other.pk), "The prompt uses absent"),
+    ):
+        answer = client.post(new, asked | {"prompt": prompt})
+        assert answer.status_code == 400
+        assert said in str(answer.context["form"].errors["prompt"])
+    assert not FineTuningJob.objects.exists()
+
+
+def test_a_new_job_from_the_same_data_begins_with_all_that_the_old_one_was_asked_for(client_as, project):
+    client, version = client_as(Role.EDITOR), make_dataset_version(project, 8)
+    prompt = make_version(make_prompt(project, "Ask"), "{{ question }}", parameters={"model": "fake/x"})
+    job = draft(project, version, prompt_version=prompt, technique="full", preset="quick")
+    FineTuningJob.objects.filter(pk=job.pk).update(status=Status.FAILED)
+    page = client.get(reverse("training:job-detail", args=[project.slug, job.number]))
+    form = client.get(f"{reverse('training:job-new', args=[project.slug])}?{page.context['again']}").context[
+        "form"
+    ]
+    wanted = {"rows": f"version:{version.pk}", "prompt": str(prompt.pk), "base": "folder:tiny-plans"}
+    wanted |= {"technique": "full", "preset": "quick"}
+    assert {name: form[name].value() for name in wanted} == wanted
+
+
+def test_enter_in_a_field_of_a_draft_saves_it_and_takes_no_preset(client_as, project):
+    job = checked(draft(project, make_training_version(project)))
+    page = client_as(Role.EDITOR).get(reverse("training:job-plan", args=[project.slug, job.number]))
+    form = page.content.decode().partition('id="plan-form"')[2]
+    assert "name=" not in re.search(r"<button[^>]*>", form).group()
 
 
 def test_rest_makes_checks_changes_and_starts(api_client, project):

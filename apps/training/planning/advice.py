@@ -76,7 +76,7 @@ def _nothing(judged: Judged) -> Advice:
         kind = "up" if judged.good else "down"
         return Advice(
             SFT if judged.good else "",
-            f"{judged.thumbs:,} thumbs, all {kind}.",
+            f"{judged.thumbs:,} thumbs, all {kind}." if judged.thumbs > 1 else f"One thumb {kind}.",
             "Approved answers can be imitated (SFT); KTO needs thumbs of both kinds."
             if judged.good
             else "KTO needs thumbs of both kinds. Corrections would say what the answers should have been.",

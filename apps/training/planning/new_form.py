@@ -9,6 +9,10 @@ from django import forms
 from apps.core.errors import InvalidInput
 from apps.core.forms import ProductForm
 from apps.core.models import Project
+from apps.datasets.models import DatasetVersion
+from apps.evaluations.errors import VariablesMissing
+from apps.evaluations.run_plan import check_variables
+from apps.prompts.models import PromptVersion
 from apps.training.planning.choices import (
     base_chosen,
     base_groups,
@@ -20,6 +24,7 @@ from apps.training.planning.choices import (
 from apps.training.planning.plans import LONGEST_NAME
 from apps.training.planning.presets import BALANCED, PRESETS
 from apps.training.planning.setting import FULL, HOSTED, LORA
+from apps.training.planning.situations import method_of_rows
 
 _TECHNIQUES = (
     (LORA, "An adapter (LoRA): small, fast, and the base stays as it is"),
@@ -76,13 +81,32 @@ class JobForm(ProductForm):
         if data.training_set is not None and told["prompt"]:
             text = "A training set's rows are conversations already: choose no prompt."
             raise InvalidInput(text, fields={"prompt": [text]})
+        prompt = prompt_chosen(self.project, told["prompt"])
+        if version is not None and data.training_set is None:
+            _check_prompt(version, prompt)
         named = data.training_set.name if data.training_set else version.dataset.name if version else ""
         return {
             "name": told["name"] or named[:LONGEST_NAME],
             "training_set": data.training_set,
             "dataset_version": version,
-            "prompt_version": prompt_chosen(self.project, told["prompt"]),
+            "prompt_version": prompt,
             "base": base,
             "technique": HOSTED if base["kind"] == HOSTED else told["technique"] or LORA,
             "preset": told["preset"],
         }
+
+
+def _check_prompt(version: DatasetVersion, prompt: PromptVersion | None) -> None:
+    """A draft keeps its rows and its prompt, so what does not go together is said before there is one.
+
+    Raises InvalidInput.
+    """
+    if method_of_rows(version):
+        return
+    if prompt is None:
+        text = f"The rows of {version.dataset.name} are no conversations: choose the prompt that makes them."
+        raise InvalidInput(text, fields={"prompt": [text]})
+    try:
+        check_variables(prompt, version)
+    except VariablesMissing as error:
+        raise InvalidInput(error.detail, fields={"prompt": [error.detail]}) from error

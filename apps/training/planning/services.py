@@ -88,6 +88,7 @@ def job_update(*, job: FineTuningJob, by: Actor, **changes: Any) -> FineTuningJo
         before = _told(locked)
         for name, value in _changed(locked, changes).as_fields().items():
             setattr(locked, name, value)
+        locked.status_reason = ""  # why the draft that it was could not be started
         if locked.checks.get("made_of") != made_of(locked):
             _ask_for_checks(locked)
         else:
@@ -174,6 +175,7 @@ def _ask_for_checks(job: FineTuningJob, *, then_start: dict[str, str] | None = N
     if then_start:
         job.checks["then_start"] = then_start
     job.checks_until = timezone.now() + PATIENCE
+    job.status_reason = ""
     job.save()
     enqueue(CHECK_TASK, queue="default", job_id=str(job.pk))
 

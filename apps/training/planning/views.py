@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,8 +18,9 @@ from apps.training.models import FineTuningJob
 from apps.training.planning import services
 from apps.training.planning.advice import advise
 from apps.training.planning.choices import unusable_bases
+from apps.training.planning.errors import JobStarted
 from apps.training.planning.new_form import JobForm
-from apps.training.planning.plan_form import PlanForm
+from apps.training.planning.plan_form import SETTING, PlanForm
 from apps.training.planning.presenting import estimates_shown, plan_shown
 from apps.training.planning.presets import PRESETS
 from apps.training.planning.selectors import job_get, judged_so_far
@@ -49,11 +50,12 @@ def job_new(request: ProjectRequest) -> HttpResponse:
 
 
 def _initial(request: ProjectRequest) -> dict[str, Any]:
-    """What the address asks for: ?set=3 a training set, ?version=<id> of a dataset, ?base=<key>."""
+    """What the address asks for: ?set=3 a training set, ?version=<id> of a dataset, fields by name."""
     rows = f"set:{request.GET['set']}" if request.GET.get("set") else ""
     if request.GET.get("version"):
         rows = f"version:{request.GET['version']}"
-    return {name: value for name, value in {"rows": rows, "base": request.GET.get("base")}.items() if value}
+    named = {name: request.GET.get(name) for name in ("prompt", "base", "technique", "preset")}
+    return {name: value for name, value in {"rows": rows, **named}.items() if value}
 
 
 @project_view(Role.EDITOR)
@@ -62,19 +64,38 @@ def job_plan(request: ProjectRequest, number: int) -> HttpResponse:
     """The draft. Posted, it is saved; with `start` it is started, with `use_preset` it gets its settings."""
     job = job_get(project=request.project, number=number)
     if job.status != Status.DRAFT:
-        return redirect("training:job-detail", request.project.slug, number)
-    form = PlanForm(request.POST or None, job=job)
+        return _started_meanwhile(request, job)
+    form = PlanForm(_posted(request, job), job=job)
     if request.method == "POST" and form.is_valid():
         try:
             job = services.job_update(job=job, by=request.actor, **_changes(request, form))
             if "start" in request.POST:
                 return _started(request, services.job_ask_start(job=job, by=request.actor))
+        except JobStarted:
+            return _started_meanwhile(request, job)
         except ProductError as error:
             form.add_product_error(error)
         else:
             return redirect("training:job-plan", request.project.slug, number)
     context = plan_shown(job, form) | {"form": form, "presets": PRESETS}
     return render(request, "training/job_plan.html", context, status=400 if form.errors else 200)
+
+
+def _posted(request: ProjectRequest, job: FineTuningJob) -> QueryDict | None:
+    """A preset gives every setting anew, so what was typed for them need not even be valid."""
+    if "use_preset" not in request.POST:
+        return request.POST or None
+    posted = request.POST.copy()
+    for name, value in job.settings.items():
+        posted[SETTING + name] = str(value)
+    return posted
+
+
+def _started_meanwhile(request: ProjectRequest, job: FineTuningJob) -> HttpResponse:
+    """Somebody else may have started what this person still had open as a draft."""
+    if request.method == "POST":
+        messages.warning(request, f"{job.name} was started meanwhile, so nothing of your draft was saved.")
+    return redirect("training:job-detail", request.project.slug, job.number)
 
 
 def _changes(request: ProjectRequest, form: PlanForm) -> dict[str, Any]:
@@ -118,7 +139,10 @@ def job_parts(request: ProjectRequest, number: int) -> HttpResponse:
 @require_POST
 def job_check(request: ProjectRequest, number: int) -> HttpResponse:
     job = job_get(project=request.project, number=number)
-    services.job_check_again(job=job)
+    try:
+        services.job_check_again(job=job)
+    except JobStarted:
+        return _started_meanwhile(request, job)
     return redirect("training:job-plan", request.project.slug, number)
 
 
@@ -126,6 +150,9 @@ def job_check(request: ProjectRequest, number: int) -> HttpResponse:
 @require_POST
 def job_discard(request: ProjectRequest, number: int) -> HttpResponse:
     job = job_get(project=request.project, number=number)
-    services.job_delete(job=job, by=request.actor)
+    try:
+        services.job_delete(job=job, by=request.actor)
+    except JobStarted:
+        return _started_meanwhile(request, job)
     messages.success(request, f"The draft {job.name} is thrown away.")
     return redirect("training:job-list", request.project.slug)

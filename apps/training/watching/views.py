@@ -82,12 +82,17 @@ def _live(
 
 
 def _again(job: FineTuningJob) -> str:
-    """What the form of a new job begins with: the same rows, the same base."""
+    """What the form of a new job begins with: the same rows, prompt, base and technique."""
     made = job.training_set
     rows = {"set": str(made.number)} if made else {"version": str(job.dataset_version_id)}
     kind = str(job.base.get("kind", ""))
-    name = {"folder": job.base.get("name"), "version": job.base.get("id")}.get(kind)
-    return urlencode({**rows, "base": f"{kind}:{name}" if name else kind})
+    hosted = f"{job.base.get('provider')}/{job.base.get('model')}"
+    names = {"folder": job.base.get("name"), "version": job.base.get("id"), "hosted": hosted}
+    name = names.get(kind)
+    technique = "" if kind == "hosted" else job.technique
+    same = {"prompt": str(job.prompt_version_id or ""), "technique": technique, "preset": job.preset}
+    told = {**rows, "base": f"{kind}:{name}" if name else kind, **same}
+    return urlencode({name: value for name, value in told.items() if value})
 
 
 @project_view(Role.EDITOR)

@@ -31,6 +31,7 @@ from apps.training.trainer.settings import TrainingSettings, read_settings
         (Judged(10, 3, 0, 200), "13 thumbs, 0 pairs, 200 corrections: SFT."),
         (Judged(10, 3, 400, 20), "13 thumbs, 400 pairs, 20 corrections: DPO."),
         (Judged(0, 9), "9 thumbs, all down."),
+        (Judged(1, 0), "One thumb up."),
         (Judged(), "Nobody has judged answers yet."),
     ],
 )
