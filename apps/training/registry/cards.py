@@ -131,10 +131,6 @@ def _lora(shape: dict[str, Any]) -> str:
     return f"rank {shape['rank']}, alpha {shape.get('alpha')}, on {', '.join(modules)}"
 
 
-def _tokens(window: object) -> str:
-    return f"{figures.number(window)} tokens" if window else ""
-
-
 def _count(parameters: int) -> str:
     return figures.number(parameters) if parameters else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.errors import ProductError
 from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
-from apps.training.models import ModelState
+from apps.training.models import ModelState, ModelVersion
 from apps.training.registry import keeping
 from apps.training.registry.archives import archive_response
 from apps.training.registry.bases import importable_folders
@@ -94,18 +95,28 @@ def model_describe(request: ProjectRequest, name: str, number: int) -> HttpRespo
 @require_POST
 def model_archive(request: ProjectRequest, name: str, number: int) -> HttpResponse:
     version = version_get(project=request.project, name=name, number=number)
-    keeping.version_archive(version=version, by=request.actor)
-    messages.success(request, f"{version.full_name} is archived: prompts can no longer name it.")
-    return _back(request, name, number)
+    said = f"{version.full_name} is archived: prompts can no longer name it."
+    return _moved(request, version, keeping.version_archive, said)
 
 
 @project_view(Role.APPROVER)
 @require_POST
 def model_restore(request: ProjectRequest, name: str, number: int) -> HttpResponse:
     version = version_get(project=request.project, name=name, number=number)
-    keeping.version_restore(version=version, by=request.actor)
-    messages.success(request, f"{version.full_name} is served again.")
-    return _back(request, name, number)
+    return _moved(request, version, keeping.version_restore, f"{version.full_name} is served again.")
+
+
+def _moved(
+    request: ProjectRequest, version: ModelVersion, move: Callable[..., ModelState], said: str
+) -> HttpResponse:
+    """Do it, or say on the version's page why not: who uses it stands there, with links."""
+    try:
+        move(version=version, by=request.actor)
+    except ProductError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, said)
+    return _back(request, version.name, version.number)
 
 
 @project_view(Role.APPROVER)

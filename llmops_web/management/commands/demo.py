@@ -35,6 +35,9 @@ class Command(BaseCommand):
             self._say(line)
 
     def _fine_tuned(self) -> list[str]:
+        # It takes minutes, and whoever waits may watch it in the browser.
+        for line in [f"Watch     {settings.PUBLIC_URL}{_jobs()}", *sign_in_lines()]:
+            self._say(line)
         made = run_fine_tuning(self._say)
         comparison = made.measurement.comparison
         assert comparison is not None
@@ -44,6 +47,10 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _jobs() -> str:
+    return reverse("training:job-list", args=[content.PROJECT_SLUG])
 
 
 def _page(comparison: Comparison) -> str:
