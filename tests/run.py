@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> int:
     os.environ["LLMOPS_TEST_BROWSER"] = find_or_install_browser()
     # The tests start some hundred processes of the product: each would compile all of it anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Several processes share the cores: a second thread of torch in each would only wait for its turn.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments:
         return _ends([_pytest(arguments)])
     with tempfile.TemporaryFile() as said:

@@ -66,8 +66,13 @@ def _start_servers() -> None:
 
 
 def _share_servers(number: int) -> None:
-    data = Path(os.environ["LLMOPS_TESTS_FOLDER"]) / f"data-{number}"
+    folder = Path(os.environ["LLMOPS_TESTS_FOLDER"])
+    data = folder / f"data-{number}"
     data.mkdir(mode=0o700, exist_ok=True)
+    # The embedded model is converted once for all, not by each.
+    (folder / "models").mkdir(mode=0o700, exist_ok=True)
+    if not (data / "models").exists():
+        (data / "models").symlink_to(folder / "models")
     os.environ["LLMOPS_DATA_DIR"] = str(data)
     ours = os.environ.get("LLMOPS_TESTS_BROKER")
     if ours:
