@@ -464,3 +464,42 @@ def test_a_job_that_was_cancelled_while_nobody_had_it_ends_in_the_sweep():
     sweeping.jobs_sweep()
     job.refresh_from_db()
     assert (job.status, job.trials.get().state) == (Status.CANCELLED, "failed")
+
+
+def test_a_job_that_begins_from_an_adapter_trains_on_it_merged_with_its_base(monkeypatch, project):
+    adapter = make_model_version(project, "tone", kind="adapter", source="job", base=base_of(project))
+    merged = make_model_version(project, "tone-merged", kind="merged", source="merge", base=adapter)
+    asked = []
+    monkeypatch.setattr(working, "base_version_of", lambda *, project, base, by: asked.append(base) or merged)
+    base = {"kind": "version", "id": str(adapter.pk)}
+    job = trained(project=project, base=base, base_version=adapter)
+    assert job.status == Status.COMPLETED, job.status_reason
+    assert asked == [base]
+    assert job.base_version == merged, "an adapter cannot be served on top of another one"
+    assert job.version.base == merged
+
+
+def test_the_trainers_own_copies_of_pruned_checkpoints_leave_the_disk(monkeypatch):
+    seen = []
+    register = finishing.version_register
+
+    def look(*, folder, **options):
+        seen.extend(sorted(path.name for path in Path(folder).parent.glob("checkpoint-*")))
+        return register(folder=folder, **options)
+
+    monkeypatch.setattr(finishing, "version_register", look)
+    job = trained(steps=10)
+    assert job.status == Status.COMPLETED, job.status_reason
+    assert seen == ["checkpoint-10", "checkpoint-2", "checkpoint-8"]
+
+
+def test_files_of_a_checkpoint_that_gets_no_row_do_not_stay(monkeypatch, tmp_path):
+    job = started()
+    mine = claiming.claim_next("gpu@one")
+    folder = tmp_path / "checkpoint-2"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    FineTuningJob.objects.filter(pk=job.pk).update(fence=mine.fence + 1)
+    with pytest.raises(LeaseLost):
+        checkpoints.checkpoint_store(mine, {"folder": str(folder), "step": 2}, claiming.Keeper(mine))
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]

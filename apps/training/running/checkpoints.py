@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from apps.training.models import Checkpoint, FineTuningJob
@@ -26,18 +28,34 @@ def checkpoint_store(job: FineTuningJob, event: Event, keeper: Keeper) -> Checkp
     Raises LeaseLost, OSError (the disk is full).
     """
     source, step = Path(str(event["folder"])), int(event["step"])
-    folder = f"training/{job.pk}/checkpoint-{step}-{job.fence}"
+    # A name of its own for each try: files that a row names are never written over.
+    folder = f"training/{job.pk}/checkpoint-{step}-{job.fence}-{job.attempt}"
     files: dict[str, dict[str, Any]] = {}
     try:
         for path in _files_of(source):
             keeper.check()
             name = path.relative_to(source).as_posix()
             files[name] = _keep(path, f"{folder}/{name}")
-    except FileNotFoundError:
-        _remove(folder, files)
-        return None
-    if not files:
-        return None
+        if not files:
+            return None
+        row, replaced = _row_written(job, event, folder, files)
+    except BaseException as error:  # no row names them: they would only take room
+        if not isinstance(error, OperationalError | InterfaceError):  # then the row may be there after all
+            with suppress(Exception):
+                _remove(folder, files)
+        if isinstance(error, FileNotFoundError):
+            return None
+        raise
+    if replaced and replaced.folder != folder:
+        _remove(replaced.folder, replaced.files)
+    return row
+
+
+def _row_written(
+    job: FineTuningJob, event: Event, folder: str, files: dict[str, dict[str, Any]]
+) -> tuple[Checkpoint, Checkpoint | None]:
+    """The checkpoint's row, and the one of the same step that it replaces. Raises LeaseLost."""
+    step = int(event["step"])
     with fenced(job):
         if event.get("best"):
             Checkpoint.objects.filter(job=job, trial=0).update(is_best=False)
@@ -56,9 +74,7 @@ def checkpoint_store(job: FineTuningJob, event: Event, keeper: Keeper) -> Checkp
                 "pruned_at": None,
             },
         )
-    if replaced and replaced.folder != folder:
-        _remove(replaced.folder, replaced.files)
-    return row
+    return row, replaced
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
@@ -139,6 +155,16 @@ def checkpoints_prune(job: FineTuningJob, *, keep: int) -> int:
     for row in old:
         _remove(row.folder, row.files)
     return len(old)
+
+
+def local_copies_remove(job: FineTuningJob, output: Path) -> None:
+    """Remove the trainer's own copies of checkpoints that were pruned: it keeps each one that it writes, and
+    a long training would fill the worker's disk."""
+    copies = {path.name.rpartition("-")[2]: path for path in output.glob("checkpoint-*") if path.is_dir()}
+    steps = [int(step) for step in copies if step.isdecimal()]
+    pruned = Checkpoint.objects.filter(job=job, trial=0, step__in=steps, pruned_at__isnull=False)
+    for step in pruned.values_list("step", flat=True):
+        shutil.rmtree(copies[str(step)], ignore_errors=True)
 
 
 def strays_remove(job: FineTuningJob) -> None:

@@ -13,7 +13,7 @@ from celery.worker import state as worker_state
 from django.db import InterfaceError, OperationalError, connection
 
 from apps.training.models import Checkpoint, FineTuningJob
-from apps.training.running.checkpoints import checkpoint_store, checkpoints_prune
+from apps.training.running.checkpoints import checkpoint_store, checkpoints_prune, local_copies_remove
 from apps.training.running.child import failure_of, trainer_end, trainer_start
 from apps.training.running.claiming import Keeper
 from apps.training.running.disk import disk_full
@@ -183,6 +183,7 @@ class Supervisor:
             return
         self._recorder.say(f"Checkpoint of step {checkpoint.step} kept.")
         checkpoints_prune(self.job, keep=self._keep.keep_checkpoints)
+        local_copies_remove(self.job, Path(str(event["folder"])).parent)
 
     def _hear(self, process: subprocess.Popen[bytes], folder: Path, now: float) -> None:
         self.keeper.check()

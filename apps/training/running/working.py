@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.core.actor import Actor
 from apps.core.dispatch import enqueue
 from apps.core.errors import ProductError
-from apps.training.models import FineTuningJob, Trial
+from apps.training.models import FineTuningJob, ModelVersion, Trial
 from apps.training.registry.bases import base_version_of, weights_folder
 from apps.training.running.checkpoints import checkpoint_fetch, strays_remove, usable_checkpoints
 from apps.training.running.claiming import (
@@ -165,12 +165,15 @@ class Work:
             )
 
     def _base(self) -> Path:
-        """The base's folder on this machine; it stays the same version whoever goes on."""
-        if self.job.base_version is None:
+        """The base's folder on this machine; it stays the same version whoever goes on.
+
+        An adapter stands on whole weights: where the draft has an adapter, it is merged with its base.
+        """
+        version = self.job.base_version
+        if version is None or version.kind == ModelVersion.Kind.ADAPTER:
             version = base_version_of(project=self.job.project, base=self.job.base, by=self.by)
             hold(self.job, base_version=version)
-        assert self.job.base_version is not None
-        return weights_folder(self.job.base_version)
+        return weights_folder(version)
 
     def _say_of(self, files: DataFiles) -> None:
         if self.job.data_hash and self.job.data_hash != files.sha256:
