@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_from_judgements_to_a_file(
     page.goto(f"/p/{project.slug}/feedback/training/1/")
     page.get_by_role("button", name="Freeze 13 rows").click()
     expect(page.get_by_role("heading", name="Files")).to_be_visible()
+    expect(page.get_by_role("link", name="Fine-tune on it")).to_have_attribute("href", re.compile("set=1$"))
     with page.expect_download() as download:
         page.get_by_role("link", name="training-set-1-sft-trl-train.jsonl").click()
     file = tmp_path / "train.jsonl"

@@ -87,7 +87,7 @@ def training_detail(request: ProjectRequest, number: int) -> HttpResponse:
     found = training_set_get(project=request.project, number=number)
     context = _figures(request, found)
     if request.htmx:
-        return render(request, "feedback/_training_set.html", context)
+        return render(request, "feedback/_training_answer.html", context | {"fragment": True})
     return render(request, "feedback/training_detail.html", context)
 
 
