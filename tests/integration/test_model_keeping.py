@@ -316,3 +316,17 @@ def test_work_whose_worker_was_lost_is_sent_again_but_not_for_ever(project, monk
     done = import_run(work_id=work.pk)
     assert (done.status, done.made) == ("failed", None)
     assert "lost each time" in done.status_reason
+
+
+def test_the_upload_of_an_import_that_failed_unexpectedly_does_not_stay(project, monkeypatch):
+    work = import_ask(project=project, by=SYSTEM, name="Odd", file=ContentFile(b"odd", "odd.zip"))
+
+    def odd(archive, target):
+        raise ArithmeticError
+
+    monkeypatch.setattr("apps.training.registry.importing.unpack", odd)
+    with pytest.raises(ArithmeticError):
+        import_run(work_id=work.pk)
+    work.refresh_from_db()
+    assert work.status == "failed"
+    assert not default_storage.exists(work.upload)

@@ -85,7 +85,10 @@ class LoadedModel:
             result = set_peft_model_state_dict(self.model, weights, adapter_name=adapter)
             _check_all_there(result, adapter)
             self.adapters[adapter] = self.voice_of(folder)
-        except (ValueError, RuntimeError, KeyError, OSError) as error:
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self.remove(adapter)
+            raise MemoryError(str(error)) from error
+        except Exception as error:  # whatever a library makes of settings that came from elsewhere
             self.remove(adapter)
             raise CannotLoad(f"It does not fit its base: {_first_line(error)}") from error
         finally:
@@ -131,9 +134,9 @@ def load_model(folder: Path, *, window: int | None = None) -> LoadedModel:
         )
         model = loaded.to("cuda" if on_gpu else "cpu").eval().requires_grad_(False)
         voice = _voice(model, folder, limits_for(model.config, dtype.itemsize, on_gpu=on_gpu), window)
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise MemoryError(str(error)) from error
-    except (ValueError, RuntimeError, KeyError, ImportError, OSError) as error:
+    except Exception as error:  # whatever a library makes of settings that came from elsewhere
         raise CannotLoad(f"Its files make no model: {_first_line(error)}") from error
     return LoadedModel(model, voice, sum(p.numel() * p.element_size() for p in model.parameters()))
 
@@ -151,7 +154,9 @@ def load_merged(folder: Path, adapter: Path, *, window: int | None = None) -> Lo
         adapted = PeftModel.from_pretrained(loaded.model, adapter, local_files_only=True)
         loaded.model = adapted.merge_and_unload().eval().requires_grad_(False)
         loaded.voice = loaded.voice_of(adapter)
-    except (ValueError, RuntimeError, KeyError, OSError) as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise MemoryError(str(error)) from error
+    except Exception as error:
         raise CannotLoad(f"It does not fit its base: {_first_line(error)}") from error
     return loaded
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import TemplateError
-
 from apps.providers.local_model.sampling import Row
 from apps.providers.protocol import CompletionRequest, ErrorKind, Message, ProviderError
 
@@ -56,7 +54,7 @@ class RequestReader:
             raise self._too_long(request.model, f"more than {at_least} tokens", 0)
         try:
             text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        except TemplateError as error:  # some take no system message, or want turns to alternate
+        except Exception as error:  # some take no system message; and a template may go wrong in any way
             raise _refused(f"The chat template of {request.model} refuses these messages: {error}") from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -24,6 +25,8 @@ from apps.training.measuring.on_slices import SliceColumn
 from apps.training.measuring.policy import judge
 from apps.training.measuring.policy_services import policy_of
 from apps.training.models import ModelMeasurement
+
+log = logging.getLogger(__name__)
 
 Status = ModelMeasurement.Status
 Part = ComparisonFigures.Part
@@ -58,7 +61,12 @@ def measurements_sweep() -> None:
     """Go on with every measurement that is under way."""
     under_way = ModelMeasurement.objects.filter(status=Status.RUNNING).order_by("id")
     for measurement in _with_all(under_way)[:MOST_AT_ONCE]:
-        measurement_settle(measurement)
+        try:
+            measurement_settle(measurement)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # one that cannot be settled does not hold up the others
+            log.exception("The measurement %s could not be gone on with", measurement.pk)
 
 
 def measurement_settle(measurement: ModelMeasurement) -> None:

@@ -38,9 +38,9 @@ def adapter_problem(config: Any) -> str:
     if config.get("task_type") not in ("CAUSAL_LM", None):
         return f"it was made for {str(config['task_type'])[:40]}, not for CAUSAL_LM."
     rank, alpha = config.get("r"), config.get("lora_alpha")
-    if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= 4096:
+    if not _is_rank(rank):
         return "its rank (r) is not a number from 1 to 4096."
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 < alpha <= 100_000:
+    if not _is_alpha(alpha):
         return "its lora_alpha is not a positive number."
     if not _modules(config.get("target_modules")) or not config["target_modules"]:
         return "target_modules must list the modules by name, not by a pattern."
@@ -52,11 +52,41 @@ def adapter_problem(config: Any) -> str:
         found = config.get(name) or {}
         if not isinstance(found, dict) or not _modules(list(found)):
             return f"{name} must name modules, not patterns."
+        if not all(
+            _is_rank(value) if name == "rank_pattern" else _is_alpha(value) for value in found.values()
+        ):
+            return f"{name} must give each module a number as r and lora_alpha are."
+    layers = config.get("layers_to_transform")
+    if layers is not None and not (
+        _is_layer(layers) or (isinstance(layers, list) and all(map(_is_layer, layers)))
+    ):
+        return "layers_to_transform must list layers by number."
+    flags = ("fan_in_fan_out", "use_rslora", "use_dora")
+    if wrong := [name for name in flags if not isinstance(config.get(name) or False, bool)]:
+        return f"{wrong[0]} is neither true nor false."
+    if not _is_share(config.get("lora_dropout") or 0.0):
+        return "its lora_dropout is not a number from 0 to 1."
     if more := [name for name in _NOT_KEPT if config.get(name)]:
         return f"it uses {more[0]}, which is more than LoRA layers; merge it with its base and import that."
     if (beginning := config.get("init_lora_weights", True)) not in PLAIN_BEGINNINGS:
         return f"it began as {str(beginning)[:40]}, which changes its base; merge the two and import that."
     return ""
+
+
+def _is_rank(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+
+
+def _is_alpha(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100_000
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
 
 
 def _modules(found: Any) -> bool:

@@ -23,7 +23,9 @@ _TAKEN = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
 _TEXTS = ("LICENSE", "LICENSE.md", "LICENCE", "LICENCE.md", "NOTICE")
 #: A trainer's own notes, which are no part of a model; readmes, since the registry writes its own card.
 _LEFT = frozenset({"trainer_state.json", "all_results.json", "train_results.json", "eval_results.json"})
-_LONGEST_JSON = 200_000_000
+#: The longest tokenizers have some 40 MB; parsed, hostile JSON takes twenty times its length in memory.
+_LONGEST_JSON = 64_000_000
+_LARGEST_NUMBER = 2**31 - 1
 MOST_FILES = 2_000
 
 
@@ -175,7 +177,14 @@ def _architecture(config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[st
         "context_window": text.get("max_position_embeddings") or text.get("n_positions"),
         "dtype": _dtype(tensors),
     }
-    return {name: value for name, value in wanted.items() if isinstance(value, int | str) and value}
+    return {name: value for name, value in wanted.items() if _can_be_kept(value)}
+
+
+def _can_be_kept(value: Any) -> bool:
+    """What a file says of itself and the database takes."""
+    if isinstance(value, str):
+        return 0 < len(value) <= 120 and value.isprintable()
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_NUMBER
 
 
 def _dtype(tensors: dict[str, Tensor]) -> str:
@@ -193,6 +202,10 @@ def _size(folder: Path, names: Iterable[str]) -> int:
 
 
 def licence_of(folder: Path) -> str:
+    return "".join(char for char in _licence_said(folder) if char.isprintable())
+
+
+def _licence_said(folder: Path) -> str:
     """As the head of its readme says ("license: apache-2.0"), or its licence's first line; "" if none."""
     readme = folder / "README.md"
     if readme.is_file():

@@ -95,10 +95,12 @@ def import_ask(
 
 def import_run(*, work_id: UUID) -> RegistryWork | None:
     """In a worker: check, hash, keep, register. The upload is removed when it is over."""
-    done = work_run(work_id=work_id, doing=_take_in)
-    if done is not None and not done.is_waiting:
-        remove([done.upload])
-    return done
+    try:
+        return work_run(work_id=work_id, doing=_take_in)
+    finally:
+        work = RegistryWork.objects.filter(pk=work_id).first()
+        if work is not None and not work.is_waiting:
+            remove([work.upload])
 
 
 def _take_in(work: RegistryWork) -> ModelVersion:

@@ -6,9 +6,11 @@ than its archive said, or than the limits allow, is broken off.
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 from apps.training.registry.errors import BadWeights
@@ -24,6 +26,8 @@ _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy"
 _CODE = (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".sh", ".exe", ".jar")
 _OTHERS = (".msgpack", ".onnx", ".gguf", ".zip", ".tar", ".gz")
 _REFUSED = (*_PICKLES, *_CODE, *_OTHERS)
+#: What decompression raises besides.
+_BROKEN = (zlib.error, lzma.LZMAError, ValueError)
 _WORTHLESS = ("__MACOSX/", ".DS_Store")
 
 
@@ -45,7 +49,7 @@ def unpack(archive: Path, target: Path) -> None:
             left = [LARGEST_UNPACKED]
             for member, name in members:
                 _copy(opened, member, target / name, left)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError, *_BROKEN) as error:
         raise BadWeights(f"The upload is not a zip archive that can be read: {str(error)[:200]}") from None
 
 

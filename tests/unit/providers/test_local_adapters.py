@@ -221,6 +221,11 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
     _change_config(folders / "broken", r=16)
     shutil.copytree(folders / "adapter1", folders / "not-lora", dirs_exist_ok=True)
     _change_config(folders / "not-lora", peft_type="IA3")
+    shutil.copytree(folders / "adapter1", folders / "odd", dirs_exist_ok=True)
+    _change_config(folders / "odd", alpha_pattern={"q_proj": "much"})
+    shutil.copytree(folders / "other", folders / "odd-model", dirs_exist_ok=True)
+    odd = json.loads((folders / "odd-model" / "config.json").read_text()) | {"num_attention_heads": 0}
+    (folders / "odd-model" / "config.json").write_text(json.dumps(odd))
     changed = served(folders, "one", "adapter3")
     assert changed.adapter is not None
     stored = changed.adapter.place["files"]["adapter_model.safetensors"]["stored_as"]
@@ -232,6 +237,8 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
         changed,
         Served("gone", Weights({"kind": "folder", "name": "nowhere", "files": {}}, "0" * 64)),
         served(folders, "one", "adapter1"),
+        served(folders, "one", "odd"),
+        served(folders, "odd-model"),
     ]
     results = answers(engine, [(of, "hello") for of in queue])
     errors = {of.name: result for of, result in zip(queue, results, strict=True)}
@@ -240,6 +247,8 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
         ("not-lora", ErrorKind.UNKNOWN_MODEL, "IA3"),
         ("adapter3", ErrorKind.CONNECTION, "is not the file that was registered"),
         ("gone", ErrorKind.CONNECTION, "is not on this machine"),
+        ("odd", ErrorKind.UNKNOWN_MODEL, "does not fit its base"),
+        ("odd-model", ErrorKind.UNKNOWN_MODEL, "make no model"),
     ):
         error = errors[name]
         assert isinstance(error, ProviderError)

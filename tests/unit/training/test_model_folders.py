@@ -137,6 +137,11 @@ def test_shards_that_lie_elsewhere_are_refused(tmp_path):
         ({"target_modules": "(a+)+$"}, "by name, not by a pattern"),
         ({"target_modules": ["(a+)+$"]}, "by name"),
         ({"rank_pattern": {"(a+)+$": 4}}, "not patterns"),
+        ({"rank_pattern": {"q_proj": 10**9}}, "rank_pattern must give each module a number"),
+        ({"alpha_pattern": {"q_proj": "much"}}, "alpha_pattern must give each module a number"),
+        ({"layers_to_transform": ["(a+)+$"]}, "layers by number"),
+        ({"use_dora": {"a": 1}}, "neither true nor false"),
+        ({"lora_dropout": "x"}, "lora_dropout"),
         ({"r": 10**9}, "rank"),
         ({"task_type": "SEQ_CLS"}, "not for CAUSAL_LM"),
         ({"init_lora_weights": "pissa"}, "changes its base"),
@@ -199,3 +204,30 @@ def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(BadWeights, match="zip archive"):
         unpack(tmp_path / "upload.zip", tmp_path / "folder")
+
+
+def test_what_a_model_says_of_itself_is_kept_only_where_a_database_takes_it(tmp_path):
+    said = {
+        "model_type": "llama\x00",
+        "architectures": ["A" * 10_000],
+        "max_position_embeddings": 10**30,
+        "num_hidden_layers": True,
+        "hidden_size": 64,
+    }
+    folder = whole(tmp_path / "m", **said)
+    (folder / "LICENSE").write_bytes(b"mit\x00\x1b[2J\n")
+    facts = look_into(folder)
+    assert facts.architecture == {"hidden_size": 64, "dtype": facts.architecture["dtype"]}
+    assert facts.licence == "mit[2J"
+
+
+def test_an_archive_whose_bytes_are_broken_says_so(tmp_path):
+    archive = tmp_path / "upload.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("m/config.json", json.dumps(list(range(1000))))
+    spoiled = bytearray(archive.read_bytes())
+    spoiled[60:400] = b"\xff" * 340
+    archive.write_bytes(spoiled)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadWeights, match="zip archive"):
+        unpack(archive, tmp_path / "folder")
