@@ -136,7 +136,9 @@ def watch_it_train(page: Page) -> None:
     expect(page.get_by_text("Registered as")).to_be_visible()
     expect(page.locator("#job-live .run-state")).to_contain_text("Completed")
     assert rewards.evaluate("element => element.watched && element.data[0].x.length") == STEPS
-    expect(page.get_by_role("table", name="Checkpoints").get_by_role("row")).to_have_count(3)
+    checkpoints = page.get_by_role("table", name="Checkpoints")
+    expect(checkpoints.get_by_role("row")).to_have_count(3)
+    expect(checkpoints.get_by_role("link", name="short-answers-v1")).to_have_count(1)
     expect(page.locator(".job-log")).to_contain_text("Training.")
     steps = page.get_by_role("navigation", name="Step whose answers are shown")
     expect(steps.get_by_role("link")).to_have_text(["6", "12"])

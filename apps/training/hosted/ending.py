@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.core.actor import Actor
 from apps.training.hosted.api import Json
 from apps.training.hosted.registering import environment_of, hosted_version_register
 from apps.training.measuring.services import measurement_start
 from apps.training.models import FineTuningJob
 from apps.training.running.claiming import fenced
 from apps.training.running.errors import JobFailure, LeaseLost
-from apps.training.running.finishing import job_end, tell
+from apps.training.running.finishing import author_of, job_end, tell
 
 Status = FineTuningJob.Status
 
@@ -54,10 +53,3 @@ def failed(job: FineTuningJob, failure: JobFailure) -> None:
 def kept_of(checkpoint: Json) -> str:
     """The name of the model that a provider kept on the way; "" for none."""
     return str(checkpoint.get("fine_tuned_model_checkpoint") or "")
-
-
-def author_of(job: FineTuningJob) -> Actor:
-    """Whoever made the job: what comes of it is theirs."""
-    kinds = {"user": "user", "api_key": "api_key"}
-    kind: Any = kinds.get(job.author_kind, "system")
-    return Actor(kind=kind, id=job.author_id, label=job.author_label)

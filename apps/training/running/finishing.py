@@ -24,12 +24,13 @@ Status = FineTuningJob.Status
 NOTHING_KEPT = "Stopped before a model was there to keep."
 
 
-def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper, by: Actor) -> ModelVersion:
+def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper) -> ModelVersion:
     """Make a version of what was trained, end the job, and have the version measured.
 
     Raises LeaseLost, BadWeights. A worker that is lost in between leaves a job that the next one ends: the
     same weights of the same job are one version.
     """
+    by = author_of(job)
     hold(job, status=Status.REGISTERING, progress={**job.progress, "stage": "registering"})
     keeper.check()
     if trained.folder is None:
@@ -38,7 +39,12 @@ def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper, by: Actor
     if trained.best_step is not None:
         metrics["best_step"] = trained.best_step
     version = version_register(
-        job=job, folder=trained.folder, metrics=metrics, environment=job.environment, by=by
+        job=job,
+        folder=trained.folder,
+        metrics=metrics,
+        environment=job.environment,
+        by=by,
+        held=lambda: fenced(job),
     )
     with fenced(job):
         status = Status.STOPPED if trained.stopped else Status.COMPLETED
@@ -124,3 +130,10 @@ def tell(job: FineTuningJob, title: str, *, text: str = "", tone: str = "neutral
             url=url,
             tone=tone,
         )
+
+
+def author_of(job: FineTuningJob) -> Actor:
+    """Whoever made the job: what comes of it is theirs."""
+    kinds = {"user": "user", "api_key": "api_key"}
+    kind: Any = kinds.get(job.author_kind, "system")
+    return Actor(kind=kind, id=job.author_id, label=job.author_label)

@@ -146,7 +146,7 @@ class Work:
                 if trained.stopped
                 else JobFailure("other", "The trainer ended before its first step.")
             )
-        job_register(self.job, trained, self.keeper, self.by)
+        job_register(self.job, trained, self.keeper)
 
     def _begin(self) -> None:
         strays_remove(self.job)

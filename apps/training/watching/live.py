@@ -18,6 +18,7 @@ from apps.training.models import (
     FineTuningJob,
     LogLine,
     ModelMeasurement,
+    ModelState,
     ModelVersion,
     SampleOutput,
     Trial,
@@ -185,16 +186,15 @@ def shown_checkpoints(job: FineTuningJob) -> list[ShownCheckpoint]:
     """Those of the training itself, newest first, with what was registered of them. Two queries."""
     found = list(checkpoints_of(job).filter(trial=0).order_by("-step"))
     made = ModelVersion.objects.filter(
-        project=job.project_id, recipe__checkpoint__in=[str(checkpoint.pk) for checkpoint in found]
-    )
-    by_checkpoint = {version.recipe["checkpoint"]: version for version in made}
+        project=job.project_id, source=ModelVersion.Source.JOB, recipe__job=job.number
+    ).exclude(state__state=ModelState.State.DELETED)
+    # The version of a job's end names its step among its last figures.
+    by_step = {version.recipe.get("step", version.training_metrics.get("steps")): version for version in made}
     return [
         ShownCheckpoint(
             checkpoint=checkpoint,
-            version=by_checkpoint.get(str(checkpoint.pk)),
-            may_register=job.is_over
-            and checkpoint.pruned_at is None
-            and str(checkpoint.pk) not in by_checkpoint,
+            version=by_step.get(checkpoint.step),
+            may_register=job.is_over and checkpoint.pruned_at is None and checkpoint.step not in by_step,
         )
         for checkpoint in found
     ]
