@@ -219,6 +219,15 @@ def test_it_starts_when_its_checks_are_through(project):
     assert services.job_update(job=blocked, by=SYSTEM, settings=blocked.settings).status_reason == ""
 
 
+def test_no_sample_prompts_can_be_chosen(project):
+    version = make_training_version(project)
+    found = checked(draft(project, version))
+    assert found.sample_prompts
+    without = services.job_update(job=found, by=SYSTEM, sample_prompts=[])
+    assert checked(services.job_check_again(job=without)).sample_prompts == []
+    assert checked(draft(project, version, sample_prompts=[])).sample_prompts == []
+
+
 def test_checks_of_a_draft_that_was_changed_meanwhile_are_not_kept(project, monkeypatch):
     job = draft(project, make_training_version(project))
 

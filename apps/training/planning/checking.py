@@ -27,6 +27,7 @@ from apps.training.planning.chat_tokens import TemplateRefused, Tokens
 from apps.training.planning.gathered import TRAIN, VALIDATION, Gathered
 from apps.training.planning.judging import blocking, problems_of
 from apps.training.planning.leaking import Trained, inputs_trained_on, leaks_of
+from apps.training.planning.plans import SAMPLES_CHOSEN
 from apps.training.planning.shown import Measured, Side, measured, sides_of, spans_of
 from apps.training.running.datafiles import TrainRow, rows_of
 from apps.training.running.services import job_start
@@ -174,12 +175,13 @@ def _write(job: FineTuningJob, found: dict[str, Any]) -> FineTuningJob | None:
             log.info("Job %s was changed while it was checked", job.pk)
             return None
         then_start = locked.checks.get("then_start")
-        locked.checks = found | {"made_of": job.checks["made_of"]}
+        chosen = bool(locked.checks.get(SAMPLES_CHOSEN))
+        locked.checks = found | {"made_of": job.checks["made_of"], SAMPLES_CHOSEN: chosen}
         locked.checks["problems"] = [
             {"name": each.name, "weight": each.weight, "text": each.text, "advice": each.advice}
             for each in problems_of(locked)
         ]
-        if not locked.sample_prompts:
+        if not locked.sample_prompts and not chosen:
             locked.sample_prompts = found.get("samples", [])
         locked.checks_until = None
         locked.save(update_fields=["checks", "checks_until", "sample_prompts"])

@@ -27,6 +27,8 @@ LONGEST_NAME = 80
 MOST_SAMPLES = 8
 LONGEST_SAMPLE = 20_000
 _ROLES = ("system", "user", "assistant")
+#: Among what the checks of a job say: its sample prompts are somebody's choice, none of them too.
+SAMPLES_CHOSEN = "samples_chosen"
 
 
 @dataclass(frozen=True)

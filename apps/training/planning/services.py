@@ -20,7 +20,7 @@ from apps.prompts.models import PromptVersion
 from apps.training.models import FineTuningJob
 from apps.training.planning.errors import ChecksFailed, JobStarted
 from apps.training.planning.judging import blocking, made_of
-from apps.training.planning.plans import JobPlan, plan_read
+from apps.training.planning.plans import SAMPLES_CHOSEN, JobPlan, plan_read
 from apps.training.planning.presets import BALANCED
 from apps.training.running.services import job_start
 
@@ -73,6 +73,8 @@ def job_create(
         job = FineTuningJob(
             project=project, number=(last or 0) + 1, **plan.as_fields(), **FineTuningJob.author_fields(by)
         )
+        if sample_prompts is not None:
+            job.checks[SAMPLES_CHOSEN] = True
         _ask_for_checks(job)
         audit(by, "fine_tuning_job.create", job, project=project, after=_told(job))
     return job
@@ -86,6 +88,8 @@ def job_update(*, job: FineTuningJob, by: Actor, **changes: Any) -> FineTuningJo
     with transaction.atomic():
         locked = _locked_draft(job)
         before = _told(locked)
+        if "sample_prompts" in changes and (changes["sample_prompts"] or locked.sample_prompts):
+            locked.checks[SAMPLES_CHOSEN] = True
         for name, value in _changed(locked, changes).as_fields().items():
             setattr(locked, name, value)
         locked.status_reason = ""  # why the draft that it was could not be started
@@ -171,7 +175,8 @@ def checks_sweep() -> int:
 
 def _ask_for_checks(job: FineTuningJob, *, then_start: dict[str, str] | None = None) -> None:
     """Save the job, its checks waiting. Who wanted it started as it was is not held to that."""
-    job.checks = {"state": "pending", "made_of": made_of(job)}
+    kept = {SAMPLES_CHOSEN: True} if job.checks.get(SAMPLES_CHOSEN) else {}
+    job.checks = {"state": "pending", "made_of": made_of(job)} | kept
     if then_start:
         job.checks["then_start"] = then_start
     job.checks_until = timezone.now() + PATIENCE
