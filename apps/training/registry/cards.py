@@ -197,11 +197,24 @@ def _data(version: ModelVersion) -> Section:
 
 def _figures(version: ModelVersion) -> Section:
     shown = [
-        (name, figures.score(value))
+        (_words(name), _figure(value))
         for name, value in sorted(version.training_metrics.items())
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
     return Section("Training's own last figures", shown)
+
+
+def _words(name: str) -> str:
+    """ "eval_mean_token_accuracy" as people read it."""
+    words = name.replace("_", " ").replace("/", ": ")
+    return words[:1].upper() + words[1:]
+
+
+def _figure(value: float) -> str:
+    """Steps and tokens are counted; a learning rate is too small for three places after the point."""
+    if float(value).is_integer():
+        return figures.number(int(value))
+    return figures.score(value) if abs(value) >= 0.01 else f"{value:.3g}"
 
 
 def _measured(version: ModelVersion) -> Section:
