@@ -55,7 +55,7 @@ def base_of(project):
     return make_model_version(project, "base", kind="base", source="folder")
 
 
-def registered(*, job, folder, metrics, environment, by, step=None):
+def registered(*, job, folder, metrics, environment, by, step=None, held=None):
     """As the registry does: the version, and the job's pointer to it."""
     assert (Path(folder) / "adapter_model.safetensors").exists()
     version = make_model_version(job.project, "made", base=job.base_version, training_metrics=metrics)

@@ -26,7 +26,7 @@ from apps.prompts.label_services import label_set
 from apps.providers.errors import UnknownModel
 from apps.providers.selectors import model_names, model_resolve
 from apps.training.models import ModelVersion, RegistryWork
-from apps.training.registry import keeping, works
+from apps.training.registry import importing, keeping, works
 from apps.training.registry.bases import base_version_of
 from apps.training.registry.errors import VersionInUse
 from apps.training.registry.importing import import_ask, import_run
@@ -310,9 +310,11 @@ def test_work_whose_worker_was_lost_is_sent_again_but_not_for_ever(project, monk
     works.works_sweep()
     works.works_sweep()
     assert sent == [("worker.models.import", "local")]
-    assert import_run(work_id=work.pk) is None, "the lease holds"
+    assert import_run(work_id=work.pk).status == "completed", "whoever gets the message takes it up"
+    assert import_run(work_id=work.pk) is None
 
-    RegistryWork.objects.filter(pk=work.pk).update(lease_until=past, fence=works.MOST_CLAIMS)
+    fields = {"status": "running", "made": None, "lease_until": past, "fence": works.MOST_CLAIMS}
+    RegistryWork.objects.filter(pk=work.pk).update(**fields)
     done = import_run(work_id=work.pk)
     assert (done.status, done.made) == ("failed", None)
     assert "lost each time" in done.status_reason
@@ -330,3 +332,27 @@ def test_the_upload_of_an_import_that_failed_unexpectedly_does_not_stay(project,
     work.refresh_from_db()
     assert work.status == "failed"
     assert not default_storage.exists(work.upload)
+
+
+def test_an_import_makes_one_version_whoever_is_lost_on_the_way(project, monkeypatch):
+    work = import_ask(project=project, by=SYSTEM, name="Twice", folder="tiny-base")
+    end = works._end
+    monkeypatch.setattr(works, "_end", lambda *_, **__: None)  # killed before it could say that it is over
+    import_run(work_id=work.pk)
+    monkeypatch.setattr(works, "_end", end)
+    RegistryWork.objects.filter(pk=work.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    done = import_run(work_id=work.pk)
+    assert done.status == "completed"
+    assert [version.full_name for version in ModelVersion.objects.filter(name="twice")] == ["twice-v1"]
+    assert done.made.full_name == "twice-v1"
+
+    late = import_ask(project=project, by=SYSTEM, name="Late", folder="tiny-base")
+
+    def overtaken(version):
+        RegistryWork.objects.filter(pk=late.pk).update(fence=9)
+        return look(version)
+
+    look = importing.look_into
+    monkeypatch.setattr(importing, "look_into", overtaken)
+    assert import_run(work_id=late.pk) is None
+    assert not ModelVersion.objects.filter(name="late").exists()

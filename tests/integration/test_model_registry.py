@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from django.core.files.storage import default_storage
@@ -10,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from apps.core.models import AuditEvent
 from apps.providers.selectors import model_resolve
-from apps.training.models import ModelState, ModelVersion
+from apps.training.models import FineTuningJob, ModelState, ModelVersion
 from apps.training.registry.bases import base_choices, base_version_of, weights_folder
 from apps.training.registry.merging import merge_run, version_merge
 from apps.training.registry.registering import version_register
@@ -117,3 +118,39 @@ def test_an_adapter_that_jobs_begin_from_is_merged_once(project, registered):
     assert torch.allclose(whole[name], plain[name] + 2 * b @ a, atol=1e-5)
     assert (weights_folder(merged) / "tokenizer.json").is_file()
     assert ModelState.objects.get(version=merged).model is not None
+
+
+def test_a_worker_whose_job_was_taken_over_registers_nothing(project, registered, folders):
+    job = FineTuningJob.objects.get(pk=registered.jobs.get().pk)
+    FineTuningJob.objects.filter(pk=job.pk).update(version=None)
+    stored = set(_stored_models(project))
+
+    @contextmanager
+    def lost():
+        raise LookupError
+        yield
+
+    held = iter([nullcontext, lost])  # taken over while the files were stored
+    with pytest.raises(LookupError):
+        version_register(
+            job=_as_number(job, 77),
+            folder=folders / "adapter",
+            metrics={},
+            environment={},
+            by=SYSTEM,
+            held=lambda: next(held)(),
+        )
+    assert list(ModelVersion.objects.filter(source="job")) == [registered]
+    assert set(_stored_models(project)) == stored
+
+
+def _as_number(job, number):
+    """Its weights are another job's, so that nothing is known of them."""
+    job.number = number
+    return job
+
+
+def _stored_models(project):
+    root = f"models/{project.slug}/support-tone-1"
+    folders, _ = default_storage.listdir(root)
+    return [name for name in folders if default_storage.listdir(f"{root}/{name}")[1]]

@@ -34,7 +34,7 @@ from apps.training.registry.merging import author_of
 from apps.training.registry.registering import NewVersion, architecture_of, model_name, version_add_stored
 from apps.training.registry.storing import hash_to_keep, remove
 from apps.training.registry.unpacking import refuse_pickles, unpack
-from apps.training.registry.works import work_enqueue, work_run
+from apps.training.registry.works import work_enqueue, work_made, work_run
 
 LARGEST_UPLOAD = 32 * 1024**3
 _SPARE_BYTES = 500_000_000
@@ -121,7 +121,13 @@ def _take_in(work: RegistryWork) -> ModelVersion:
             data_licence=work.data_licence,
         )
         hashed = hash_to_keep(folder, facts, base=base.full_name if base else work.name)
-        return version_add_stored(project=work.project, by=author_of(work), wanted=wanted, hashed=hashed)
+        return version_add_stored(
+            project=work.project,
+            by=author_of(work),
+            wanted=wanted,
+            hashed=hashed,
+            along=lambda version: work_made(work, version),
+        )
 
 
 def _base_of(work: RegistryWork, facts: FolderFacts) -> ModelVersion | None:

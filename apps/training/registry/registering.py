@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 from django.utils.text import slugify
 
@@ -23,6 +25,7 @@ from apps.training.registry.serving import model_serve
 from apps.training.registry.storing import Hashed, HashedFile, hash_to_keep, remove, store
 
 Kind, Source = ModelVersion.Kind, ModelVersion.Source
+Held = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +59,22 @@ def version_register(
     environment: dict[str, Any],
     by: Actor,
     step: int | None = None,
+    held: Held = nullcontext,
 ) -> ModelVersion:
-    """Register what a job made: an adapter's folder, or a whole model's. Safe to repeat: the same weights of
-    the same job are one version.
+    """Register what a job made: an adapter's folder, or a whole model's. Safe to repeat, also by two at a
+    time: the same weights of the same job are one version.
 
     Needs `job.base_version` (see `base_version_of`). Sets `job.version` in the same transaction. `step` names
-    the checkpoint, where it is not the last. Raises BadWeights when the folder holds no safetensors weights.
+    the checkpoint, where it is not the last. `held` is entered before rows are written: what it raises where
+    the job is somebody else's by now undoes all. Raises BadWeights when the folder holds no safetensors
+    weights.
     """
     base = job.base_version
     if base is None:
         raise BadWeights(f"The job {job.name} has no base in the registry.")
     facts = look_into(folder)
     hashed = hash_to_keep(folder, facts, base=base.full_name)
-    known = ModelVersion.objects.filter(
-        project=job.project,
-        source=Source.JOB,
-        fingerprint=hashed.fingerprint,
-        recipe__job=job.number,
-        state__state=ModelState.State.READY,
-    ).first()
-    if known is not None:
-        FineTuningJob.objects.filter(pk=job.pk).update(version=known)
+    if (known := _made_before(job, hashed, held)) is not None:
         return known
     adapter = facts.kind == "adapter"
     wanted = NewVersion(
@@ -94,31 +92,67 @@ def version_register(
         data_licence=data_licence_of(job.dataset_version.dataset),
         training_metrics=metrics,
     )
-    with transaction.atomic():
-        version = version_add_stored(project=job.project, by=by, wanted=wanted, hashed=hashed)
-        FineTuningJob.objects.filter(pk=job.pk).update(version=version)
-    return version
+    with files_stored(job.project, wanted, hashed) as whole, transaction.atomic():
+        if (known := _made_before(job, hashed, held)) is None:
+            version = version_add(project=job.project, by=by, wanted=whole)
+            FineTuningJob.objects.filter(pk=job.pk).update(version=version)
+            return version
+    remove(file.stored_as for file in whole.files)  # another worker was first
+    return known
 
 
-def version_add_stored(
-    *, project: Project, by: Actor, wanted: NewVersion, hashed: Hashed, serve: bool = True
-) -> ModelVersion:
-    """Store the files, then write the rows; files that lead to no row are removed again."""
+def _made_before(job: FineTuningJob, hashed: Hashed, held: Held) -> ModelVersion | None:
+    """The version that the job's same weights are already; whoever asks in a transaction is alone until its
+    end."""
+    with transaction.atomic(), held():
+        transaction_lock(f"model version of job {job.pk}")
+        known = ModelVersion.objects.filter(
+            project=job.project,
+            source=Source.JOB,
+            fingerprint=hashed.fingerprint,
+            recipe__job=job.number,
+            state__state=ModelState.State.READY,
+        ).first()
+        if known is not None:
+            FineTuningJob.objects.filter(pk=job.pk).update(version=known)
+    return known
+
+
+@contextmanager
+def files_stored(project: Project, wanted: NewVersion, hashed: Hashed) -> Iterator[NewVersion]:
+    """What is wanted with its files in the store; they are removed again where no row comes to name them.
+
+    They are stored before a transaction is begun: many gigabytes may take minutes.
+    """
     from dataclasses import replace
 
     stored = store(hashed, prefix=f"models/{project.slug}/{wanted.name}/{new_id()}")
     try:
-        return version_add(
-            project=project,
-            by=by,
-            wanted=replace(
-                wanted, files=stored, fingerprint=hashed.fingerprint, size_bytes=hashed.size_bytes
-            ),
-            serve=serve,
-        )
+        yield replace(wanted, files=stored, fingerprint=hashed.fingerprint, size_bytes=hashed.size_bytes)
+    except (OperationalError, InterfaceError):
+        raise  # the rows may be there after all
     except BaseException:
         remove(file.stored_as for file in stored)
         raise
+
+
+def version_add_stored(
+    *,
+    project: Project,
+    by: Actor,
+    wanted: NewVersion,
+    hashed: Hashed,
+    serve: bool = True,
+    along: Callable[[ModelVersion], None] = lambda version: None,
+) -> ModelVersion:
+    """Store the files, then write the rows; files that lead to no row are removed again.
+
+    `along` is called in the same transaction; what it raises undoes the version.
+    """
+    with files_stored(project, wanted, hashed) as whole, transaction.atomic():
+        version = version_add(project=project, by=by, wanted=whole, serve=serve)
+        along(version)
+    return version
 
 
 def version_add(

@@ -32,6 +32,12 @@ _RENEWED_EACH_S = 30.0
 PATIENCE = timedelta(minutes=5)
 MOST_CLAIMS = 5
 Status = RegistryWork.Status
+
+
+class WorkLost(Exception):
+    """Another worker has taken the work over: what this one has made is not kept."""
+
+
 Doing = Callable[[RegistryWork], ModelVersion]
 
 
@@ -51,7 +57,10 @@ def work_run(*, work_id: UUID, doing: Doing) -> RegistryWork | None:
     )
     if not claimed:
         return None
-    work = RegistryWork.objects.select_related("project", "source__base", "source__project").get(pk=work_id)
+    related = ("project", "source__base", "source__project", "made")
+    work = RegistryWork.objects.select_related(*related).get(pk=work_id)
+    if work.made is not None:  # its worker was lost between the version and the end
+        return _end(work, Status.COMPLETED, made=work.made)
     if work.fence > MOST_CLAIMS:
         return _end(work, Status.FAILED, reason="Its worker was lost each time. See the worker's log.")
     try:
@@ -59,11 +68,21 @@ def work_run(*, work_id: UUID, doing: Doing) -> RegistryWork | None:
             made = doing(work)
     except ProductError as error:
         return _end(work, Status.FAILED, reason=error.detail)
+    except WorkLost:
+        log.warning("%s %s was taken over by another worker", work.kind, work.pk)
+        return None
     except Exception:
         log.exception("%s %s failed", work.kind, work.pk)
         _end(work, Status.FAILED, reason="An error that nobody expected; see the worker's log.")
         raise
     return _end(work, Status.COMPLETED, made=made)
+
+
+def work_made(work: RegistryWork, version: ModelVersion) -> None:
+    """Within the transaction that makes the version: a work makes one, by whoever has it. Raises WorkLost."""
+    ours = RegistryWork.objects.filter(pk=work.pk, fence=work.fence, status=Status.RUNNING)
+    if not ours.update(made=version):
+        raise WorkLost(str(work.pk))
 
 
 def _end(
@@ -128,4 +147,7 @@ def works_sweep() -> None:
     )
     for work in left.order_by("pk")[:100]:
         with transaction.atomic():
-            work_enqueue(work)
+            # It waits again, so that whoever gets the message may claim it: its new lease is the message's.
+            silent = left.filter(pk=work.pk, fence=work.fence)
+            if silent.update(status=Status.PENDING):
+                work_enqueue(work)
