@@ -251,3 +251,15 @@ def test_the_loopback_server_answers_in_the_sdks_own_types(
     }
     for kind, answer in answers.items():
         kind.model_validate(answer, strict=True)
+
+
+def test_what_nobody_expected_ends_the_job_and_is_not_tried_for_ever(
+    endpoint: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: Any, **__: Any) -> None:
+        raise OverflowError("int too large")
+
+    monkeypatch.setattr("apps.training.hosted.moving.events_record", odd)
+    job = moved(started(endpoint))
+    assert (job.status, job.lease_until) == ("failed", None)
+    assert "OverflowError" in job.status_reason

@@ -58,9 +58,16 @@ def _point(job: FineTuningJob, told: Mapping[str, Any], event: Mapping[str, Any]
     values = {
         _NAMES.get(name, name): value
         for name, value in told.items()
-        if name not in _NOT_FIGURES and isinstance(value, int | float) and math.isfinite(value)
+        if name not in _NOT_FIGURES and isinstance(value, int | float) and _is_finite(value)
     }
     return MetricPoint(job=job, step=told["step"], attempt=job.attempt, values=values, at=_when(event))
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all measure
+        return False
 
 
 def _progress(told: Mapping[str, Any]) -> dict[str, Any]:

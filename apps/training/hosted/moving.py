@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from apps.core.errors import ProductError
@@ -62,6 +63,11 @@ def hosted_job_move(*, job_id: UUID, worker: str) -> None:
         failed(job, JobFailure("other", error.detail))
     except ProviderError as error:
         _trouble(job, error)
+    except (OperationalError, InterfaceError):
+        raise  # no fault of the job's: it is looked at again
+    except Exception as error:  # else it would be tried for ever
+        log.exception("The hosted job %s failed", job.pk)
+        failed(job, JobFailure("other", f"The worker could not go on: {type(error).__name__}."))
 
 
 def _moved(job: FineTuningJob, keeper: Keeper) -> float | None:
@@ -180,7 +186,9 @@ def _stage(found: Json) -> dict[str, Any]:
 
 def _seconds_left(found: Json) -> float | None:
     finish = found.get("estimated_finish")
-    return max(0.0, finish - time.time()) if isinstance(finish, int | float) else None
+    if not isinstance(finish, int | float) or not 0 < finish < 2**33:  # JSON may say "Infinity"
+        return None
+    return max(0.0, finish - time.time())
 
 
 def _made(job: FineTuningJob, model: str, found: Json, *, keep: bool) -> None:

@@ -35,6 +35,8 @@ from apps.training.watching.tries import ShownTrial, best_trial, objective_words
 Status = FineTuningJob.Status
 #: Of a longer training only so many points are read for the page, evenly spread; REST has them all.
 MOST_READ = 5_000
+#: On the page: those whose files are there before those that were removed; REST has all.
+MOST_CHECKPOINTS = 100
 #: How long after a job's end its measurement may still begin.
 MEASURED_WITHIN = timedelta(minutes=2)
 
@@ -184,7 +186,12 @@ def _resumed(rows: Sequence[tuple[int, int]]) -> list[int]:
 
 def shown_checkpoints(job: FineTuningJob) -> list[ShownCheckpoint]:
     """Those of the training itself, newest first, with what was registered of them. Two queries."""
-    found = list(checkpoints_of(job).filter(trial=0).order_by("-step"))
+    found = list(
+        checkpoints_of(job)
+        .filter(trial=0)
+        .order_by(F("pruned_at").desc(nulls_first=True), "-step")[:MOST_CHECKPOINTS]
+    )
+    found.sort(key=lambda checkpoint: -checkpoint.step)
     made = ModelVersion.objects.filter(
         project=job.project_id, source=ModelVersion.Source.JOB, recipe__job=job.number
     ).exclude(state__state=ModelState.State.DELETED)
