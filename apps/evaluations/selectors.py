@@ -199,6 +199,13 @@ def headline_metrics(runs: Sequence[EvalRun]) -> dict[UUID, MetricSummary]:
     return {row.run_id: _final(row, plans[row.run_id]) for row in rows}
 
 
+def asks_own_model() -> Case:
+    """Whether a run asked the model that its prompt version names. Others say more of the model that they
+    asked, as a measurement of a fine-tuned one does, than of the version."""
+    named = KeyTextTransform("model", "prompt_version__parameters")
+    return Case(When(Q(model_name="") | Q(model_name=named), then=True), default=False)
+
+
 def metric_titles(run: EvalRun) -> dict[str, str]:
     """Name → how a planned metric is called: by its evaluator, and by its own name where that has several."""
     return titles_of(run.plan.get("metrics", []))

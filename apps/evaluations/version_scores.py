@@ -14,7 +14,7 @@ from apps.datasets.models import Dataset
 from apps.evaluations.models import EvalRun, RunMetric
 from apps.evaluations.models import RunProgress as Sums
 from apps.evaluations.run_plan import planned_primary
-from apps.evaluations.selectors import metric_titles
+from apps.evaluations.selectors import asks_own_model, metric_titles
 from apps.evaluations.version_columns import Cell, VersionColumn, version_columns
 from apps.prompts.models import Prompt, PromptLabelMove, PromptVersion
 
@@ -41,6 +41,7 @@ class MetricOption:
 class VersionScore:
     """The run of a version over the dataset that stands for it: the newest finished one over all examples of
     its dataset version that has the chosen metric, else over some of them, else without it (`metric` None).
+    Runs that asked another model than the version's own stand for it only where there is no other.
 
     `cost_usd` and `latency_ms` are of one call: the mean where prices are known, and the median; None where
     they are not known.
@@ -170,8 +171,10 @@ def _scores(
         _finished([version.pk for version in versions])
         .filter(dataset_version__dataset=dataset)
         .select_related("dataset_version")
-        .annotate(scored=Exists(scored), whole=Case(When(whole, then=True), default=False))
-        .order_by("prompt_version_id", "-scored", "-whole", "-number")
+        .annotate(
+            own=asks_own_model(), scored=Exists(scored), whole=Case(When(whole, then=True), default=False)
+        )
+        .order_by("prompt_version_id", "-own", "-scored", "-whole", "-number")
         .distinct("prompt_version_id")
     )
     metrics = {found.run_id: found for found in RunMetric.objects.filter(named, run__in=runs)}

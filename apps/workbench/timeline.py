@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from apps.evaluations.models import EvalRun, RunMetric
 from apps.evaluations.run_plan import planned_primary
+from apps.evaluations.selectors import asks_own_model
 from apps.prompts.models import Prompt, PromptVersion
 from apps.prompts.selectors import MAX_SEARCH_CHARS, version_history
 
@@ -18,7 +19,8 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class LastScore:
-    """The version's newest finished run, and of its metrics the primary one, else its first."""
+    """The version's newest finished run, of its own model where there is one; of its metrics the primary one,
+    else its first."""
 
     run: EvalRun
     metric: RunMetric
@@ -69,7 +71,8 @@ def _last_scores(versions: Sequence[PromptVersion]) -> dict[UUID | None, LastSco
         EvalRun.objects.filter(
             prompt_version__in=versions, status=EvalRun.Status.COMPLETED, finalized_at__isnull=False
         )
-        .order_by("prompt_version_id", "-number")
+        .annotate(own=asks_own_model())
+        .order_by("prompt_version_id", "-own", "-number")
         .distinct("prompt_version_id")
     )
     metrics: dict[UUID, list[RunMetric]] = {}

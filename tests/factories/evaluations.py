@@ -119,6 +119,7 @@ def make_run(
     prompt_version: PromptVersion | None = None,
     name: str = "",
     primary_metric: str = "",
+    model_name: str = "fake/tiny",
 ) -> EvalRun:
     """A run whose items have `outputs` (None: it failed) and `scores` by metric, in the dataset's order.
 
@@ -133,8 +134,8 @@ def make_run(
         name=name or f"Run {number}",
         dataset_version=version,
         prompt_version=prompt_version or make_prompt_version(project),
-        model_name="fake/tiny",
-        parameters={"model": "fake/tiny", "temperature": 0.2},
+        model_name=model_name,
+        parameters={"model": model_name, "temperature": 0.2},
         plan={
             "metrics": frozen_metrics(evaluators),
             "examples": {"limit": None, "split": "", "filter": {}},

@@ -12,7 +12,7 @@ const FIELDS = [
 ];
 
 const UNKNOWN =
-  "The project does not list this model: its provider is archived, or was not asked for its models yet.";
+  "The project does not list this model: it or its provider is archived or deleted, or was not asked for yet.";
 
 class Parameters {
   constructor(context, place) {
