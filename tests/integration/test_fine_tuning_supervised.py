@@ -503,3 +503,17 @@ def test_files_of_a_checkpoint_that_gets_no_row_do_not_stay(monkeypatch, tmp_pat
     with pytest.raises(LeaseLost):
         checkpoints.checkpoint_store(mine, {"folder": str(folder), "step": 2}, claiming.Keeper(mine))
     assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+
+
+def test_a_trainer_gets_no_secrets_and_its_words_no_nul(monkeypatch):
+    from apps.training.running.child import trainer_environment
+    from apps.training.running.errors import JobFailure
+
+    secret = {"DATABASE_URL": "postgresql://", "LLMOPS_S3_SECRET_KEY": "x", "AWS_ACCESS_KEY_ID": "x"}
+    for name, value in secret.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    given = trainer_environment()
+    assert not secret.keys() & given.keys()
+    assert given["CUDA_VISIBLE_DEVICES"] == "3"
+    assert JobFailure("data", "odd\x00 row", ("look\x00",)).message == "odd row"

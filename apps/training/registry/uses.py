@@ -100,14 +100,13 @@ def _runs(version: ModelVersion) -> list[Use]:
 def _evaluators(version: ModelVersion, name: str) -> list[Use]:
     """Judges whose newest settings ask it."""
     newest = (
-        EvaluatorVersion.objects.filter(
-            evaluator__project_id=version.project_id, evaluator__archived_at=None, config__model=name
-        )
+        EvaluatorVersion.objects.filter(evaluator__project_id=version.project_id, evaluator__archived_at=None)
         .order_by("evaluator_id", "-number")
         .distinct("evaluator_id")
-        .values("evaluator_id")
+        .values("pk")
     )
-    judges = Evaluator.objects.filter(pk__in=newest).order_by("name")[:_SHOWN]
+    asking = EvaluatorVersion.objects.filter(pk__in=newest, config__model=name)
+    judges = Evaluator.objects.filter(pk__in=asking.values("evaluator_id")).order_by("name")[:_SHOWN]
     return [
         Use(
             f"The evaluator {judge.name} asks it to judge",

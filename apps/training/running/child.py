@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from django.conf import settings
 from apps.training.running.errors import JobFailure
 from apps.training.trainer.failures import Circumstances, out_of_memory
 
+#: A trainer reads and writes its folder, and needs no way to the database, the broker or the file store.
+_SECRET = re.compile(r"_KEY$|_KEY_ID$|_KEYS$|SECRET|PASSWORD|_TOKEN$|DATABASE_URL|BROKER_URL")
 TRAINER = "apps.training.trainer"
 #: What a process gets to end by itself before it is killed.
 _GRACE_S = 5.0
@@ -24,7 +27,7 @@ _NICENESS = 5
 def trainer_environment() -> dict[str, str]:
     """Models are local files, so the hub is never asked. Several workers of a machine have a device each."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not _SECRET.search(name)},
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

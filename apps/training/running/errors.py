@@ -31,7 +31,8 @@ class JobFailure(Exception):
     """The job cannot go on; `kind` as in FineTuningJob.failure, `advice`: what to do about it."""
 
     def __init__(self, kind: str, message: str, advice: tuple[str, ...] = ()) -> None:
+        message = message.replace("\x00", "")  # what a library says may hold what the database does not take
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.advice = advice
+        self.advice = tuple(text.replace("\x00", "") for text in advice)

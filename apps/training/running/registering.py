@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import UUID
 
 from django.conf import settings
@@ -32,7 +33,9 @@ def checkpoint_register(*, checkpoint_id: UUID, by: Actor) -> ModelVersion | Non
     if checkpoint is None:
         return None
     job: FineTuningJob = checkpoint.job
-    folder = Path(settings.STACK.training) / f"registering-{checkpoint.pk}"
+    root = Path(settings.STACK.training)
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix="registering-", dir=root))  # of its own: somebody may ask twice
     try:
         version = version_register(
             job=job,

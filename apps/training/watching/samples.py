@@ -8,6 +8,9 @@ from typing import Any
 from apps.training.models import FineTuningJob, SampleOutput
 from apps.training.watching.selectors import samples_of
 
+#: That can be chosen on the page, the last ones; REST has all.
+MOST_STEPS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class ShownSample:
@@ -34,7 +37,10 @@ def shown_samples(job: FineTuningJob, asked: str) -> ShownSamples:
     """Those of the step that is asked for, else of the last one. Two queries."""
     if not job.sample_prompts:
         return ShownSamples()
-    steps = sorted(set(SampleOutput.objects.filter(job=job, step__gt=0).values_list("step", flat=True)))
+    answered = (
+        SampleOutput.objects.filter(job=job, step__gt=0).order_by("-step").values_list("step", flat=True)
+    )
+    steps = list(answered.distinct()[:MOST_STEPS])[::-1]
     chosen = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
     step = chosen if chosen in steps else steps[-1] if steps else None
     outputs = {
