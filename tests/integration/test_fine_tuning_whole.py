@@ -55,7 +55,7 @@ SETTINGS: dict[str, Any] = {
     "lora_targets": "attention",
     "save_every": 1,
 }
-#: Answered at each checkpoint, which takes longer than a step: one is enough.
+#: Answered at each checkpoint, which takes longer than a step: one is enough, in one of the jobs.
 SAMPLE = [[{"role": "user", "content": "How much are five and ten?"}]]
 Status = FineTuningJob.Status
 
@@ -112,7 +112,7 @@ def started(made: TrainingSet, plan: dict[str, Any]) -> FineTuningJob:
         technique="lora",
         settings=SETTINGS,
         evaluation=plan,
-        sample_prompts=SAMPLE,
+        sample_prompts=SAMPLE if made.method == "sft" else [],
     )
     return job_ask_start(job=job, by=SYSTEM)
 
