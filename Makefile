@@ -18,7 +18,7 @@ FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
 STATIC := staticfiles/.stamp-$(notdir $(RUNTIME))-$(notdir $(BUNDLE))
 
-.PHONY: help up demo demo-finetune test test-setup check bench faults backup restore setup clean
+.PHONY: help up demo demo-finetune test test-setup check check-types check-others bench faults backup restore setup clean
 .DELETE_ON_ERROR:
 
 help:
@@ -67,9 +67,15 @@ faults: test-setup
 
 # In a data folder of its own: nothing here needs a running stack, nor touches yours.
 check: setup $(DEV)
+	@$(MAKE) --no-print-directory -j 2 check-types check-others
+
+# Types take as long as all the others together.
+check-types:
+	$(PY) -m mypy
+
+check-others:
 	$(PY) -m ruff format --check --quiet .
 	$(PY) -m ruff check --quiet .
-	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(npm) run --silent check
 	find templates -name '*.html' -exec .venv/bin/djade --check --target-version 5.2 {} +

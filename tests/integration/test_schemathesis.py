@@ -32,7 +32,7 @@ from tests.world import World, make_world
 pytestmark = pytest.mark.slow
 
 SCHEMA = "/api/v1/schema/"
-EXAMPLES = 15
+EXAMPLES = 10
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -30,7 +30,7 @@ PROBE = "apps.training.trainer.probe"
 _PROBE_PATIENCE_S = 120
 _TRIES = 3
 #: The rest of the stack starts first: loading torch beside it makes both slow, and the measurement wrong.
-PROBE_AFTER_S = 10.0
+PROBE_AFTER_S = 30.0
 #: Heartbeats come every five seconds.
 ALIVE_FOR = timedelta(seconds=30)
 MOST_FORECASTS = 20
