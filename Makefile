@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 # A stamp carries the checksum of what it was made from: nothing is done twice, and a change is noticed.
 sum = $(shell cat $(1) 2>/dev/null | cksum | cut -d ' ' -f 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 from apps.core.secret_files import read_or_create_secret
@@ -161,6 +162,10 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 QUEUES = ["default", "interactive", "llm", "local", "gpu"]
 #: Processes that serve the queue `llm` on this machine. One makes some hundreds of calls a second.
 LLM_WORKERS: int = max(1, env.int("LLMOPS_LLM_WORKERS", 1))
+#: Which queues share a worker process on this machine, each group by commas: fewer take less memory.
+WORKERS: list[str] = env.str("LLMOPS_WORKERS", " ".join(QUEUES)).split()
+if sorted(queue for group in WORKERS for queue in group.split(",")) != sorted(QUEUES):
+    raise ImproperlyConfigured(f"LLMOPS_WORKERS must name each queue once: {' '.join(QUEUES)}.")
 #: Processes that serve the queue `gpu` on this machine: one a device; the n-th one trains on the n-th GPU.
 GPU_WORKERS: int = max(1, env.int("LLMOPS_GPU_WORKERS", 1))
 #: Folders of models that jobs may begin from, one model a folder; workers of `gpu` and `local` read them too.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 pytest_plugins = [
@@ -12,6 +14,12 @@ pytest_plugins = [
     "tests.loopback_webhook",
     "tests.loopback_s3",
 ]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: looking through it again and again finds no garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

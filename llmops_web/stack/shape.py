@@ -66,7 +66,7 @@ def shape_from_settings(*, folder_id: str, queues: Sequence[str] | None = None) 
     return StackShape(
         paths=paths,
         root=settings.BASE_DIR,
-        queues=settings.QUEUES if queues is None else queues,
+        queues=settings.WORKERS if queues is None else queues,
         web=(settings.HOST, settings.PORT) if whole else None,
         postgres=EmbeddedPostgres.of_stack(paths, folder_id=folder_id)
         if settings.EMBEDDED_DATABASE

@@ -41,6 +41,8 @@ class Stack:
         }
         self.environment = {key: value for key, value in os.environ.items() if key not in ours}
         self.environment |= {"LLMOPS_DATA_DIR": str(data), "PORT": str(self.port)}
+        # Each process takes seconds to start; one worker more or less stops as the others do.
+        self.environment["LLMOPS_WORKERS"] = "default,interactive llm local,gpu"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
