@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import (
     KeysetPagination,
-    ProblemSerializer,
     ProjectAPIView,
     SafeCharField,
 )
+from apps.core.api_pages import PAGING, paged_answer
 from apps.core.models import ProjectWebhook, WebhookDelivery
 from apps.core.roles import Role
 from apps.core.url_guard import MAX_URL_LENGTH
@@ -29,12 +29,6 @@ from apps.core.webhooks import (
     webhook_test,
     webhooks_of,
 )
-
-_PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-_PAGING = [
-    OpenApiParameter("cursor", str, description="From `next` or `previous` of an earlier answer."),
-    OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-]
 
 
 class WebhookSerializer(serializers.ModelSerializer[ProjectWebhook]):
@@ -89,17 +83,15 @@ class WebhookList(ProjectAPIView):
     roles = {"GET": Role.ADMIN, "POST": Role.ADMIN}
 
     @extend_schema(
-        operation_id="webhooks_list", parameters=_PAGING, responses={200: WebhookSerializer(many=True)}
+        operation_id="webhooks_list", parameters=PAGING, responses={200: WebhookSerializer(many=True)}
     )
     def get(self, request: Request) -> Response:
-        paginator = self.pagination_class()
-        page = paginator.paginate_queryset(webhooks_of(self.project), request, view=self)
-        return paginator.get_paginated_response(WebhookSerializer(page, many=True).data)
+        return paged_answer(self, webhooks_of(self.project), WebhookSerializer)
 
     @extend_schema(
         operation_id="webhooks_create",
         request=WebhookCreateSerializer,
-        responses={201: WebhookMadeSerializer, 400: _PROBLEM},
+        responses={201: WebhookMadeSerializer},
     )
     def post(self, request: Request) -> Response:
         """Make a webhook. Its secret is in this answer and nowhere else."""
@@ -114,11 +106,11 @@ class WebhookDetail(ProjectAPIView):
 
     roles = {"GET": Role.ADMIN, "DELETE": Role.ADMIN}
 
-    @extend_schema(operation_id="webhooks_retrieve", responses={200: WebhookSerializer, 404: _PROBLEM})
+    @extend_schema(operation_id="webhooks_retrieve", responses={200: WebhookSerializer})
     def get(self, request: Request, webhook_id: UUID) -> Response:
         return Response(WebhookSerializer(webhook_get(project=self.project, id=webhook_id)).data)
 
-    @extend_schema(operation_id="webhooks_remove", responses={204: None, 404: _PROBLEM})
+    @extend_schema(operation_id="webhooks_remove", responses={204: None})
     def delete(self, request: Request, webhook_id: UUID) -> Response:
         """Tell it nothing more."""
         webhook = webhook_get(project=self.project, id=webhook_id)
@@ -134,7 +126,7 @@ class WebhookTest(ProjectAPIView):
     @extend_schema(
         operation_id="webhooks_test",
         request=None,
-        responses={202: WebhookDeliverySerializer, 404: _PROBLEM},
+        responses={202: WebhookDeliverySerializer},
     )
     def post(self, request: Request, webhook_id: UUID) -> Response:
         """Send it a test event; the delivery log says what came back."""
@@ -151,12 +143,10 @@ class WebhookDeliveries(ProjectAPIView):
 
     @extend_schema(
         operation_id="webhook_deliveries_list",
-        parameters=_PAGING,
-        responses={200: WebhookDeliverySerializer(many=True), 404: _PROBLEM},
+        parameters=PAGING,
+        responses={200: WebhookDeliverySerializer(many=True)},
     )
     def get(self, request: Request, webhook_id: UUID) -> Response:
         """What was delivered or is to be, newest first; kept for 30 days."""
         webhook = webhook_get(project=self.project, id=webhook_id)
-        paginator = self.pagination_class()
-        page = paginator.paginate_queryset(deliveries_of(webhook), request, view=self)
-        return paginator.get_paginated_response(WebhookDeliverySerializer(page, many=True).data)
+        return paged_answer(self, deliveries_of(webhook), WebhookDeliverySerializer)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.core.api import (
     IDEMPOTENCY_HEADER,
     KeysetPagination,
-    ProblemSerializer,
     ProjectAPIView,
     idempotent,
 )
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.datasets import services
@@ -33,43 +28,6 @@ from apps.datasets.serializers import (
     DatasetVersionSerializer,
 )
 from apps.datasets.streaming import export_response
-
-PROBLEMS: dict[int, Any] = {
-    400: ProblemSerializer,
-    401: ProblemSerializer,
-    403: ProblemSerializer,
-    404: ProblemSerializer,
-}
-
-
-def page_parameters() -> list[OpenApiParameter]:
-    return [
-        OpenApiParameter("cursor", str, description="Where to go on; take it from `next`."),
-        OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-    ]
-
-
-def paged(name: str, serializer: type[serializers.BaseSerializer[Any]]) -> OpenApiResponse:
-    """The schema of a page of these."""
-    from drf_spectacular.utils import inline_serializer
-
-    fields: dict[str, Any] = {
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
-        "results": serializer(many=True),
-    }
-    return OpenApiResponse(inline_serializer(f"{name}Page", fields))
-
-
-def paged_answer(
-    view: APIView,
-    rows: QuerySet[Any],
-    serializer: type[serializers.BaseSerializer[Any]],
-    pagination: KeysetPagination,
-    context: dict[str, Any] | None = None,
-) -> Response:
-    page = pagination.paginate_queryset(rows, view.request, view=view)
-    return pagination.get_paginated_response(serializer(page, many=True, context=context or {}).data)
 
 
 def whole_number(request: Request, name: str) -> int | None:
@@ -96,20 +54,20 @@ class DatasetListView(ProjectAPIView):
         parameters=[
             OpenApiParameter("q", str, description="Part of the name or description."),
             OpenApiParameter("archived", bool, description="The archived ones instead of the others."),
-            *page_parameters(),
+            *PAGING,
         ],
-        responses={200: paged("Dataset", DatasetSerializer), **PROBLEMS},
+        responses={200: paged("Dataset", DatasetSerializer)},
     )
     def get(self, request: Request) -> Response:
         archived = request.query_params.get("archived", "").lower() in ("1", "true")
         rows = dataset_list(project=self.project, archived=archived, q=request.query_params.get("q", ""))
-        return paged_answer(self, rows, DatasetSerializer, KeysetPagination())
+        return paged_answer(self, rows, DatasetSerializer)
 
     @extend_schema(
         operation_id="dataset_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=DatasetCreateSerializer,
-        responses={201: DatasetSerializer, 409: ProblemSerializer, **PROBLEMS},
+        responses={201: DatasetSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -122,14 +80,14 @@ class DatasetListView(ProjectAPIView):
 class DatasetDetailView(ProjectAPIView):
     roles = {"GET": Role.VIEWER, "PATCH": Role.EDITOR}
 
-    @extend_schema(operation_id="dataset_retrieve", responses={200: DatasetSerializer, **PROBLEMS})
+    @extend_schema(operation_id="dataset_retrieve", responses={200: DatasetSerializer})
     def get(self, request: Request, slug: str) -> Response:
         return _dataset_answer(dataset_get(project=self.project, slug=slug))
 
     @extend_schema(
         operation_id="dataset_update",
         request=DatasetUpdateSerializer,
-        responses={200: DatasetSerializer, 409: ProblemSerializer, **PROBLEMS},
+        responses={200: DatasetSerializer},
     )
     def patch(self, request: Request, slug: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -152,8 +110,8 @@ class DatasetVersionListView(ProjectAPIView):
 
     @extend_schema(
         operation_id="dataset_version_list",
-        parameters=page_parameters(),
-        responses={200: paged("DatasetVersion", DatasetVersionSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("DatasetVersion", DatasetVersionSerializer)},
     )
     def get(self, request: Request, slug: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -172,7 +130,6 @@ class DatasetExportView(ProjectAPIView):
         responses={
             (200, "application/x-ndjson"): OpenApiTypes.BINARY,
             (200, "text/csv"): OpenApiTypes.BINARY,
-            **PROBLEMS,
         },
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:

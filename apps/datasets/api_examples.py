@@ -11,13 +11,13 @@ from rest_framework.response import Response
 from apps.core.api import (
     IDEMPOTENCY_HEADER,
     KeysetPagination,
-    ProblemSerializer,
     ProjectAPIView,
     idempotent,
 )
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.roles import Role
 from apps.datasets import services
-from apps.datasets.api import PROBLEMS, page_parameters, paged, paged_answer, whole_number
+from apps.datasets.api import whole_number
 from apps.datasets.drafting import ExampleState, example_state
 from apps.datasets.models import Example
 from apps.datasets.selectors import (
@@ -38,8 +38,6 @@ from apps.datasets.serializers import (
     PublishSerializer,
 )
 
-CONFLICT = {409: ProblemSerializer}
-
 
 class ExamplePagination(KeysetPagination):
     ordering = ("position", "id")  # type: ignore[assignment]  # as CursorPagination takes it
@@ -54,9 +52,9 @@ class ExampleListView(ProjectAPIView):
             OpenApiParameter("version", int, description="The newest where it is not given."),
             OpenApiParameter("q", str, description="Beginnings of words in the inputs or the reference."),
             OpenApiParameter("split", str),
-            *page_parameters(),
+            *PAGING,
         ],
-        responses={200: paged("Example", ExampleSerializer), **PROBLEMS},
+        responses={200: paged("Example", ExampleSerializer)},
     )
     def get(self, request: Request, slug: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -73,7 +71,7 @@ class ExampleListView(ProjectAPIView):
         summary="Add an example to the draft",
         parameters=[IDEMPOTENCY_HEADER],
         request=ExampleCreateSerializer,
-        responses={201: ExampleStateSerializer, **CONFLICT, **PROBLEMS},
+        responses={201: ExampleStateSerializer},
     )
     @idempotent
     def post(self, request: Request, slug: str) -> Response:
@@ -96,7 +94,7 @@ class ExampleDetailView(ProjectAPIView):
     @extend_schema(
         operation_id="dataset_example_retrieve",
         summary="The newest state of an example, the draft included",
-        responses={200: ExampleStateSerializer, **PROBLEMS},
+        responses={200: ExampleStateSerializer},
     )
     def get(self, request: Request, slug: str, key: str) -> Response:
         return _state_answer(example_state(dataset_get(project=self.project, slug=slug), key))
@@ -105,7 +103,7 @@ class ExampleDetailView(ProjectAPIView):
         operation_id="dataset_example_update",
         summary="Change an example in the draft",
         request=ExampleUpdateSerializer,
-        responses={200: ExampleStateSerializer, **CONFLICT, **PROBLEMS},
+        responses={200: ExampleStateSerializer},
     )
     def patch(self, request: Request, slug: str, key: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -123,9 +121,7 @@ class ExampleDetailView(ProjectAPIView):
         summary="Delete an example in the draft",
         responses={
             204: OpenApiResponse(description="It will be gone once the draft is published."),
-            **CONFLICT,
-        }
-        | PROBLEMS,
+        },
     )
     def delete(self, request: Request, slug: str, key: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -138,19 +134,17 @@ class DraftView(ProjectAPIView):
 
     @extend_schema(
         operation_id="dataset_draft_list",
-        parameters=page_parameters(),
-        responses={200: paged("DraftChange", DraftChangeSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("DraftChange", DraftChangeSerializer)},
     )
     def get(self, request: Request, slug: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
-        return paged_answer(self, draft_changes(dataset), DraftChangeSerializer, KeysetPagination())
+        return paged_answer(self, draft_changes(dataset), DraftChangeSerializer)
 
     @extend_schema(
         operation_id="dataset_draft_discard",
         responses={
             204: OpenApiResponse(description="All pending edits are taken back."),
-            **CONFLICT,
-            **PROBLEMS,
         },
     )
     def delete(self, request: Request, slug: str) -> Response:
@@ -165,7 +159,7 @@ class DraftPublishView(ProjectAPIView):
         operation_id="dataset_draft_publish",
         parameters=[IDEMPOTENCY_HEADER],
         request=PublishSerializer,
-        responses={200: PublishAnswerSerializer, **CONFLICT, **PROBLEMS},
+        responses={200: PublishAnswerSerializer},
     )
     @idempotent
     def post(self, request: Request, slug: str) -> Response:

@@ -13,11 +13,11 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProblemSerializer, ProjectAPIView
+from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProjectAPIView
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.errors import InvalidInput, ProductError
 from apps.core.roles import Role
 from apps.datasets import services
-from apps.datasets.api import PROBLEMS, page_parameters, paged, paged_answer
 from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import Dataset, DatasetImport
 from apps.datasets.receiving import received_file
@@ -84,9 +84,6 @@ class DatasetImportView(ProjectAPIView):
         responses={
             200: ImportSerializer,
             202: ImportSerializer,
-            413: ProblemSerializer,
-            415: ProblemSerializer,
-            **PROBLEMS,
         },
     )
     def post(self, request: Request, slug: str) -> Response:
@@ -167,8 +164,8 @@ class DatasetImportListView(ProjectAPIView):
 
     @extend_schema(
         operation_id="dataset_import_list",
-        parameters=page_parameters(),
-        responses={200: paged("DatasetImport", ImportSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("DatasetImport", ImportSerializer)},
     )
     def get(self, request: Request, slug: str) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -181,7 +178,7 @@ class DatasetImportListView(ProjectAPIView):
 class DatasetImportDetailView(ProjectAPIView):
     roles = {"GET": Role.VIEWER, "DELETE": Role.EDITOR}
 
-    @extend_schema(operation_id="dataset_import_retrieve", responses={200: ImportSerializer, **PROBLEMS})
+    @extend_schema(operation_id="dataset_import_retrieve", responses={200: ImportSerializer})
     def get(self, request: Request, slug: str, import_id: UUID) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
         response = import_answer(import_get(dataset=dataset, import_id=import_id))
@@ -191,7 +188,7 @@ class DatasetImportDetailView(ProjectAPIView):
     @extend_schema(
         operation_id="dataset_import_cancel",
         summary="Cancel an import that is not done",
-        responses={200: ImportSerializer, 409: ProblemSerializer, **PROBLEMS},
+        responses={200: ImportSerializer},
     )
     def delete(self, request: Request, slug: str, import_id: UUID) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)
@@ -209,8 +206,8 @@ class ImportRejectionListView(ProjectAPIView):
 
     @extend_schema(
         operation_id="dataset_import_rejection_list",
-        parameters=page_parameters(),
-        responses={200: paged("ImportRejection", RejectionSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("ImportRejection", RejectionSerializer)},
     )
     def get(self, request: Request, slug: str, import_id: UUID) -> Response:
         dataset = dataset_get(project=self.project, slug=slug)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView
+from apps.core.api import ProjectAPIView
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.evaluations.budget_services import MOST_USD, project_budget_set
@@ -18,8 +18,6 @@ from apps.evaluations.run_answers import plain
 from apps.evaluations.run_requests import run_request
 from apps.evaluations.run_serializers import RunCreateSerializer
 from apps.evaluations.spending import month_runs, month_spending
-
-_PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 
 
 class SpendingRunSerializer(serializers.Serializer[Any]):
@@ -71,7 +69,7 @@ class ProjectBudgetView(ProjectAPIView):
     @extend_schema(
         operation_id="budget_set",
         request=ProjectBudgetChangeSerializer,
-        responses={200: ProjectBudgetSerializer, 400: _PROBLEM, 403: _PROBLEM},
+        responses={200: ProjectBudgetSerializer},
     )
     def put(self, request: Request) -> Response:
         """Set the budget of a month; runs under way keep to it from their next calls on."""
@@ -143,7 +141,7 @@ class RunEstimateView(ProjectAPIView):
     @extend_schema(
         operation_id="eval_runs_estimate",
         request=RunCreateSerializer,
-        responses={200: RunEstimateSerializer, 400: _PROBLEM, 409: _PROBLEM},
+        responses={200: RunEstimateSerializer},
     )
     def post(self, request: Request) -> Response:
         """What a run would take, from the body that would create it. Nothing is written or called."""

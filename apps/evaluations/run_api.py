@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProblemSerializer, ProjectAPIView, idempotent
+from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProjectAPIView, idempotent
+from apps.core.api_pages import PAGING
 from apps.core.roles import Role
 from apps.evaluations.models import EvalRun, ItemScore
 from apps.evaluations.recorded import RecordedResult, recorded_results_store, recorded_run_finish
@@ -29,12 +30,6 @@ from apps.evaluations.run_serializers import (
 from apps.evaluations.run_services import eval_run_again, eval_run_create
 from apps.evaluations.selectors import run_get
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-PAGING = [
-    OpenApiParameter("cursor", str, description="From `next` or `previous` of an earlier answer."),
-    OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-]
-
 
 def _one(run: EvalRun) -> dict[str, Any]:
     return runs_json([run])[0]
@@ -49,7 +44,7 @@ class RunList(ProjectAPIView):
     @extend_schema(
         operation_id="eval_runs_list",
         parameters=[*PAGING, OpenApiParameter("status", str, enum=STATUSES)],
-        responses={200: RunSerializer(many=True), 404: PROBLEM},
+        responses={200: RunSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
         """The project's runs, newest first."""
@@ -66,7 +61,7 @@ class RunList(ProjectAPIView):
         operation_id="eval_runs_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=RunCreateSerializer,
-        responses={201: RunSerializer, 400: PROBLEM, 409: PROBLEM},
+        responses={201: RunSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -83,7 +78,7 @@ class RunDetail(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(operation_id="eval_runs_retrieve", responses={200: RunSerializer, 404: PROBLEM})
+    @extend_schema(operation_id="eval_runs_retrieve", responses={200: RunSerializer})
     def get(self, request: Request, run_id: UUID) -> Response:
         """One run, with its counts, usage and, once it has ended, its metrics."""
         return Response(_one(run_get(project=self.project, id=run_id)))
@@ -102,7 +97,7 @@ class RunResults(ProjectAPIView):
     @extend_schema(
         operation_id="eval_run_results_list",
         parameters=PAGING,
-        responses={200: ResultSerializer(many=True), 404: PROBLEM},
+        responses={200: ResultSerializer(many=True)},
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """The run's results in the dataset's order."""
@@ -117,7 +112,7 @@ class RunResults(ProjectAPIView):
     @extend_schema(
         operation_id="eval_run_results_record",
         request=RecordedResultSerializer(many=True),
-        responses={200: RecordedAnswerSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={200: RecordedAnswerSerializer},
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         """Post results made elsewhere, up to 1,000 at once; a result posted again replaces the first."""
@@ -160,7 +155,7 @@ def _action(operation: str, text: str, act: Any) -> type[RunAction]:
             operation_id=operation,
             description=text,
             request=None,
-            responses={200: RunSerializer, 404: PROBLEM, 409: PROBLEM},
+            responses={200: RunSerializer},
         )
         def post(self, request: Request, run_id: UUID) -> Response:
             return self.answer(run_id)
@@ -181,7 +176,7 @@ class RunResume(ProjectAPIView):
     @extend_schema(
         operation_id="eval_runs_resume",
         request=ResumeSerializer,
-        responses={200: RunSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={200: RunSerializer},
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         """Go on with a paused or cancelled run, if need be with a new budget."""
@@ -200,7 +195,7 @@ class RunAgain(ProjectAPIView):
         operation_id="eval_runs_again",
         parameters=[IDEMPOTENCY_HEADER],
         request=None,
-        responses={201: RunSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={201: RunSerializer},
     )
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectAPIView, SafeCharField, idempotent
+from apps.core.api import IDEMPOTENCY_HEADER, ProjectAPIView, SafeCharField, idempotent
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.evaluations.blind.votes import LONGEST_REASON, pair_vote_cast
@@ -18,7 +18,6 @@ from apps.evaluations.comparisons.selectors import candidates_of, comparison_get
 from apps.evaluations.errors import ResultNotFound
 from apps.evaluations.models import Comparison, EvalItem, EvalRun
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 _SIDES = ("baseline", "candidate")
 MOST_REPETITIONS = 100
 
@@ -63,7 +62,7 @@ class ComparisonVotes(ProjectAPIView):
         operation_id="comparison_votes_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=VoteCreateSerializer,
-        responses={201: VoteSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={201: VoteSerializer},
     )
     @idempotent
     def post(self, request: Request, comparison_id: UUID) -> Response:

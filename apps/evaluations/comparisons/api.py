@@ -7,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import (
     IDEMPOTENCY_HEADER,
     KeysetPagination,
-    ProblemSerializer,
     ProjectAPIView,
     idempotent,
 )
+from apps.core.api_pages import PAGING
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.models import Project
 from apps.core.roles import Role
@@ -31,10 +31,8 @@ from apps.evaluations.comparisons.serializers import (
 )
 from apps.evaluations.comparisons.services import comparison_create
 from apps.evaluations.models import Comparison, EvalRun
-from apps.evaluations.run_api import PAGING
 from apps.evaluations.selectors import LARGEST_NUMBER, run_get
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 BASELINE = OpenApiParameter(
     "baseline", UUID, description="One of the compared runs to measure the others against."
 )
@@ -93,7 +91,7 @@ class ComparisonList(ProjectAPIView):
     @extend_schema(
         operation_id="comparisons_list",
         parameters=[*PAGING, NUMBER],
-        responses={200: ComparisonSerializer(many=True), 400: PROBLEM, 404: PROBLEM},
+        responses={200: ComparisonSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
         """The project's comparisons, newest first."""
@@ -113,7 +111,7 @@ class ComparisonList(ProjectAPIView):
         operation_id="comparisons_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=ComparisonCreateSerializer,
-        responses={201: ComparisonSerializer, 400: PROBLEM, 409: PROBLEM},
+        responses={201: ComparisonSerializer},
     )
     def post(self, request: Request) -> Response:
         """Compare runs over one dataset; waits a few seconds for the statistics, which come when they can."""
@@ -160,7 +158,7 @@ class ComparisonDetail(ProjectAPIView):
                 "group_by", str, description="Metadata column whose values the examples come in groups of."
             ),
         ],
-        responses={200: ComparisonSerializer, 400: PROBLEM, 404: PROBLEM},
+        responses={200: ComparisonSerializer},
     )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """One comparison, with its statistics once they are computed."""
@@ -184,7 +182,7 @@ class ComparisonSlices(ProjectAPIView):
                 "column", str, required=True, description='A metadata column, or "@split" for the split.'
             ),
         ],
-        responses={200: SlicesSerializer, 400: PROBLEM, 404: PROBLEM},
+        responses={200: SlicesSerializer},
     )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """The difference on each slice of the examples, corrected for the number of slices."""
@@ -202,7 +200,7 @@ class ComparisonPreferences(ProjectAPIView):
     @extend_schema(
         operation_id="comparison_preferences_retrieve",
         parameters=[BASELINE],
-        responses={200: PreferencesSerializer, 400: PROBLEM, 404: PROBLEM},
+        responses={200: PreferencesSerializer},
     )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """What people and judges preferred: win rates, strengths, and whether the place shown decided."""

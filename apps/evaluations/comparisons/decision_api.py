@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView, SafeCharField
+from apps.core.api import ProjectAPIView, SafeCharField
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.evaluations.comparisons.decision_services import Decision, comparison_decide
 from apps.evaluations.comparisons.selectors import comparison_get, runs_of
 from apps.evaluations.comparisons.state import comparison_state
-
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 
 
 class DecisionCreateSerializer(serializers.Serializer[Any]):
@@ -56,7 +54,7 @@ class ComparisonDecide(ProjectAPIView):
     @extend_schema(
         operation_id="comparison_decide",
         request=DecisionCreateSerializer,
-        responses={201: DecisionSerializer, 400: PROBLEM, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={201: DecisionSerializer},
     )
     def post(self, request: Request, comparison_id: UUID) -> Response:
         """Point a label to a run's prompt version, with the comparison as evidence in the audit log.

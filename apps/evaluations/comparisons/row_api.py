@@ -15,7 +15,6 @@ from rest_framework.response import Response
 from apps.core.api import ProjectAPIView
 from apps.core.errors import NotFound
 from apps.core.roles import Role
-from apps.evaluations.comparisons.api import PROBLEM
 from apps.evaluations.comparisons.row_exports import whole_json, whole_rows
 from apps.evaluations.comparisons.row_pages import row_query, settled_state
 from apps.evaluations.comparisons.row_parameters import ROW_PARAMETERS, rows_asked
@@ -119,7 +118,7 @@ class ComparisonRows(ProjectAPIView):
     @extend_schema(
         operation_id="comparisons_rows_list",
         parameters=ROW_PARAMETERS,
-        responses={200: ComparedRowsSerializer, 400: PROBLEM, 404: PROBLEM},
+        responses={200: ComparedRowsSerializer},
     )
     def get(self, request: Request, comparison_id: UUID) -> Response:
         """The examples side by side, regressions first, with the results of every run of the comparison."""

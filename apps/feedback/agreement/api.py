@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView
+from apps.core.api import ProjectAPIView
 from apps.core.roles import Role
 from apps.feedback.agreement.making import queue_agreement
 from apps.feedback.queues.selectors import queue_get
@@ -66,7 +66,7 @@ class QueueAgreementView(ProjectAPIView):
     @extend_schema(
         operation_id="queue_agreement",
         summary="How far the annotators of a queue agree",
-        responses={200: QueueAgreementSerializer, 404: ProblemSerializer},
+        responses={200: QueueAgreementSerializer},
     )
     def get(self, request: Request, slug: str) -> Response:
         state = queue_agreement(queue_get(project=self.project, slug=slug))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView, SafeCharField
+from apps.core.api import ProjectAPIView, SafeCharField
 from apps.core.roles import Role
 from apps.feedback.erasing.people import ANNOTATOR, END_USER, LONGEST, person_find
 from apps.feedback.erasing.selectors import Judgements, judgements_of
 from apps.feedback.erasing.services import MOST_AT_ONCE, person_erase
-
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 
 
 class SubjectEraseRequestSerializer(serializers.Serializer[Any]):
@@ -51,7 +49,7 @@ class SubjectEraseView(ProjectAPIView):
     @extend_schema(
         operation_id="subject_erase",
         request=SubjectEraseRequestSerializer,
-        responses={200: SubjectErasedSerializer, 400: PROBLEM, 401: PROBLEM, 403: PROBLEM},
+        responses={200: SubjectErasedSerializer},
     )
     def post(self, request: Request) -> Response:
         """Erase a person's feedback, annotations, votes and scores, and their name on traces.

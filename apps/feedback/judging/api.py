@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import ProblemSerializer, ProjectAPIView
+from apps.core.api import ProjectAPIView
 from apps.core.roles import Role
 from apps.evaluations.evaluator_selectors import evaluator_get
 from apps.feedback.judging.checking import Check, checks_of
@@ -76,7 +76,7 @@ class JudgeAgreementView(ProjectAPIView):
         parameters=[
             OpenApiParameter("against", str, description="The metric of people's ratings to hold it against.")
         ],
-        responses={200: JudgeAnswerSerializer, 404: ProblemSerializer},
+        responses={200: JudgeAnswerSerializer},
     )
     def get(self, request: Request, slug: str) -> Response:
         evaluator = evaluator_get(project=self.project, slug=slug)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -26,7 +26,6 @@ from apps.feedback.pairs.services import (
     pair_import_upload,
 )
 
-_PROBLEMS = {400: ProblemSerializer, 404: ProblemSerializer}
 MOST_REJECTIONS_SHOWN = 100
 
 
@@ -90,10 +89,7 @@ class PairImportListView(ProjectAPIView):
         responses={
             201: PairImportSerializer,
             202: PairImportSerializer,
-            409: ProblemSerializer,
-            413: ProblemSerializer,
-            415: ProblemSerializer,
-            **_PROBLEMS,
+            404: OpenApiResponse(ProblemSerializer, "There is no such queue in the key's project."),
         },
     )
     @idempotent
@@ -143,6 +139,6 @@ def _mapping(text: str) -> PairMapping | None:
 class PairImportDetailView(ProjectAPIView):
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(operation_id="pair_import_retrieve", responses={200: PairImportSerializer, **_PROBLEMS})
+    @extend_schema(operation_id="pair_import_retrieve", responses={200: PairImportSerializer})
     def get(self, request: Request, import_id: UUID) -> Response:
         return Response(PairImportSerializer(pair_import_get(project=self.project, import_id=import_id)).data)

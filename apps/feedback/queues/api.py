@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectViewSet, idempotent
+from apps.core.api import IDEMPOTENCY_HEADER, ProjectViewSet, idempotent
 from apps.core.roles import Role
 from apps.evaluations.raters import rater_of
 from apps.feedback.models import Annotation, QueueAddition, QueueItem
@@ -19,7 +19,6 @@ from apps.feedback.queues.recording import annotation_record
 from apps.feedback.queues.selectors import item_get, queue_get, queue_list
 from apps.feedback.queues.services import queue_create, queue_update
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
 _SLUG = OpenApiParameter("slug", str, OpenApiParameter.PATH, description="The queue's slug.")
 
 
@@ -49,7 +48,7 @@ class AnnotationQueueViewSet(ProjectViewSet):
         operation_id="annotation_queues_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=shapes.QueueCreateSerializer,
-        responses={201: shapes.QueueSerializer, 400: PROBLEM, 403: PROBLEM, 409: PROBLEM},
+        responses={201: shapes.QueueSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
@@ -61,7 +60,7 @@ class AnnotationQueueViewSet(ProjectViewSet):
     @extend_schema(
         operation_id="annotation_queues_retrieve",
         parameters=[_SLUG],
-        responses={200: shapes.QueueSerializer, 404: PROBLEM},
+        responses={200: shapes.QueueSerializer},
     )
     def retrieve(self, request: Request, slug: str) -> Response:
         queue = queue_get(project=self.project, slug=slug)
@@ -71,7 +70,7 @@ class AnnotationQueueViewSet(ProjectViewSet):
         operation_id="annotation_queues_update",
         parameters=[_SLUG],
         request=shapes.QueueChangeSerializer,
-        responses={200: shapes.QueueSerializer, 400: PROBLEM, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={200: shapes.QueueSerializer},
     )
     def partial_update(self, request: Request, slug: str) -> Response:
         """Change settings or form; open places and the order follow."""
@@ -89,7 +88,7 @@ class QueueItemViewSet(ProjectViewSet):
     @extend_schema(
         operation_id="annotation_queue_items_list",
         parameters=[_SLUG, OpenApiParameter("status", str, enum=QueueItem.Status.values)],
-        responses={200: shapes.QueueItemSerializer(many=True), 404: PROBLEM},
+        responses={200: shapes.QueueItemSerializer(many=True)},
     )
     def list(self, request: Request, slug: str) -> Response:
         """The queue's items, newest first; to an annotator's key without what would bias it."""
@@ -112,7 +111,6 @@ class QueueItemViewSet(ProjectViewSet):
         responses={
             201: shapes.QueueAdditionSerializer,
             202: shapes.QueueAdditionSerializer,
-            **dict.fromkeys((400, 403, 404, 409), PROBLEM),
         },
     )
     @idempotent
@@ -141,7 +139,7 @@ class QueueAnnotationViewSet(ProjectViewSet):
             _SLUG,
             OpenApiParameter("state", str, enum=Annotation.State.values, description="Else submitted."),
         ],
-        responses={200: shapes.AnnotationSerializer(many=True), 404: PROBLEM},
+        responses={200: shapes.AnnotationSerializer(many=True)},
     )
     def list(self, request: Request, slug: str) -> Response:
         """Everybody's annotations in the queue, newest first; an annotator's key gets its own."""
@@ -160,7 +158,6 @@ class QueueAnnotationViewSet(ProjectViewSet):
         request=shapes.AnnotationCreateSerializer,
         responses={
             201: shapes.AnnotationSerializer,
-            **dict.fromkeys((400, 403, 404, 409), PROBLEM),
         },
     )
     @idempotent

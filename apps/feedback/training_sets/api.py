@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProblemSerializer, ProjectAPIView, idempotent
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.roles import Role
 from apps.datasets.streaming import stream_response
 from apps.feedback.models import TrainingSet, TrainingSource
@@ -33,21 +31,7 @@ from apps.feedback.training_sets.serializers import (
     TrainingSourceSerializer,
 )
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-PROBLEMS: dict[int, Any] = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM}
-_PAGES = [
-    OpenApiParameter("cursor", str, description="Where to go on; take it from `next`."),
-    OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-]
-
-
-def _paged(name: str, serializer: type[serializers.BaseSerializer[Any]]) -> OpenApiResponse:
-    fields: dict[str, Any] = {
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
-        "results": serializer(many=True),
-    }
-    return OpenApiResponse(inline_serializer(f"{name}Page", fields))
+_NOT_FROZEN = OpenApiResponse(ProblemSerializer, "The training set is not frozen yet.")
 
 
 def _answer(training_set: TrainingSet, status: int = 200) -> Response:
@@ -65,23 +49,21 @@ class TrainingSetListView(ProjectAPIView):
         parameters=[
             OpenApiParameter("method", str, enum=TrainingSet.Method.values),
             OpenApiParameter("q", str, description="Part of the name."),
-            *_PAGES,
+            *PAGING,
         ],
-        responses={200: _paged("TrainingSet", TrainingSetSerializer), **PROBLEMS},
+        responses={200: paged("TrainingSet", TrainingSetSerializer)},
     )
     def get(self, request: Request) -> Response:
         """The project's training sets, newest first."""
         asked = request.query_params
         rows = training_set_list(project=self.project, method=asked.get("method", ""), q=asked.get("q", ""))
-        pages = KeysetPagination()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(TrainingSetSerializer(page, many=True).data)
+        return paged_answer(self, rows, TrainingSetSerializer)
 
     @extend_schema(
         operation_id="training_set_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=TrainingSetCreateSerializer,
-        responses={201: TrainingSetSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={201: TrainingSetSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -104,7 +86,7 @@ class TrainingSetDetailView(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER, "DELETE": Role.EDITOR}
 
-    @extend_schema(operation_id="training_set_retrieve", responses={200: TrainingSetSerializer, **PROBLEMS})
+    @extend_schema(operation_id="training_set_retrieve", responses={200: TrainingSetSerializer})
     def get(self, request: Request, number: int) -> Response:
         """The set with the figures of its preview."""
         return _answer(training_set_get(project=self.project, number=number))
@@ -112,7 +94,7 @@ class TrainingSetDetailView(ProjectAPIView):
     @extend_schema(
         operation_id="training_set_destroy",
         request=None,
-        responses={204: OpenApiResponse(description="Deleted."), 409: PROBLEM, **PROBLEMS},
+        responses={204: OpenApiResponse(description="Deleted.")},
     )
     def delete(self, request: Request, number: int) -> Response:
         """Throw a set away that is not frozen."""
@@ -135,9 +117,9 @@ class TrainingRowListView(ProjectAPIView):
         parameters=[
             OpenApiParameter("left_out", bool, description="The rows that were left out, instead."),
             OpenApiParameter("reason", str, description="Only those left out for this reason."),
-            *_PAGES,
+            *PAGING,
         ],
-        responses={200: _paged("TrainingRow", TrainingRowSerializer), **PROBLEMS},
+        responses={200: paged("TrainingRow", TrainingRowSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """The rows of a preview. Those of a frozen set are in its dataset version and its files."""
@@ -145,9 +127,7 @@ class TrainingRowListView(ProjectAPIView):
         reason = request.query_params.get("reason", "").replace("\x00", "")[:20]
         left_out = reason or request.query_params.get("left_out", "").lower() in ("1", "true")
         rows = left_out_rows(found, reason) if left_out else kept_rows(found)
-        pages = TrainingRowPagination()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(TrainingRowSerializer(page, many=True).data)
+        return paged_answer(self, rows, TrainingRowSerializer, TrainingRowPagination())
 
 
 class TrainingSourceListView(ProjectAPIView):
@@ -159,9 +139,9 @@ class TrainingSourceListView(ProjectAPIView):
         operation_id="training_set_sources",
         parameters=[
             OpenApiParameter("row", str, description="Only those of the row with this key."),
-            *_PAGES,
+            *PAGING,
         ],
-        responses={200: _paged("TrainingSource", TrainingSourceSerializer), **PROBLEMS},
+        responses={200: paged("TrainingSource", TrainingSourceSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """The lineage: each judgement that rows came from."""
@@ -169,9 +149,7 @@ class TrainingSourceListView(ProjectAPIView):
         rows = TrainingSource.objects.filter(training_set=found)
         if row := request.query_params.get("row", "").replace("\x00", "")[:200]:
             rows = rows.filter(example_key=row)
-        pages = TrainingRowPagination()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(TrainingSourceSerializer(page, many=True).data)
+        return paged_answer(self, rows, TrainingSourceSerializer, TrainingRowPagination())
 
 
 class TrainingSetFreezeView(ProjectAPIView):
@@ -182,7 +160,7 @@ class TrainingSetFreezeView(ProjectAPIView):
     @extend_schema(
         operation_id="training_set_freeze",
         request=TrainingSetFreezeSerializer,
-        responses={202: TrainingSetSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={202: TrainingSetSerializer},
     )
     def post(self, request: Request, number: int) -> Response:
         """Make the previewed rows a dataset version. Asked again, it changes nothing."""
@@ -200,7 +178,7 @@ class TrainingFileListView(ProjectAPIView):
 
     @extend_schema(
         operation_id="training_set_files",
-        responses={200: TrainingFilesSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: TrainingFilesSerializer, 409: _NOT_FROZEN},
     )
     def get(self, request: Request, number: int) -> Response:
         """The files of a frozen set."""
@@ -219,8 +197,7 @@ class TrainingFileView(ProjectAPIView):
         responses={
             (200, "application/x-ndjson"): OpenApiTypes.BINARY,
             (200, "text/markdown"): OpenApiTypes.BINARY,
-            409: PROBLEM,
-            **PROBLEMS,
+            409: _NOT_FROZEN,
         },
     )
     def get(self, request: Request, number: int, name: str) -> HttpResponseBase:

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProblemSerializer, ProjectAPIView, idempotent
+from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProjectAPIView, idempotent
+from apps.core.api_pages import PAGING
 from apps.core.errors import InvalidInput
 from apps.core.models import Project
 from apps.core.roles import Role
-from apps.evaluations.run_api import PAGING
 from apps.evaluations.run_requests import run_request
 from apps.training.measuring.findings import Policy
 from apps.training.measuring.policy_services import policy_clear, policy_of, policy_set
@@ -30,8 +30,6 @@ from apps.training.measuring.services import measurement_create
 from apps.training.models import ModelVersion
 from apps.training.registry.selectors import version_get
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-
 
 class MeasurementList(ProjectAPIView):
     """`/models/{name}/{number}/measurements/`"""
@@ -42,7 +40,7 @@ class MeasurementList(ProjectAPIView):
     @extend_schema(
         operation_id="model_measurements_list",
         parameters=PAGING,
-        responses={200: MeasurementSerializer(many=True), 404: PROBLEM},
+        responses={200: MeasurementSerializer(many=True)},
     )
     def get(self, request: Request, name: str, number: int) -> Response:
         """How the version did against its base, newest first."""
@@ -55,7 +53,7 @@ class MeasurementList(ProjectAPIView):
         operation_id="model_measurements_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=MeasurementCreateSerializer,
-        responses={201: MeasurementSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
+        responses={201: MeasurementSerializer},
     )
     @idempotent
     def post(self, request: Request, name: str, number: int) -> Response:
@@ -73,9 +71,7 @@ class MeasurementDetail(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(
-        operation_id="model_measurements_retrieve", responses={200: MeasurementSerializer, 404: PROBLEM}
-    )
+    @extend_schema(operation_id="model_measurements_retrieve", responses={200: MeasurementSerializer})
     def get(self, request: Request, name: str, number: int, measurement_id: UUID) -> Response:
         """One measurement: how far it is, or what was found."""
         version = version_get(project=self.project, name=name, number=number)
@@ -95,7 +91,7 @@ class ModelPolicyView(ProjectAPIView):
     @extend_schema(
         operation_id="model_policy_set",
         request=PolicySerializer,
-        responses={200: PolicyAnswerSerializer, 400: PROBLEM, 403: PROBLEM},
+        responses={200: PolicyAnswerSerializer},
     )
     def put(self, request: Request) -> Response:
         """Judge versions by this from now on."""
@@ -104,7 +100,7 @@ class ModelPolicyView(ProjectAPIView):
         policy_set(project=self.project, by=self.actor, policy=Policy(**serializer.validated_data))
         return self._answer()
 
-    @extend_schema(operation_id="model_policy_clear", request=None, responses={204: None, 403: PROBLEM})
+    @extend_schema(operation_id="model_policy_clear", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
         """Have no policy; what was judged stays judged."""
         policy_clear(project=self.project, by=self.actor)

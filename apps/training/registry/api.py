@@ -6,12 +6,13 @@ from typing import Any
 
 from django.http.response import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import IDEMPOTENCY_HEADER, KeysetPagination, ProblemSerializer, ProjectAPIView, idempotent
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.roles import Role
 from apps.feedback.models import TrainingSource
 from apps.training.models import ModelState, ModelVersion
@@ -29,22 +30,6 @@ from apps.training.registry.serializers import (
     ModelVersionSerializer,
 )
 from apps.training.registry.uses import uses_of
-
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-PROBLEMS: dict[int, Any] = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM}
-PAGES = [
-    OpenApiParameter("cursor", str, description="Where to go on; take it from `next`."),
-    OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-]
-
-
-def paged(name: str, serializer: type[serializers.BaseSerializer[Any]]) -> OpenApiResponse:
-    fields: dict[str, Any] = {
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
-        "results": serializer(many=True),
-    }
-    return OpenApiResponse(inline_serializer(f"{name}Page", fields))
 
 
 class ModelView(ProjectAPIView):
@@ -75,18 +60,15 @@ class ModelListView(ProjectAPIView):
                 enum=ModelState.State.values,
                 description="Deleted ones come only when asked for.",
             ),
-            *PAGES,
+            *PAGING,
         ],
-        responses={200: paged("ModelVersion", ModelVersionSerializer), **PROBLEMS},
+        responses={200: paged("ModelVersion", ModelVersionSerializer)},
     )
     def get(self, request: Request) -> Response:
         """The versions of the registry, newest first."""
         asked = {name: request.query_params.get(name, "") for name in ("q", "kind", "state")}
-        pages = KeysetPagination()
-        page = pages.paginate_queryset(
-            selectors.version_list(project=self.project, **asked), request, view=self
-        )
-        return pages.get_paginated_response(ModelVersionSerializer(page, many=True).data)
+        found = selectors.version_list(project=self.project, **asked)
+        return paged_answer(self, found, ModelVersionSerializer)
 
 
 class ModelsOfSetsView(ProjectAPIView):
@@ -97,7 +79,7 @@ class ModelsOfSetsView(ProjectAPIView):
     @extend_schema(
         operation_id="model_version_of_sets",
         parameters=[OpenApiParameter("set", int, many=True, required=True, description="Their numbers.")],
-        responses={200: ModelOfSetSerializer(many=True), **PROBLEMS},
+        responses={200: ModelOfSetSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
         """Versions trained on these training sets, or standing on one that was: whom to ask after erasing."""
@@ -113,9 +95,7 @@ class ModelDetailView(ModelView):
 
     roles = {"GET": Role.VIEWER, "PATCH": Role.EDITOR, "DELETE": Role.APPROVER}
 
-    @extend_schema(
-        operation_id="model_version_retrieve", responses={200: ModelVersionDetailSerializer, **PROBLEMS}
-    )
+    @extend_schema(operation_id="model_version_retrieve", responses={200: ModelVersionDetailSerializer})
     def get(self, request: Request, name: str, number: int) -> Response:
         """The version with its files' hashes, and who uses it."""
         return self.answer(name, number)
@@ -123,7 +103,7 @@ class ModelDetailView(ModelView):
     @extend_schema(
         operation_id="model_version_partial_update",
         request=ModelChangeSerializer,
-        responses={200: ModelVersionDetailSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: ModelVersionDetailSerializer},
     )
     def patch(self, request: Request, name: str, number: int) -> Response:
         """Describe it. What a version is made of never changes."""
@@ -137,7 +117,7 @@ class ModelDetailView(ModelView):
         operation_id="model_version_destroy",
         request=None,
         parameters=[OpenApiParameter("even_so", bool, description="Also while versions of prompts name it.")],
-        responses={204: OpenApiResponse(description="Deleted."), 409: PROBLEM, **PROBLEMS},
+        responses={204: OpenApiResponse(description="Deleted.")},
     )
     def delete(self, request: Request, name: str, number: int) -> Response:
         """Delete its files. 409 says who uses it; its row, measurements and notes stay."""
@@ -154,7 +134,7 @@ class ModelArchiveView(ModelView):
     @extend_schema(
         operation_id="model_version_archive",
         request=None,
-        responses={200: ModelVersionDetailSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: ModelVersionDetailSerializer},
     )
     def post(self, request: Request, name: str, number: int) -> Response:
         """Take it out of use: prompts can no longer name it, its files stay."""
@@ -170,7 +150,7 @@ class ModelRestoreView(ModelView):
     @extend_schema(
         operation_id="model_version_restore",
         request=None,
-        responses={200: ModelVersionDetailSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: ModelVersionDetailSerializer},
     )
     def post(self, request: Request, name: str, number: int) -> Response:
         """Serve an archived version again."""
@@ -185,7 +165,7 @@ class ModelCardView(ModelView):
 
     @extend_schema(
         operation_id="model_version_card",
-        responses={(200, "text/markdown"): OpenApiTypes.STR, **PROBLEMS},
+        responses={(200, "text/markdown"): OpenApiTypes.STR},
     )
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """The model card in Markdown."""
@@ -204,8 +184,8 @@ class ModelLineageView(ModelView):
 
     @extend_schema(
         operation_id="model_version_lineage",
-        parameters=[OpenApiParameter("split", str), *PAGES],
-        responses={200: paged("LineageRow", LineageRowSerializer), **PROBLEMS},
+        parameters=[OpenApiParameter("split", str), *PAGING],
+        responses={200: paged("LineageRow", LineageRowSerializer)},
     )
     def get(self, request: Request, name: str, number: int) -> Response:
         """The rows that it was trained on, each with the judgements it came from. People are not named."""
@@ -243,20 +223,18 @@ class ModelNoteListView(ModelView):
 
     @extend_schema(
         operation_id="model_note_list",
-        parameters=PAGES,
-        responses={200: paged("ModelNote", ModelNoteSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("ModelNote", ModelNoteSerializer)},
     )
     def get(self, request: Request, name: str, number: int) -> Response:
         """Its notes, newest first."""
-        pages = KeysetPagination()
-        page = pages.paginate_queryset(self.version(name, number).notes.all(), request, view=self)
-        return pages.get_paginated_response(ModelNoteSerializer(page, many=True).data)
+        return paged_answer(self, self.version(name, number).notes.all(), ModelNoteSerializer)
 
     @extend_schema(
         operation_id="model_note_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=ModelNoteSerializer,
-        responses={201: ModelNoteSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={201: ModelNoteSerializer},
     )
     @idempotent
     def post(self, request: Request, name: str, number: int) -> Response:
@@ -275,7 +253,10 @@ class ModelExportView(ModelView):
 
     @extend_schema(
         operation_id="model_version_export",
-        responses={(200, "application/zip"): OpenApiTypes.BINARY, 409: PROBLEM, **PROBLEMS},
+        responses={
+            (200, "application/zip"): OpenApiTypes.BINARY,
+            409: OpenApiResponse(ProblemSerializer, "Its files are not here: it was deleted, or is hosted."),
+        },
     )
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """Its folder as a zip, with the card and the hashes; sent while it is read."""

@@ -13,7 +13,7 @@ from apps.core.api import IDEMPOTENCY_HEADER, ProjectAPIView, idempotent
 from apps.core.errors import InvalidInput
 from apps.core.parsers import BoundedJSONParser
 from apps.core.roles import Role
-from apps.training.registry.api import PROBLEM, PROBLEMS, ModelView
+from apps.training.registry.api import ModelView
 from apps.training.registry.importing import import_ask
 from apps.training.registry.merging import version_merge
 from apps.training.registry.selectors import work_get
@@ -28,7 +28,7 @@ class ModelMergeView(ModelView):
     @extend_schema(
         operation_id="model_version_merge",
         request=None,
-        responses={202: RegistryWorkSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={202: RegistryWorkSerializer},
     )
     def post(self, request: Request, name: str, number: int) -> Response:
         """Merge an adapter into its base, as a whole model of its own. Asked again, it is the same work."""
@@ -46,7 +46,7 @@ class ModelImportView(ProjectAPIView):
         operation_id="model_version_import",
         parameters=[IDEMPOTENCY_HEADER],
         request={"multipart/form-data": ModelImportSerializer, "application/json": ModelImportSerializer},
-        responses={202: RegistryWorkSerializer, 409: PROBLEM, 413: PROBLEM, **PROBLEMS},
+        responses={202: RegistryWorkSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -77,7 +77,7 @@ class RegistryWorkView(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(operation_id="model_work_retrieve", responses={200: RegistryWorkSerializer, **PROBLEMS})
+    @extend_schema(operation_id="model_work_retrieve", responses={200: RegistryWorkSerializer})
     def get(self, request: Request, work_id: UUID) -> Response:
         """A merge or an import: `made` names what came of it."""
         return Response(RegistryWorkSerializer(work_get(project=self.project, id=work_id)).data)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import KeysetPagination, ProblemSerializer, ProjectAPIView
+from apps.core.api import KeysetPagination, ProjectAPIView
+from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.roles import Role
 from apps.training.models import FineTuningJob
 from apps.training.running.services import job_retry, job_stop
@@ -32,22 +31,6 @@ from apps.training.watching.serializers import (
     SampleOutputSerializer,
 )
 
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-PROBLEMS: dict[int, Any] = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM}
-PAGES = [
-    OpenApiParameter("cursor", str, description="Where to go on; take it from `next`."),
-    OpenApiParameter("limit", int, description="Rows a page, at most 200."),
-]
-
-
-def paged(name: str, serializer: type[serializers.BaseSerializer[Any]]) -> OpenApiResponse:
-    fields: dict[str, Any] = {
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
-        "results": serializer(many=True),
-    }
-    return OpenApiResponse(inline_serializer(f"{name}Page", fields))
-
 
 def job_answer(job: FineTuningJob, status: int = 200) -> Response:
     """The job as it is now."""
@@ -66,17 +49,15 @@ class JobListView(ProjectAPIView):
             OpenApiParameter("status", str, description="A status, or `work` for any at work."),
             OpenApiParameter("method", str, enum=FineTuningJob.Method.values),
             OpenApiParameter("q", str, description="Part of the name."),
-            *PAGES,
+            *PAGING,
         ],
-        responses={200: paged("FineTuningJob", FineTuningJobSerializer), **PROBLEMS},
+        responses={200: paged("FineTuningJob", FineTuningJobSerializer)},
     )
     def get(self, request: Request) -> Response:
         """The project's fine-tuning jobs, newest first."""
         asked = {name: request.query_params.get(name, "") for name in ("status", "method", "q")}
         rows = job_list(project=self.project, **asked).select_related("training_set")
-        pages = KeysetPagination()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(FineTuningJobSerializer(page, many=True).data)
+        return paged_answer(self, rows, FineTuningJobSerializer)
 
 
 class JobDetailView(ProjectAPIView):
@@ -84,9 +65,7 @@ class JobDetailView(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER}
 
-    @extend_schema(
-        operation_id="fine_tuning_job_retrieve", responses={200: FineTuningJobSerializer, **PROBLEMS}
-    )
+    @extend_schema(operation_id="fine_tuning_job_retrieve", responses={200: FineTuningJobSerializer})
     def get(self, request: Request, number: int) -> Response:
         """A job: what it is to do, how far it has come, and what its result can be reproduced with."""
         return Response(FineTuningJobSerializer(job_get(project=self.project, number=number)).data)
@@ -100,7 +79,7 @@ class JobStopView(ProjectAPIView):
     @extend_schema(
         operation_id="fine_tuning_job_stop",
         request=FineTuningStopSerializer,
-        responses={200: FineTuningJobSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: FineTuningJobSerializer},
     )
     def post(self, request: Request, number: int) -> Response:
         """Stop a job. It keeps and registers what it has, unless `keep` is false."""
@@ -118,7 +97,7 @@ class JobRetryView(ProjectAPIView):
     @extend_schema(
         operation_id="fine_tuning_job_retry",
         request=None,
-        responses={200: FineTuningJobSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: FineTuningJobSerializer},
     )
     def post(self, request: Request, number: int) -> Response:
         """Let a job that failed or was cancelled go on from its last checkpoint."""
@@ -142,9 +121,9 @@ class JobPointsView(ProjectAPIView):
         operation_id="fine_tuning_job_points",
         parameters=[
             OpenApiParameter("trial", int, description="A try of its sweep; 0, the training itself."),
-            *PAGES,
+            *PAGING,
         ],
-        responses={200: paged("MetricPoint", MetricPointSerializer), **PROBLEMS},
+        responses={200: paged("MetricPoint", MetricPointSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """The figures of each logged step, in order."""
@@ -152,9 +131,7 @@ class JobPointsView(ProjectAPIView):
         trial = serializers.IntegerField(min_value=0, max_value=2**31 - 1).run_validation(
             request.query_params.get("trial") or 0
         )
-        pages = PointPages()
-        page = pages.paginate_queryset(points_of(job, trial=trial), request, view=self)
-        return pages.get_paginated_response(MetricPointSerializer(page, many=True).data)
+        return paged_answer(self, points_of(job, trial=trial), MetricPointSerializer, PointPages())
 
 
 class JobLogView(ProjectAPIView):
@@ -164,15 +141,13 @@ class JobLogView(ProjectAPIView):
 
     @extend_schema(
         operation_id="fine_tuning_job_log",
-        parameters=PAGES,
-        responses={200: paged("LogLine", LogLineSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("LogLine", LogLineSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """What the training wrote, newest line first."""
         job = job_get(project=self.project, number=number)
-        pages = KeysetPagination()
-        page = pages.paginate_queryset(log_of(job), request, view=self)
-        return pages.get_paginated_response(LogLineSerializer(page, many=True).data)
+        return paged_answer(self, log_of(job), LogLineSerializer)
 
 
 class JobSamplesView(ProjectAPIView):
@@ -182,15 +157,13 @@ class JobSamplesView(ProjectAPIView):
 
     @extend_schema(
         operation_id="fine_tuning_job_samples",
-        parameters=PAGES,
-        responses={200: paged("SampleOutput", SampleOutputSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("SampleOutput", SampleOutputSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """What the model in training answered to the fixed prompts, at each checkpoint."""
         job = job_get(project=self.project, number=number)
-        pages = _Pages()
-        page = pages.paginate_queryset(samples_of(job), request, view=self)
-        return pages.get_paginated_response(SampleOutputSerializer(page, many=True).data)
+        return paged_answer(self, samples_of(job), SampleOutputSerializer, _Pages())
 
 
 class JobCheckpointsView(ProjectAPIView):
@@ -200,15 +173,13 @@ class JobCheckpointsView(ProjectAPIView):
 
     @extend_schema(
         operation_id="fine_tuning_job_checkpoints",
-        parameters=PAGES,
-        responses={200: paged("Checkpoint", CheckpointSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("Checkpoint", CheckpointSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """What was saved on the way, in order; the files of some are removed to save room."""
         job = job_get(project=self.project, number=number)
-        pages = _Pages()
-        page = pages.paginate_queryset(checkpoints_of(job), request, view=self)
-        return pages.get_paginated_response(CheckpointSerializer(page, many=True).data)
+        return paged_answer(self, checkpoints_of(job), CheckpointSerializer, _Pages())
 
 
 class JobTrialsView(ProjectAPIView):
@@ -218,12 +189,10 @@ class JobTrialsView(ProjectAPIView):
 
     @extend_schema(
         operation_id="fine_tuning_job_trials",
-        parameters=PAGES,
-        responses={200: paged("FineTuningTrial", FineTuningTrialSerializer), **PROBLEMS},
+        parameters=PAGING,
+        responses={200: paged("FineTuningTrial", FineTuningTrialSerializer)},
     )
     def get(self, request: Request, number: int) -> Response:
         """The tries of its sweep, in order."""
         job = job_get(project=self.project, number=number)
-        pages = _Pages()
-        page = pages.paginate_queryset(trials_of(job), request, view=self)
-        return pages.get_paginated_response(FineTuningTrialSerializer(page, many=True).data)
+        return paged_answer(self, trials_of(job), FineTuningTrialSerializer, _Pages())
