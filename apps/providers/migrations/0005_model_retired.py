@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0004_serving")]
+    dependencies = [("providers", "0003_model_weights")]
 
     operations = [
         migrations.AddField(
