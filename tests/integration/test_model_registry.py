@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
@@ -12,6 +13,7 @@ from django.db import IntegrityError, transaction
 from apps.core.models import AuditEvent
 from apps.providers.selectors import model_resolve
 from apps.training.models import FineTuningJob, ModelState, ModelVersion
+from apps.training.registry import merge_copies, registering
 from apps.training.registry.bases import base_choices, base_version_of, weights_folder
 from apps.training.registry.merging import merge_run, version_merge
 from apps.training.registry.registering import version_register
@@ -118,6 +120,24 @@ def test_an_adapter_that_jobs_begin_from_is_merged_once(project, registered):
     assert torch.allclose(whole[name], plain[name] + 2 * b @ a, atol=1e-5)
     assert (weights_folder(merged) / "tokenizer.json").is_file()
     assert ModelState.objects.get(version=merged).model is not None
+
+
+def test_an_adapter_that_two_machines_merge_at_once_is_one_version(project, registered, monkeypatch):
+    quicker, store = [], registering.store
+
+    def slow_store(hashed, *, prefix):
+        monkeypatch.setattr(registering, "store", store)
+        quicker.append(merge_copies._added(hashed.folder, registered, SYSTEM))
+        return store(hashed, prefix=prefix)
+
+    monkeypatch.setattr(registering, "store", slow_store)
+    assert merge_copies.merged_version(registered, by=SYSTEM) == quicker[0]
+    made = ModelVersion.objects.get(source="merge")
+    kept = Path(default_storage.path(f"models/{project.slug}/{made.name}")).rglob("*")
+    files = {path.name: path.parent.name for path in kept if path.is_file()}
+    assert files == {file.path: file.stored_as.split("/")[-2] for file in made.files.all()}, (
+        "nothing else stays"
+    )
 
 
 def test_a_worker_whose_job_was_taken_over_registers_nothing(project, registered, folders):

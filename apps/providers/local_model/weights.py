@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -76,8 +76,8 @@ def base_folder(name: str) -> Path:
     folder = root / name
     if not folder.is_dir():
         raise WeightsUnavailable(
-            f"The base model {name} is not on this machine: put its folder into {root}, or set "
-            "LLMOPS_BASE_MODELS_DIR to where it is."
+            f"The base model {name} is not on this machine: put its folder into the folder of base models, "
+            "or set LLMOPS_BASE_MODELS_DIR to where it is."
         )
     return folder
 
@@ -185,8 +185,7 @@ def _copy(path: str, file: Mapping[str, Any], draft: Path) -> None:
     copy = draft / path
     copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with default_storage.open(file["stored_as"], "rb") as source, copy.open("wb") as into:
-            sha256 = _copied(source, into)
+        sha256 = copy_from_store(file["stored_as"], copy)
     except FileNotFoundError:
         raise WeightsUnavailable(f"The file store has no {file['stored_as']} any more.") from None
     if sha256 != file["sha256"]:
@@ -196,11 +195,13 @@ def _copy(path: str, file: Mapping[str, Any], draft: Path) -> None:
         )
 
 
-def _copied(source: IO[bytes], into: IO[bytes]) -> str:
+def copy_from_store(name: str, target: Path) -> str:
+    """Copy a file of the file store to `target`; its SHA-256, hex. Raises FileNotFoundError."""
     digest = hashlib.sha256()
-    while piece := source.read(_PIECE):
-        digest.update(piece)
-        into.write(piece)
-    into.flush()
-    os.fsync(into.fileno())
+    with default_storage.open(name, "rb") as source, target.open("wb") as into:
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+            into.write(piece)
+        into.flush()
+        os.fsync(into.fileno())
     return digest.hexdigest()

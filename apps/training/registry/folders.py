@@ -159,6 +159,11 @@ def _shards(folder: Path, files: list[str]) -> list[str]:
     missing = sorted(set(named.values()) - set(files))
     if missing:
         raise BadWeights(f"{INDEX} names {missing[0][:120]!r}, which is not in the folder.")
+    if WEIGHTS in files and WEIGHTS not in named.values():  # libraries differ in which of them they load
+        raise BadWeights(
+            f"{folder.name} holds its weights twice: {WEIGHTS}, and the files that {INDEX} names. Remove one "
+            "of the two."
+        )
     return sorted(set(named.values()))
 
 

@@ -8,12 +8,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from filelock import FileLock
 
 from apps.core.actor import Actor
+from apps.core.locks import transaction_lock
+from apps.providers.torch_environment import environment_of_child
 from apps.training.models import ModelState, ModelVersion
 from apps.training.registry.bases import own_folder, weights_folder
 from apps.training.registry.errors import BaseUnavailable
@@ -27,33 +32,54 @@ _LONGEST_S = 3600
 
 def merged_copy(version: ModelVersion) -> Path:
     """A folder with the adapter's weights added to its base's, made once for a fingerprint."""
-    if version.base is None:
-        raise BaseUnavailable(f"{version.full_name} names no base.")
-    target = settings.STACK.model_cache / "merged" / version.fingerprint
-    if not (target / "config.json").is_file():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(target.parent / f".{target.name}.lock"):
-            if not (target / "config.json").is_file():
-                _merge_into(target, version, version.base)
-    os.utime(target)
-    return target
+    with _held(version) as target:
+        return _made(target, version)
 
 
 def merged_version(version: ModelVersion, *, by: Actor) -> ModelVersion:
     """The version that merging an adapter gave, merged now where there is none that is ready."""
-    name = f"{model_name(version.name)}-merged"
-    known = ModelVersion.objects.filter(
-        project=version.project,
-        source=ModelVersion.Source.MERGE,
-        base=version,
-        state__state=ModelState.State.READY,
-    ).first()
-    if known is not None:
-        return known
-    folder = merged_copy(version)
+    with _held(version) as target:
+        if (known := _merged_before(version)) is not None:
+            return known
+        made = _added(_made(target, version), version, by)
+        shutil.rmtree(target, ignore_errors=True)  # the same files come from the file store from now on
+    return made
+
+
+@contextmanager
+def _held(version: ModelVersion) -> Iterator[Path]:
+    """Where the merged copy is or is to be, for one process of this machine at a time."""
+    target: Path = settings.STACK.model_cache / "merged" / version.fingerprint
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(target.parent / f".{target.name}.lock"):
+        yield target
+
+
+def _made(target: Path, version: ModelVersion) -> Path:
+    if version.base is None:
+        raise BaseUnavailable(f"{version.full_name} names no base.")
+    if not (target / "config.json").is_file():
+        _merge_into(target, version, version.base)
+    os.utime(target)
+    return target
+
+
+def _merged_before(version: ModelVersion) -> ModelVersion | None:
+    """The version that merging gave; whoever asks in a transaction is alone until its end."""
+    with transaction.atomic():
+        transaction_lock(f"model version merged of {version.pk}")
+        return ModelVersion.objects.filter(
+            project=version.project,
+            source=ModelVersion.Source.MERGE,
+            base=version,
+            state__state=ModelState.State.READY,
+        ).first()
+
+
+def _added(folder: Path, version: ModelVersion, by: Actor) -> ModelVersion:
     facts = look_into(folder)
     wanted = NewVersion(
-        name=name,
+        name=f"{model_name(version.name)}-merged",
         kind=ModelVersion.Kind.MERGED,
         source=ModelVersion.Source.MERGE,
         base=version,
@@ -68,9 +94,9 @@ def merged_version(version: ModelVersion, *, by: Actor) -> ModelVersion:
         training_metrics=version.training_metrics,
     )
     hashed = hash_to_keep(folder, facts, base=version.full_name)
-    made = version_add_stored(project=version.project, by=by, wanted=wanted, hashed=hashed)
-    shutil.rmtree(folder, ignore_errors=True)  # the same files come from the file store from now on
-    return made
+    return version_add_stored(
+        project=version.project, by=by, wanted=wanted, hashed=hashed, known=lambda: _merged_before(version)
+    )
 
 
 def _merge_into(target: Path, version: ModelVersion, base: ModelVersion) -> None:
@@ -86,12 +112,7 @@ def _merge_into(target: Path, version: ModelVersion, base: ModelVersion) -> None
             input=json.dumps(order).encode(),
             capture_output=True,
             cwd=settings.BASE_DIR,
-            env={
-                **os.environ,
-                "HF_HUB_OFFLINE": "1",
-                "TRANSFORMERS_OFFLINE": "1",
-                "CUDA_VISIBLE_DEVICES": "",
-            },
+            env={**environment_of_child(), "CUDA_VISIBLE_DEVICES": ""},
             timeout=_LONGEST_S,
             check=False,
         )

@@ -92,13 +92,14 @@ def version_register(
         data_licence=data_licence_of(job.dataset_version.dataset),
         training_metrics=metrics,
     )
-    with files_stored(job.project, wanted, hashed) as whole, transaction.atomic():
-        if (known := _made_before(job, hashed, held)) is None:
-            version = version_add(project=job.project, by=by, wanted=whole)
-            FineTuningJob.objects.filter(pk=job.pk).update(version=version)
-            return version
-    remove(file.stored_as for file in whole.files)  # another worker was first
-    return known
+    return version_add_stored(
+        project=job.project,
+        by=by,
+        wanted=wanted,
+        hashed=hashed,
+        known=lambda: _made_before(job, hashed, held),
+        along=lambda version: _made_of(job, version),
+    )
 
 
 def _made_before(job: FineTuningJob, hashed: Hashed, held: Held) -> ModelVersion | None:
@@ -114,8 +115,12 @@ def _made_before(job: FineTuningJob, hashed: Hashed, held: Held) -> ModelVersion
             state__state=ModelState.State.READY,
         ).first()
         if known is not None:
-            FineTuningJob.objects.filter(pk=job.pk).update(version=known)
+            _made_of(job, known)
     return known
+
+
+def _made_of(job: FineTuningJob, version: ModelVersion) -> None:
+    FineTuningJob.objects.filter(pk=job.pk).update(version=version)
 
 
 @contextmanager
@@ -143,16 +148,21 @@ def version_add_stored(
     wanted: NewVersion,
     hashed: Hashed,
     serve: bool = True,
+    known: Callable[[], ModelVersion | None] = lambda: None,
     along: Callable[[ModelVersion], None] = lambda version: None,
 ) -> ModelVersion:
     """Store the files, then write the rows; files that lead to no row are removed again.
 
-    `along` is called in the same transaction; what it raises undoes the version.
+    `known` and `along` are called in the same transaction: before the version is written, to tell of one that
+    somebody else has made meanwhile, and after it. What they raise undoes the version.
     """
     with files_stored(project, wanted, hashed) as whole, transaction.atomic():
-        version = version_add(project=project, by=by, wanted=whole, serve=serve)
-        along(version)
-    return version
+        if (there := known()) is None:
+            version = version_add(project=project, by=by, wanted=whole, serve=serve)
+            along(version)
+            return version
+    remove(file.stored_as for file in whole.files)  # somebody else was first
+    return there
 
 
 def version_add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,8 +55,6 @@ def hash_as_it_lies(folder: Path, facts: FolderFacts) -> Hashed:
 
 def hash_to_keep(folder: Path, facts: FolderFacts, *, base: str) -> Hashed:
     """With settings cleaned of paths of the machine and of all that is not needed to load the weights."""
-    import hashlib
-
     replaced: dict[str, bytes] = {}
     if ADAPTER_CONFIG in facts.files:
         replaced[ADAPTER_CONFIG] = cleaned_config(read_json(folder, ADAPTER_CONFIG), base=base)
@@ -70,8 +70,6 @@ def hash_to_keep(folder: Path, facts: FolderFacts, *, base: str) -> Hashed:
 
 
 def _without_path(folder: Path) -> dict[str, bytes]:
-    import json
-
     config = read_json(folder, CONFIG)
     if "_name_or_path" not in config:
         return {}

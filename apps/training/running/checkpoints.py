@@ -14,12 +14,11 @@ from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from apps.providers.local_model.weights import copy_from_store
 from apps.training.models import Checkpoint, FineTuningJob
 from apps.training.running.claiming import Keeper, fenced
 from apps.training.running.errors import CheckpointNotUsable
 from apps.training.running.reading import Event
-
-_CHUNK = 1 << 20
 
 
 def checkpoint_store(job: FineTuningJob, event: Event, keeper: Keeper) -> Checkpoint | None:
@@ -124,7 +123,7 @@ def _fetch(checkpoint: Checkpoint, name: str, sha256: str, folder: Path) -> None
         raise CheckpointNotUsable(f"The checkpoint of step {checkpoint.step} names a file outside of it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        digest = _copy(f"{checkpoint.folder}/{name}", target)
+        digest = copy_from_store(f"{checkpoint.folder}/{name}", target)
     except FileNotFoundError:
         raise CheckpointNotUsable(
             f"The checkpoint of step {checkpoint.step} lacks {name} in the file store."
@@ -133,15 +132,6 @@ def _fetch(checkpoint: Checkpoint, name: str, sha256: str, folder: Path) -> None
         raise CheckpointNotUsable(
             f"{name} of the checkpoint of step {checkpoint.step} was changed: its hash differs."
         )
-
-
-def _copy(name: str, target: Path) -> str:
-    digest = hashlib.sha256()
-    with default_storage.open(name, "rb") as source, target.open("wb") as opened:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            opened.write(chunk)
-    return digest.hexdigest()
 
 
 def checkpoints_prune(job: FineTuningJob, *, keep: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,11 +11,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from apps.providers.torch_environment import environment_of_child
 from apps.training.running.errors import JobFailure
 from apps.training.trainer.failures import Circumstances, out_of_memory
 
-#: A trainer reads and writes its folder, and needs no way to the database, the broker or the file store.
-_SECRET = re.compile(r"_KEY$|_KEY_ID$|_KEYS$|SECRET|PASSWORD|_TOKEN$|DATABASE_URL|BROKER_URL")
 TRAINER = "apps.training.trainer"
 #: What a process gets to end by itself before it is killed.
 _GRACE_S = 5.0
@@ -25,14 +23,10 @@ _NICENESS = 5
 
 
 def trainer_environment() -> dict[str, str]:
-    """Models are local files, so the hub is never asked. Several workers of a machine have a device each."""
+    """Several workers of a machine have a device each."""
     return {
-        **{name: value for name, value in os.environ.items() if not _SECRET.search(name)},
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
+        **environment_of_child(),
         "HF_HOME": str(settings.STACK.training / "hub"),
-        "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
         # What libraries say to their developers is no news for who trains.
         "PYTHONWARNINGS": "ignore::FutureWarning,ignore::DeprecationWarning",

@@ -122,6 +122,17 @@ def test_a_model_without_safetensors_is_refused(tmp_path):
         look_into(folder)
 
 
+def test_weights_that_are_there_twice_are_refused(tmp_path):
+    """Libraries differ in which of the two they load, so a hash of one would say nothing of the other."""
+    folder = whole(tmp_path / "twice")
+    shard = folder / "model-00001-of-00001.safetensors"
+    shard.write_bytes((folder / "model.safetensors").read_bytes())
+    index = {"weight_map": {"w": shard.name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BadWeights, match="holds its weights twice"):
+        look_into(folder)
+
+
 def test_shards_that_lie_elsewhere_are_refused(tmp_path):
     folder = whole(tmp_path / "shards")
     index = {"weight_map": {"w": "../../other/model.safetensors"}}
