@@ -34,11 +34,12 @@ class StackShape:
 
     @property
     def workers(self) -> list[Program]:
+        """Each of `queues` is one, or several by commas that share processes, as many as one of them asks."""
         processes = {"llm": self.llm_workers, "gpu": self.gpu_workers}
         return [
-            worker_program(queue, self.root, number=number)
-            for queue in self.queues
-            for number in range(1, processes.get(queue, 1) + 1)
+            worker_program(group, self.root, number=number)
+            for group in self.queues
+            for number in range(1, max(processes.get(queue, 1) for queue in group.split(",")) + 1)
         ]
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from apps.training.running.child import failure_of, visible_device
 from apps.training.running.errors import JobFailure
 from apps.training.running.reading import Tail, events_in, log_in
 from apps.training.trainer.failures import Circumstances
-from llmops_web.stack.shape import StackShape
 from tests.factories.prompts import make_prompt, make_version
 from tests.factories.training import make_job, make_training_version
 
@@ -132,10 +130,6 @@ def test_each_worker_of_a_machine_sees_one_device():
     assert seen("2", 4) == {"CUDA_VISIBLE_DEVICES": "1"}
     assert seen("2", 2, "3,5") == {"CUDA_VISIBLE_DEVICES": "5"}
     assert seen("3", 3, "3,5") == {"CUDA_VISIBLE_DEVICES": ""}  # more workers than devices: on the processor
-    shape = StackShape(
-        paths=None, root=Path("/"), queues=["gpu", "llm"], web=None, postgres=None, valkey=None, gpu_workers=2
-    )
-    assert [program.name for program in shape.workers] == ["worker-gpu", "worker-gpu-2", "worker-llm"]
 
 
 def test_what_is_otherwise_than_at_the_first_start_is_said():
