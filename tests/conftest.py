@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.loopback_fine_tuning",
     "tests.loopback_webhook",
     "tests.loopback_s3",
+    "tests.supervised_jobs",
 ]
 
 

@@ -353,18 +353,36 @@ def test_rows_that_need_another_prompt_are_said_before_there_is_a_draft(client_a
     assert not FineTuningJob.objects.exists()
 
 
-def test_a_new_job_from_the_same_data_begins_with_all_that_the_old_one_was_asked_for(client_as, project):
+def test_a_copy_of_a_job_asks_for_all_that_the_job_was_asked(client_as, api_client, project):
     client, version = client_as(Role.EDITOR), make_dataset_version(project, 8)
     prompt = make_version(make_prompt(project, "Ask"), "{{ question }}", parameters={"model": "fake/x"})
-    job = draft(project, version, prompt_version=prompt, technique="full", preset="quick")
+    job = draft(project, version, prompt_version=prompt, technique="full", preset="quick", seed=7)
+    asked = {"settings": {**job.settings, "learning_rate": 3e-5}, "sample_prompts": ["Why?"]}
+    job = checked(services.job_update(job=job, by=SYSTEM, **asked))
     FineTuningJob.objects.filter(pk=job.pk).update(status=Status.FAILED)
-    page = client.get(reverse("training:job-detail", args=[project.slug, job.number]))
-    form = client.get(f"{reverse('training:job-new', args=[project.slug])}?{page.context['again']}").context[
-        "form"
-    ]
-    wanted = {"rows": f"version:{version.pk}", "prompt": str(prompt.pk), "base": "folder:tiny-plans"}
-    wanted |= {"technique": "full", "preset": "quick"}
-    assert {name: form[name].value() for name in wanted} == wanted
+    at = reverse("training:job-copy", args=[project.slug, job.number])
+    assert at in client.get(reverse("training:job-detail", args=[project.slug, job.number])).content.decode()
+    answer = client.post(at)
+    copy = FineTuningJob.objects.get(number=2)
+    assert answer.url == reverse("training:job-plan", args=[project.slug, 2])
+    other = api_client(Role.EDITOR).post(f"/api/v1/fine-tuning-jobs/{job.number}/copy/").json()
+    same = ("name", "preset", "technique", "settings", "seed", "base")
+    assert copy.status == other["status"] == Status.DRAFT
+    for name in (*same, "sample_prompts", "dataset_version", "prompt_version", "evaluation", "sweep"):
+        assert getattr(copy, name) == getattr(job, name)
+    assert {name: other[name] for name in same} == {name: getattr(job, name) for name in same}
+    assert copy.settings["learning_rate"] == 3e-5
+
+
+def test_a_job_whose_base_is_gone_is_copied_as_far_as_its_data(client_as, project, base_folder):
+    job = draft(project, make_training_version(project))
+    FineTuningJob.objects.update(status=Status.COMPLETED, base={"kind": "folder", "name": "gone"})
+    answer = client_as(Role.EDITOR).post(
+        reverse("training:job-copy", args=[project.slug, job.number]), follow=True
+    )
+    assert "cannot be made again just as it was" in answer.content.decode()
+    assert answer.context["form"]["rows"].value() == f"version:{job.dataset_version_id}"
+    assert FineTuningJob.objects.count() == 1
 
 
 def test_enter_in_a_field_of_a_draft_saves_it_and_takes_no_preset(client_as, project):
