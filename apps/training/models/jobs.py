@@ -136,6 +136,12 @@ class FineTuningJob(ProjectRow, AuthoredModel):
             self.Status.FAILED,
         )
 
+    @property
+    def may_go_on(self) -> bool:
+        """What failed or was cancelled goes on from its last checkpoint, unless it would fail there again."""
+        stands = self.status in (self.Status.FAILED, self.Status.CANCELLED)
+        return stands and self.failure.get("kind") != "diverged"
+
 
 class Trial(models.Model):
     """One try of a sweep; number 0 is the training itself, with the best settings or without a sweep."""

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import IDEMPOTENCY_HEADER, ProblemSerializer, ProjectAPIView, idempotent
+from apps.core.api import IDEMPOTENCY_HEADER, ProjectAPIView, idempotent
 from apps.core.errors import InvalidInput
 from apps.core.roles import Role
 from apps.datasets.models import DatasetVersion
@@ -19,7 +19,6 @@ from apps.training.planning import services
 from apps.training.planning.catalogue import CATALOGUE
 from apps.training.planning.forecasts import estimates_of
 from apps.training.planning.judging import problems_of
-from apps.training.planning.selectors import job_get
 from apps.training.planning.serializers import (
     FineTuningJobCreateSerializer,
     FineTuningJobUpdateSerializer,
@@ -28,10 +27,8 @@ from apps.training.planning.serializers import (
 )
 from apps.training.planning.setting import METHODS
 from apps.training.watching.api import JobListView, job_answer
+from apps.training.watching.selectors import job_get
 from apps.training.watching.serializers import FineTuningJobSerializer
-
-PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details (RFC 9457).")
-PROBLEMS: dict[int, Any] = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM}
 
 
 class JobListCreateView(JobListView):
@@ -43,7 +40,7 @@ class JobListCreateView(JobListView):
         operation_id="fine_tuning_job_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=FineTuningJobCreateSerializer,
-        responses={201: FineTuningJobSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={201: FineTuningJobSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -80,9 +77,7 @@ class JobPlanView(ProjectAPIView):
 
     roles = {"GET": Role.VIEWER, "PATCH": Role.EDITOR, "DELETE": Role.EDITOR}
 
-    @extend_schema(
-        operation_id="fine_tuning_plan_retrieve", responses={200: FineTuningPlanSerializer, **PROBLEMS}
-    )
+    @extend_schema(operation_id="fine_tuning_plan_retrieve", responses={200: FineTuningPlanSerializer})
     def get(self, request: Request, number: int) -> Response:
         """What the checks found, and the estimates; follow `state` until it is "done"."""
         return _plan_answer(job_get(project=self.project, number=number))
@@ -90,7 +85,7 @@ class JobPlanView(ProjectAPIView):
     @extend_schema(
         operation_id="fine_tuning_plan_update",
         request=FineTuningJobUpdateSerializer,
-        responses={200: FineTuningJobSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={200: FineTuningJobSerializer},
     )
     def patch(self, request: Request, number: int) -> Response:
         """Change a draft; what is not named stays. A preset sets all settings that are not named."""
@@ -102,12 +97,30 @@ class JobPlanView(ProjectAPIView):
     @extend_schema(
         operation_id="fine_tuning_plan_destroy",
         request=None,
-        responses={204: OpenApiResponse(description="Thrown away."), 409: PROBLEM, **PROBLEMS},
+        responses={204: OpenApiResponse(description="Thrown away.")},
     )
     def delete(self, request: Request, number: int) -> Response:
         """Throw a draft away."""
         services.job_delete(job=job_get(project=self.project, number=number), by=self.actor)
         return Response(status=204)
+
+
+class JobCopyView(ProjectAPIView):
+    """`/fine-tuning-jobs/{number}/copy/`"""
+
+    roles = {"POST": Role.EDITOR}
+
+    @extend_schema(
+        operation_id="fine_tuning_job_copy",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=None,
+        responses={201: FineTuningJobSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, number: int) -> Response:
+        """A new draft that asks for the same: data, base, settings, sweep, evaluation, seed."""
+        job = job_get(project=self.project, number=number)
+        return job_answer(services.job_copy(job=job, by=self.actor), 201)
 
 
 class JobStartView(ProjectAPIView):
@@ -118,7 +131,7 @@ class JobStartView(ProjectAPIView):
     @extend_schema(
         operation_id="fine_tuning_job_start",
         request=None,
-        responses={202: FineTuningJobSerializer, 409: PROBLEM, **PROBLEMS},
+        responses={202: FineTuningJobSerializer},
     )
     def post(self, request: Request, number: int) -> Response:
         """Start a draft: now, or as soon as its checks are through. What blocks it is a problem (409)."""
@@ -136,7 +149,6 @@ class SettingListView(ProjectAPIView):
         parameters=[OpenApiParameter("method", str, enum=METHODS)],
         responses={
             200: inline_serializer("FineTuningSettings", {"results": FineTuningSettingSerializer(many=True)}),
-            **PROBLEMS,
         },
     )
     def get(self, request: Request) -> Response:

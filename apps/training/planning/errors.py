@@ -1,11 +1,6 @@
 """What can go wrong with planning a job."""
 
-from apps.core.errors import Conflict, NotFound
-
-
-class JobNotFound(NotFound):
-    code = "fine_tuning_job_not_found"
-    title = "There is no such fine-tuning job"
+from apps.core.errors import Conflict
 
 
 class JobStarted(Conflict):

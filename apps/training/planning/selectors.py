@@ -9,27 +9,7 @@ from apps.core.models import Project
 from apps.evaluations.models import PairVote
 from apps.feedback.models import Annotation, AnnotationQueue, Feedback, TrainingSet
 from apps.feedback.queues.form import Kind, read_form
-from apps.training.models import FineTuningJob
 from apps.training.planning.advice import Judged
-from apps.training.planning.errors import JobNotFound
-
-
-def job_get(*, project: Project, number: int) -> FineTuningJob:
-    """With what it is made of. Raises JobNotFound."""
-    found = None
-    if 0 < number < 2**31:
-        jobs = FineTuningJob.objects.filter(project=project, number=number)
-        found = jobs.select_related(
-            "project",
-            "training_set",
-            "dataset_version__dataset",
-            "prompt_version__prompt",
-            "base_version",
-            "provider",
-        ).first()
-    if found is None:
-        raise JobNotFound(f"There is no fine-tuning job {number} in {project.name}.")
-    return found
 
 
 def frozen_sets(project: Project) -> list[TrainingSet]:

@@ -102,9 +102,25 @@ def job_update(*, job: FineTuningJob, by: Actor, **changes: Any) -> FineTuningJo
     return locked
 
 
+def job_copy(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
+    """A new draft that asks for just the same. Raises InvalidInput where some of it is not there any more."""
+    asked = _asked(job)
+    if not job.checks.get(SAMPLES_CHOSEN):
+        del asked["sample_prompts"]
+    return job_create(project=job.project, by=by, **asked)
+
+
 def _changed(job: FineTuningJob, changes: dict[str, Any]) -> JobPlan:
     """The plan with its changes. A preset that is chosen anew gives all settings that are not named."""
-    asked: dict[str, Any] = {
+    asked = _asked(job)
+    if "preset" in changes:
+        asked["settings"] = {}
+    return plan_read(job.project, **(asked | changes))
+
+
+def _asked(job: FineTuningJob) -> dict[str, Any]:
+    """What the job is, by the names of `job_create`."""
+    return {
         "name": job.name,
         "base": job.base,
         "training_set": job.training_set,
@@ -113,13 +129,12 @@ def _changed(job: FineTuningJob, changes: dict[str, Any]) -> JobPlan:
         "method": job.method,
         "technique": job.technique,
         "preset": job.preset,
-        "settings": {} if "preset" in changes else job.settings,
+        "settings": job.settings,
         "sweep": job.sweep,
         "evaluation": job.evaluation,
         "sample_prompts": job.sample_prompts,
         "seed": job.seed,
     }
-    return plan_read(job.project, **(asked | changes))
 
 
 def job_check_again(*, job: FineTuningJob) -> FineTuningJob:

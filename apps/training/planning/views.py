@@ -23,7 +23,8 @@ from apps.training.planning.new_form import JobForm
 from apps.training.planning.plan_form import SETTING, PlanForm
 from apps.training.planning.presenting import estimates_shown, plan_shown
 from apps.training.planning.presets import PRESETS
-from apps.training.planning.selectors import job_get, judged_so_far
+from apps.training.planning.selectors import judged_so_far
+from apps.training.watching.selectors import job_get
 
 Status = FineTuningJob.Status
 
@@ -47,6 +48,22 @@ def job_new(request: ProjectRequest) -> HttpResponse:
         "unusable": unusable_bases(request.project),
     }
     return render(request, "training/job_new.html", context, status=400 if form.errors else 200)
+
+
+@project_view(Role.EDITOR)
+@require_POST
+def job_copy_page(request: ProjectRequest, number: int) -> HttpResponse:
+    """A new draft that asks for the same; where that cannot be had any more, the form of a new job."""
+    job = job_get(project=request.project, number=number)
+    try:
+        copy = services.job_copy(job=job, by=request.actor)
+    except ProductError as error:
+        messages.warning(request, f"{job.name} cannot be made again just as it was: {error.detail}")
+        made = job.training_set
+        rows = f"set={made.number}" if made else f"version={job.dataset_version_id}"
+        return redirect(f"{reverse('training:job-new', args=[request.project.slug])}?{rows}")
+    messages.success(request, f"A draft with all that {job.name} #{number} was asked. Change what you like.")
+    return redirect("training:job-plan", request.project.slug, copy.number)
 
 
 def _initial(request: ProjectRequest) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from apps.training.planning.forecasts import forecast_of
 from apps.training.registry.registering import version_register
 from apps.training.running.claiming import Keeper, fenced, hold
 from apps.training.running.errors import JobFailure
-from apps.training.running.supervising import Trained
+from apps.training.running.supervising import Cancelled, Trained
 from apps.training.running.workers import forecast_record
+from apps.training.trainer.failures import DIVERGED
 
 Status = FineTuningJob.Status
 NOTHING_KEPT = "Stopped before a model was there to keep."
@@ -27,11 +28,15 @@ NOTHING_KEPT = "Stopped before a model was there to keep."
 def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper) -> ModelVersion:
     """Make a version of what was trained, end the job, and have the version measured.
 
-    Raises LeaseLost, BadWeights. A worker that is lost in between leaves a job that the next one ends: the
-    same weights of the same job are one version.
+    Raises LeaseLost, BadWeights, and Cancelled where somebody asked for that after the last step. A worker
+    that is lost in between leaves a job that the next one ends: the same weights of the same job are one
+    version.
     """
     by = author_of(job)
-    hold(job, status=Status.REGISTERING, progress={**job.progress, "stage": "registering"})
+    with fenced(job):
+        if FineTuningJob.objects.filter(pk=job.pk, stop_requested="cancel").exists():
+            raise Cancelled
+        hold(job, status=Status.REGISTERING, progress={**job.progress, "stage": "registering"})
     keeper.check()
     if trained.folder is None:
         raise JobFailure("other", "The trainer ended without weights.")
@@ -81,7 +86,7 @@ def job_end(job: FineTuningJob, status: str, *, reason: str = "", **fields: Any)
 
 def job_fail(job: FineTuningJob, failure: JobFailure) -> None:
     """End it with why, what to do about it, and what it still has. Raises LeaseLost."""
-    told = {"kind": failure.kind, "advice": list(failure.advice), "usable": usable_words(job)}
+    told = {"kind": failure.kind, "advice": list(failure.advice), "usable": usable_words(job, failure.kind)}
     with fenced(job):
         Trial.objects.filter(job=job, state=Trial.State.RUNNING).update(
             state=Trial.State.FAILED, reason=failure.message
@@ -90,13 +95,14 @@ def job_fail(job: FineTuningJob, failure: JobFailure) -> None:
         tell(job, f"{job.name} failed", text=failure.message, tone="bad")
 
 
-def usable_words(job: FineTuningJob) -> str:
+def usable_words(job: FineTuningJob, kind: str) -> str:
     """What a job that ended too early still has; "" for nothing."""
     newest = Checkpoint.objects.filter(job=job, trial=0, pruned_at=None).order_by("-step").first()
     if newest is None:
         return ""
     of = f" of {job.progress['steps']}" if job.progress.get("steps") else ""
-    return f"The checkpoint of step {newest.step}{of} can be registered as it is, or gone on from."
+    or_else = "" if kind == DIVERGED else ", or gone on from"
+    return f"The checkpoint of step {newest.step}{of} can be registered as it is{or_else}."
 
 
 def job_give_up(job: FineTuningJob, *, keep_asked: bool) -> None:

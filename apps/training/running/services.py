@@ -72,6 +72,11 @@ def job_retry(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
                 f"{locked.name} is {locked.get_status_display().lower()}. Only a job that failed or was "
                 "cancelled can go on."
             )
+        if not locked.may_go_on:
+            raise JobNotToRetry(
+                f"{locked.name} would diverge again: its settings are fixed. Copy it to a new draft, and "
+                "lower its learning rate."
+            )
         before = _told(locked)
         locked.status, locked.status_reason, locked.failure = Status.PENDING, "", {}
         locked.stop_requested, locked.finished_at, locked.attempts_before = "", None, locked.attempt

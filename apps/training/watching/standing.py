@@ -57,7 +57,7 @@ def standing_of(job: FineTuningJob) -> Standing:
         may_keep=moves and not stopping and begun,
         may_cancel=job.status in (Status.PENDING, Status.RUNNING, Status.STOPPING)
         and job.stop_requested != "cancel",
-        may_retry=job.status in (Status.FAILED, Status.CANCELLED),
+        may_retry=job.may_go_on,
     )
 
 

@@ -71,7 +71,6 @@ def _live(
         "standing": live.standing,
         "base": base_words(job),
         "device": device_words(job),
-        "again": _again(job),
         "query": urlencode({"seen": live.seen, **({"samples": samples_at} if samples_at else {})}),
         # Somebody who saw it being measured is taken to the comparison.
         "opens_comparison": watched,
@@ -79,20 +78,6 @@ def _live(
         "fragment": fragment,
     }
     return render(request, "training/_job_answer.html" if fragment else "training/job_detail.html", context)
-
-
-def _again(job: FineTuningJob) -> str:
-    """What the form of a new job begins with: the same rows, prompt, base and technique."""
-    made = job.training_set
-    rows = {"set": str(made.number)} if made else {"version": str(job.dataset_version_id)}
-    kind = str(job.base.get("kind", ""))
-    hosted = f"{job.base.get('provider')}/{job.base.get('model')}"
-    names = {"folder": job.base.get("name"), "version": job.base.get("id"), "hosted": hosted}
-    name = names.get(kind)
-    technique = "" if kind == "hosted" else job.technique
-    same = {"prompt": str(job.prompt_version_id or ""), "technique": technique, "preset": job.preset}
-    told = {**rows, "base": f"{kind}:{name}" if name else kind, **same}
-    return urlencode({name: value for name, value in told.items() if value})
 
 
 @project_view(Role.EDITOR)

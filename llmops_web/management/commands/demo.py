@@ -31,6 +31,11 @@ class Command(BaseCommand):
             lines = self._fine_tuned() if finetune else [_page(run_demo(self._say).comparison)]
         except DemoFailed as exc:
             raise CommandError(str(exc)) from exc
+        except KeyboardInterrupt:
+            text = (
+                "Not followed any longer. What was begun goes on in the workers; the same command finds it."
+            )
+            raise CommandError(text, returncode=130) from None
         for line in [*lines, *sign_in_lines()]:
             self._say(line)
 
