@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from jinja2 import TemplateError
 
 from apps.feedback.training_sets.recipe import EMBEDDED
 from apps.feedback.training_sets.tokens import counter_for
@@ -20,13 +21,15 @@ from apps.training.planning.chat_tokens import ChatTokenizer, EstimatedTokens, T
 
 log = logging.getLogger(__name__)
 _FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+#: What the files of a folder may be like; the trainer says of the base what is wrong with them.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, TemplateError)
 
 
 def tokens_of_base(job: FineTuningJob) -> Tokens:
     """The estimate where the tokenizer is not on this machine, or the provider keeps it."""
     try:
         return _of(job.base, job)
-    except (LocalModelUnavailable, ModelVersion.DoesNotExist, OSError, ValueError, KeyError) as error:
+    except (LocalModelUnavailable, ModelVersion.DoesNotExist, *_UNREADABLE) as error:
         log.warning("Tokens of job %s are estimated: %s", job.pk, error)
         return EstimatedTokens()
 

@@ -1,17 +1,20 @@
 """Rows as the base's chat template writes them, and their tokens. For workers; loads no weights.
 
 Reads tokenizer.json by the library tokenizers and the chat template by Jinja's sandbox, as transformers does
-(`apply_chat_template`): the same whitespace control, loop controls and functions.
+(`apply_chat_template`): the same whitespace control, tags and functions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 Messages = Sequence[Mapping[str, str]]
 _CHARS_A_TOKEN = 4
@@ -34,13 +37,14 @@ class Encoded:
 
 
 class ChatTokenizer:
-    """The tokenizer and chat template of a model folder. Raises OSError, ValueError, KeyError."""
+    """The tokenizer and chat template of a model folder.
+
+    Raises OSError, ValueError, KeyError, and jinja2.TemplateError for a template that is none.
+    """
 
     exact = True
 
     def __init__(self, folder: Path, name: str) -> None:
-        from jinja2.ext import loopcontrols
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
         from tokenizers import Tokenizer
 
         self.name = name
@@ -53,17 +57,18 @@ class ChatTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._marks = _special_tokens(config)
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
-        self._template = environment.from_string(_chat_template(folder, config))
+        self._template = _environment().from_string(_chat_template(folder, config))
 
     def render(self, messages: Messages, *, asks: bool = False) -> str:
         """The conversation as text; with `asks`, up to where the model answers. Raises TemplateRefused."""
         try:
-            return self._template.render(messages=list(messages), add_generation_prompt=asks, **self._marks)
+            return self._template.render(
+                messages=list(messages),
+                tools=None,
+                documents=None,
+                add_generation_prompt=asks,
+                **self._marks,
+            )
         except TemplateRefused:
             raise
         except Exception as error:
@@ -96,13 +101,41 @@ class EstimatedTokens:
 Tokens = ChatTokenizer | EstimatedTokens
 
 
+def _environment() -> Environment:
+    """As transformers.utils.chat_template_utils makes it."""
+    from jinja2 import nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.parser import Parser
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` marks in a template what the model says; it renders what stands in it."""
+
+        tags = {"generation"}
+
+        def parse(self, parser: Parser) -> nodes.Node:
+            line = next(parser.stream).lineno
+            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+            return nodes.CallBlock(self.call_method("_body"), [], [], body).set_lineno(line)
+
+        def _body(self, caller: Callable[[], str]) -> str:
+            return caller()
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
+    return environment
+
+
 def _chat_template(folder: Path, config: Mapping[str, Any]) -> str:
     file = folder / "chat_template.jinja"
     if file.is_file():
         return file.read_text(encoding="utf-8")
     found = config["chat_template"]
     if isinstance(found, list):  # several by name
-        found = next(each["template"] for each in found if each.get("name") == "default")
+        found = {each["name"]: each["template"] for each in found}["default"]
     return str(found)
 
 
@@ -115,8 +148,17 @@ def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Jinja's own writes HTML's signs as escapes."""
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def _refuse(message: str) -> None:
