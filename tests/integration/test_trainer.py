@@ -260,6 +260,31 @@ def test_out_of_patience_it_ends_early_with_the_best_weights(tmp_path, base):
     assert [event["step"] for event in run.told("checkpoint") if event["best"]][-1] == best
 
 
+def test_the_best_measurement_is_kept_also_where_it_is_no_time_for_a_checkpoint(tmp_path, base):
+    often = {"eval_every": 1, "epochs": 10, "warmup_ratio": 0}
+    patient = often | {"learning_rate": 0.3, "early_stopping": 2, "save_every": 100}
+    run = train(tmp_path / "patient", base, settings=patient)
+    measured = {step: figures["eval_loss"] for step, figures in run.curve.items() if "eval_loss" in figures}
+    best = min(measured, key=lambda step: measured[step])
+    assert max(measured) == best + 2 < 20
+    assert (run.end["best_step"], run.end["step"], run.end["early"]) == (best, best, True)
+    assert run.weights() == run.weights(f"checkpoint-{best}")
+    assert [event["step"] for event in run.told("checkpoint") if event["best"]][-1] == best
+    # What was kept for its loss is gone on from as any other checkpoint.
+    later = train(
+        tmp_path / "later", base, settings=patient, resume_from=run.folder / "out" / f"checkpoint-{best}"
+    )
+    assert later.curve == {step: run.curve[step] for step in (best + 1, best + 2)}
+
+    # Without patience nothing is kept for it: the best is one of those that are there.
+    run = train(tmp_path / "hasty", base, settings=often | {"learning_rate": 0.3, "save_every": 4})
+    kept = {event["step"]: event["metrics"]["eval_loss"] for event in run.told("checkpoint")}
+    assert list(kept) == [4, 8, 12, 16, 20]
+    best = min(kept, key=lambda step: kept[step])
+    assert run.end["best_step"] == best
+    assert [event["step"] for event in run.told("checkpoint") if event["best"]][-1] == best
+
+
 def test_a_trial_of_a_sweep_is_measured_and_leaves_nothing(tmp_path, base):
     samples = [[{"role": "user", "content": "Hi"}]]
     run = train(tmp_path / "run", base, trial=2, settings={"max_steps": 3}, samples=samples)

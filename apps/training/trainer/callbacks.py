@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from apps.training.trainer.events import EventWriter
 from apps.training.trainer.failures import DivergedError
 from apps.training.trainer.keeping import checkpoint_folder, finish_folder
-from apps.training.trainer.rhythm import Rhythm, out_of_patience
+from apps.training.trainer.rhythm import Rhythm, best_step, out_of_patience
 from apps.training.trainer.samples import Sampler
 
 #: Of the Trainer's own figures, those that say nothing of a step.
@@ -25,13 +25,24 @@ def validation_losses(state: Any) -> list[tuple[int, float]]:
     return [(entry["step"], entry["eval_loss"]) for entry in state.log_history if "eval_loss" in entry]
 
 
+def best_checkpoint(state: Any, rhythm: Rhythm) -> int | None:
+    """The step with the lowest validation loss, of those with a checkpoint and of the one that is now."""
+    now = state.global_step
+    return best_step(validation_losses(state), lambda step: step == now or rhythm.may_keep(step))
+
+
+def is_best(state: Any, rhythm: Rhythm) -> bool:
+    """Whether the step that is now was measured, and is the best of those with a checkpoint."""
+    now: int = state.global_step
+    return best_checkpoint(state, rhythm) == now
+
+
 class Steering(TrainerCallback):
     """Decides by the rhythm, the stop file and the patience. Holds no state that a restart would lose."""
 
-    def __init__(self, rhythm: Rhythm, *, stop_file: Path, patience: int) -> None:
+    def __init__(self, rhythm: Rhythm, *, stop_file: Path) -> None:
         self.rhythm = rhythm
         self.stop_file = stop_file
-        self.patience = patience
         self.stopped = False
         self.ran_out_of_patience = False
 
@@ -48,8 +59,11 @@ class Steering(TrainerCallback):
         return control
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        patience = self.rhythm.patience
+        if patience and is_best(state, self.rhythm):
+            control.should_save = self.rhythm.keeps  # the end may take it
         losses = [loss for _, loss in validation_losses(state)]
-        if out_of_patience(losses, self.patience) and state.global_step < self.rhythm.steps:
+        if out_of_patience(losses, patience) and state.global_step < self.rhythm.steps:
             self.ran_out_of_patience = True
             control.should_training_stop = True
             control.should_save = self.rhythm.keeps
@@ -163,11 +177,8 @@ class Telling(TrainerCallback):
         step = state.global_step
         folder = checkpoint_folder(self.output, step)
         finish_folder(folder, self.base_name)
-        losses = validation_losses(state)
-        best = (
-            bool(losses) and losses[-1] == min(losses, key=lambda found: found[1]) and losses[-1][0] == step
-        )
         metrics = self.values if self.step == step else {}
+        best = is_best(state, self.rhythm)
         self.events.tell("checkpoint", step=step, folder=str(folder), metrics=metrics, best=best)
         began = time.perf_counter()
         self.tell_samples(model, step)

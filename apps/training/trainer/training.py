@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.training.trainer.arguments import trl_arguments, trl_trainer_class
 from apps.training.trainer.base import adapter_config, base_shape, load_model, load_tokenizer
-from apps.training.trainer.callbacks import UNTOLD, Steering, Telling, validation_losses
+from apps.training.trainer.callbacks import UNTOLD, Steering, Telling, best_checkpoint
 from apps.training.trainer.devices import Choice, DeviceFacts, choose, device_facts
 from apps.training.trainer.events import EventWriter
 from apps.training.trainer.failures import Circumstances, TrainingDataError
@@ -139,7 +139,7 @@ class Training:
             arguments._n_gpu = 1  # more may be seen; the model lies on one
         room = max(16, settings.max_length - 16)
         sampler = Sampler(tokenizer, spec.samples if self.keeps else [], tokens=spec.sample_tokens, room=room)
-        steering = Steering(rhythm, stop_file=self.folder / STOP_FILE, patience=settings.early_stopping)
+        steering = Steering(rhythm, stop_file=self.folder / STOP_FILE)
         telling = Telling(
             self.events,
             rhythm,
@@ -209,8 +209,7 @@ class Training:
 
     def _end(self, trainer: Any, steering: Steering, telling: Telling, began: float) -> None:
         state = trainer.state
-        losses = validation_losses(state)
-        best_step = min(losses, key=lambda found: found[1])[0] if losses else None
+        best_step = best_checkpoint(state, telling.rhythm)
         step = state.global_step
         final = None
         if self.keeps:

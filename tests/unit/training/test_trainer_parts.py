@@ -27,7 +27,7 @@ from apps.training.trainer.memory import (
     shape_of_config,
     usual_shape,
 )
-from apps.training.trainer.rhythm import out_of_patience, rhythm_of
+from apps.training.trainer.rhythm import best_step, out_of_patience, rhythm_of
 from apps.training.trainer.settings import TrainingSettings, read_settings
 from apps.training.trainer.spec import BadSpecError, TrainerSpec, read_spec, write_spec
 
@@ -136,6 +136,33 @@ def test_most_steps_go_before_epochs_and_trials_keep_nothing():
     assert not any(rhythm.saves(step) for step in steps)
     assert [step for step in steps if rhythm.evaluates(step)] == [2, 3, 4, 6, 7]
     assert [step for step in steps if rhythm.logs(step)] == [1, 3, 6, 7]
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"save_every": 3}, {"save_every": 5, "eval_every": 2}, {"eval_every": 4}]
+)
+@pytest.mark.parametrize("patience", [0, 2])
+def test_what_a_rhythm_measures_and_keeps_is_counted(given, patience):
+    rhythm = rhythm_of(
+        settings_of(batch_size=2, gradient_accumulation=1, epochs=3, early_stopping=patience, **given),
+        rows=9,
+        validated=True,
+        keeps=True,
+    )
+    steps = range(1, rhythm.steps + 1)
+    assert rhythm.evaluations == sum(rhythm.evaluates(step) for step in steps)
+    assert rhythm.checkpoints == sum(
+        rhythm.saves(step) or bool(patience and rhythm.evaluates(step)) for step in steps
+    )
+    # What may be gone on from was logged: the loss after it averages the same steps.
+    assert all(rhythm.logs(step) for step in steps if rhythm.may_keep(step))
+
+
+def test_the_best_step_is_one_that_is_kept():
+    losses = [(2, 0.5), (4, 0.7), (6, 0.6), (8, 0.6)]
+    assert best_step(losses, lambda step: True) == 2
+    assert best_step(losses, lambda step: step > 2) == 6  # of two alike the earlier one
+    assert best_step(losses, lambda step: step > 8) is None
 
 
 @pytest.mark.parametrize(
