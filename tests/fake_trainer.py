@@ -2,8 +2,9 @@
 
 The loss is a function of the step and of the learning rate. A setting "fake" says what happens at which step:
 {"pause": 3} waits there for the stop file, {"fail": 3, "kind": "disk"} tells of a failure, {"kill": 3} kills
-itself on the first attempt, {"always_kill": 3} on each, {"crash": 3} ends without a word. The real trainer is
-held against the same supervisor in tests/integration/test_fine_tuning_running.py.
+itself on the first attempt, {"always_kill": 3} on each, {"crash": 3} ends without a word, {"early": 3} ends
+as out of patience. The real trainer is held against the same supervisor in
+tests/integration/test_fine_tuning_running.py.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def main(folder: Path) -> int:
     events.stage("loading")
     events.tell("start", steps=steps, device={"kind": "cpu"}, dtype="fp32", packages={}, rows=rows)
     first = int(spec.resume_from.name.rpartition("-")[2]) if spec.resume_from else 0
-    stopped = False
+    stopped = early = False
     for step in range(first + 1, steps + 1):
         if (told.get("kill") == step and first == 0) or told.get("always_kill") == step:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -51,7 +52,8 @@ def main(folder: Path) -> int:
         stopped = (folder / STOP_FILE).exists()
         if spec.trial == 0 and (stopped or step % 2 == 0):
             keep(events, spec.output_folder / f"checkpoint-{step}", step)
-        if stopped:
+        early = told.get("early") == step
+        if stopped or early:
             break
     if rows["validation"] == 0:
         events.tell("point", step=step, epoch=1.0, values={"eval_loss": loss_at(step, rate)})
@@ -61,7 +63,8 @@ def main(folder: Path) -> int:
         (final / "adapter_model.safetensors").write_bytes(b"weights")
     metrics = {"loss": loss_at(step, rate), "eval_loss": loss_at(step, rate)}
     whole = str(final) if spec.trial == 0 else None
-    events.tell("end", reason="stopped" if stopped else "done", step=step, folder=whole, metrics=metrics)
+    reason = "stopped" if stopped else "done"
+    events.tell("end", reason=reason, step=step, folder=whole, metrics=metrics, early=early)
     return EXIT_DONE
 
 

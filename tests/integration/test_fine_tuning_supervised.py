@@ -160,6 +160,59 @@ def test_a_sweep_tries_settings_and_trains_with_the_best_whoever_goes_on():
     assert {trial.number: trial.chosen["learning_rate"] for trial in again.trials.all()} == rates
 
 
+SWEEP = {"trials": 2, "steps": 4, "objective": "eval_loss", "space": {"learning_rate": [1e-5, 1e-2]}}
+
+
+def gone_on_with(job):
+    """As it ends when whatever happened does not happen again."""
+    job.settings["fake"] = {}
+    job.save(update_fields=["settings"])
+    services.job_retry(job=job, by=SYSTEM)
+    working.train_next(worker="gpu@two")
+    job.refresh_from_db()
+    assert job.status == Status.COMPLETED, job.status_reason
+    return job
+
+
+def test_a_trial_in_which_somebody_cancelled_begins_anew_when_the_job_goes_on():
+    job = started(sweep=SWEEP, fake={"pause": 3})
+    work = threading.Thread(target=in_thread, args=("gpu@one",))
+    work.start()
+    wait_until(lambda: job.points.filter(trial=1, step=2).exists(), seconds=20, what="The first trial")
+    services.job_stop(job=job, by=SYSTEM, keep=False)
+    work.join(20)
+    job.refresh_from_db()
+    assert job.status == Status.CANCELLED
+    assert not job.trials.exists()
+    assert not job.points.exists()
+    gone_on_with(job)
+    assert set(job.trials.values_list("number", "state")) == {(n, "completed") for n in (0, 1, 2)}
+
+
+def test_a_sweep_of_which_every_trial_failed_begins_anew_when_the_job_goes_on():
+    job = trained(sweep=SWEEP, fake={"fail": 2, "kind": "disk"})
+    assert job.status_reason == "None of the 2 trials came to a figure of eval_loss. It went wrong."
+    assert set(job.trials.values_list("number", "state")) == {(1, "failed"), (2, "failed")}
+    gone_on_with(job)
+    assert set(job.trials.values_list("number", "state")) == {(n, "completed") for n in (0, 1, 2)}
+
+
+def test_a_trial_is_no_longer_than_the_training_itself():
+    job = trained(sweep=SWEEP | {"steps": 400})
+    assert job.status == Status.COMPLETED, job.status_reason
+    assert set(job.points.filter(trial=1).values_list("step", flat=True)) == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_training_that_its_patience_ended_says_nothing_of_the_workers_speed(monkeypatch):
+    worker = make_worker("gpu@one")
+    monkeypatch.setattr(finishing, "forecast_of", lambda job, worker: job_seconds(job) / 2)
+    job = trained(fake={"early": 4})
+    assert job.status == Status.COMPLETED, job.status_reason
+    assert job.version.training_metrics["steps"] == 4
+    worker.refresh_from_db()
+    assert worker.forecasts == []
+
+
 def test_a_log_keeps_its_newest_lines(monkeypatch, project):
     monkeypatch.setattr("apps.training.running.recording.MOST_LOG_LINES", 10)
     monkeypatch.setattr("apps.training.running.recording._LOG_SLACK", 5)

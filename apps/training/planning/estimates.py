@@ -13,6 +13,7 @@ from typing import Any
 
 from apps.training.models import TrainingWorker
 from apps.training.planning.setting import DPO, FULL, KTO, LORA
+from apps.training.running.sweeps import trial_settings
 from apps.training.trainer.devices import Choice, DeviceFacts, choose
 from apps.training.trainer.memory import ModelShape, disk_need, lora_parameters, memory_need
 from apps.training.trainer.rhythm import Rhythm, rhythm_of
@@ -62,7 +63,16 @@ class Training:
         return max(self.quantiles, default=min(2 * _USUAL_LENGTH, self.read.max_length))
 
     def rhythm(self) -> Rhythm:
-        return rhythm_of(self.read, rows=self.rows, validated=self.validation_rows > 0, keeps=True)
+        return self._rhythm(self.settings, keeps=True)
+
+    def trial_rhythm(self) -> Rhythm:
+        """Of each trial of its sweep."""
+        steps = min(int(self.sweep["steps"]), self.rhythm().steps)
+        return self._rhythm(trial_settings(self.settings, steps), keeps=False)
+
+    def _rhythm(self, settings: Mapping[str, Any], *, keeps: bool) -> Rhythm:
+        read = read_settings(settings, method=self.method, technique=self.technique)
+        return rhythm_of(read, rows=self.rows, validated=self.validation_rows > 0, keeps=keeps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +141,23 @@ def estimate(training: Training, worker: TrainingWorker) -> Estimate:
         high_s=forecast * high,
         memory_bytes=need,
         memory_there=facts.memory_bytes * (facts.count if chosen.spread else 1),
-        disk_bytes=disk_need(
-            parameters=training.shape.parameters,
-            trained_parameters=training.trained_parameters,
-            technique=training.technique,
-            keep_checkpoints=settings.keep_checkpoints,
-        ),
+        disk_bytes=_disk_bytes(training, worker),
         disk_there=worker.disk_free_bytes,
         choice=chosen,
         measured=len(worker.forecasts) >= _FEWEST_FORECASTS,
         steps=training.rhythm().steps,
     )
+
+
+def _disk_bytes(training: Training, worker: TrainingWorker) -> int:
+    """What its trainer keeps lies in the file store too; the worker says whether that is the same disk."""
+    need = disk_need(
+        parameters=training.shape.parameters,
+        trained_parameters=training.trained_parameters,
+        technique=training.technique,
+        keep_checkpoints=training.read.keep_checkpoints,
+    )
+    return need * int(worker.device.get("disk_copies", 1))
 
 
 def forecast_seconds(training: Training, worker: TrainingWorker) -> float:
@@ -152,25 +168,18 @@ def forecast_seconds(training: Training, worker: TrainingWorker) -> float:
         return 0.0
     choice = _choice(training, facts)
     reads = _READS["cuda" if facts.on_gpu else "cpu"]
-    rhythm, settings = training.rhythm(), training.read
-    step = _step_flops(training, settings, choice) / speed
-    passes = rhythm.steps / rhythm.steps_per_epoch
-    keeps = max(1.0, rhythm.steps / settings.save_every if settings.save_every else passes)
-    evaluations = rhythm.steps / settings.eval_every if settings.eval_every else keeps
+    rhythm = training.rhythm()
+    step = _step_flops(training, training.read, choice) / speed
     evaluation = _evaluation_flops(training) / speed
     answers = training.samples * _SAMPLE_TOKENS * 4 * training.shape.parameters / reads
     loading = _STARTING_S + 4 * training.shape.parameters / 5e8
-    whole = rhythm.steps * step + evaluations * evaluation + (keeps + 1) * answers + loading
-    return whole + _sweep_seconds(training, rhythm, step, evaluation, loading)
 
+    def trained(steps: Rhythm) -> float:
+        return steps.steps * step + steps.evaluations * evaluation + loading
 
-def _sweep_seconds(
-    training: Training, rhythm: Rhythm, step: float, evaluation: float, loading: float
-) -> float:
-    if not training.sweep:
-        return 0.0
-    steps = min(int(training.sweep["steps"]), rhythm.steps)
-    return float(training.sweep["trials"]) * (steps * step + evaluation + loading)
+    trials = int(training.sweep.get("trials", 0))
+    whole = trained(rhythm) + (rhythm.checkpoints + 1) * answers
+    return whole + (trials * trained(training.trial_rhythm()) if trials else 0.0)
 
 
 def _step_flops(training: Training, settings: TrainingSettings, choice: Choice) -> float:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -16,8 +17,6 @@ from apps.training.running.errors import JobFailure
 from apps.training.trainer.failures import Circumstances, out_of_memory
 
 TRAINER = "apps.training.trainer"
-#: What a process gets to end by itself before it is killed.
-_GRACE_S = 5.0
 #: The web process and the database go before it on a machine that they share.
 _NICENESS = 5
 
@@ -68,24 +67,11 @@ def leashed_start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def trainer_end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
-    """End it and what it started, and wait until it is gone."""
-    if process.poll() is None and not at_once:
-        _signal(process, signal.SIGTERM)
-        try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            pass
-    _signal(process, signal.SIGKILL)
+def trainer_end(process: subprocess.Popen[bytes]) -> None:
+    """End it at once, with its whole group: it may have loaders of its own. Waits until it is gone."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """To its whole group: a trainer may have loaders of its own."""
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def failure_of(code: int, log: Sequence[str], circumstances: Circumstances) -> JobFailure:

@@ -12,12 +12,13 @@ from apps.core.actor import Actor
 from apps.core.models import User
 from apps.core.notifications import notify
 from apps.training.measuring.services import measurement_start
-from apps.training.models import Checkpoint, FineTuningJob, ModelVersion, TrainingWorker, Trial
+from apps.training.models import Checkpoint, FineTuningJob, ModelVersion, TrainingWorker
 from apps.training.planning.forecasts import forecast_of
 from apps.training.registry.registering import version_register
 from apps.training.running.claiming import Keeper, fenced, hold
 from apps.training.running.errors import JobFailure
 from apps.training.running.supervising import Cancelled, Trained
+from apps.training.running.sweeps import trials_end
 from apps.training.running.workers import forecast_record
 from apps.training.trainer.failures import DIVERGED
 
@@ -58,13 +59,13 @@ def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper) -> ModelV
             measurement_start(version=version, plan=job.evaluation, by=by)
         else:
             tell(job, f"{job.name} is trained: {version.full_name}", tone="good")
-    if not trained.stopped:
+    if not trained.stopped and not trained.early:
         keep_forecast(job)
     return version
 
 
 def keep_forecast(job: FineTuningJob) -> None:
-    """What the worker's speed made of the estimate; of a job that it trained alone, from begin to end."""
+    """What the worker's speed made of the estimate; of a job that it trained alone, all of its steps."""
     worker = TrainingWorker.objects.filter(name=job.worker).first()
     if worker is not None and job.attempt == 1:
         forecast_record(worker, forecast_s=forecast_of(job, worker), took_s=job_seconds(job))
@@ -88,9 +89,7 @@ def job_fail(job: FineTuningJob, failure: JobFailure) -> None:
     """End it with why, what to do about it, and what it still has. Raises LeaseLost."""
     told = {"kind": failure.kind, "advice": list(failure.advice), "usable": usable_words(job, failure.kind)}
     with fenced(job):
-        Trial.objects.filter(job=job, state=Trial.State.RUNNING).update(
-            state=Trial.State.FAILED, reason=failure.message
-        )
+        trials_end(job, failure.message)
         job_end(job, Status.FAILED, reason=failure.message, failure=told)
         tell(job, f"{job.name} failed", text=failure.message, tone="bad")
 
@@ -109,9 +108,7 @@ def job_give_up(job: FineTuningJob, *, keep_asked: bool) -> None:
     """End a job that was asked to stop and has nothing to register."""
     status = Status.STOPPED if keep_asked else Status.CANCELLED
     with fenced(job):
-        Trial.objects.filter(job=job, state=Trial.State.RUNNING).update(
-            state=Trial.State.FAILED, reason="Stopped."
-        )
+        trials_end(job, "Stopped.")
         job_end(job, status, reason=NOTHING_KEPT if keep_asked else "")
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
 from django.db.models import F
 
 from apps.training.models import FineTuningJob, LogLine, MetricPoint, SampleOutput
 from apps.training.running.claiming import fenced, hold
+from apps.training.running.errors import LeaseLost
 from apps.training.running.reading import Event
 
+log = logging.getLogger(__name__)
 #: The page shows a log's tail; older lines leave, so that a long training does not fill the database.
 MOST_LOG_LINES = 5_000
 _LOG_SLACK = 500
@@ -55,6 +60,18 @@ class Recorder:
         """One line of the job's log. Raises LeaseLost."""
         with fenced(self.job):
             self._log([(text, level)])
+
+    @contextmanager
+    def sparing(self, what: str) -> Iterator[None]:
+        """For tidying up: the log says `what` went wrong there, and the training goes on. Errors of the
+        database and a lease that was lost are of another kind, and pass."""
+        try:
+            yield
+        except (LeaseLost, DatabaseError, InterfaceError):
+            raise
+        except Exception as error:  # whatever the file store's client raises
+            log.warning("%s (job %s)", what, self.job.pk, exc_info=error)
+            self.say(f"{what}: {error}", "warning")
 
     def forget_later(self) -> None:
         """Drop figures of steps after the last of this attempt, which one that was lost has left."""

@@ -62,13 +62,15 @@ class Abandoned(Exception):
 
 @dataclass(slots=True)
 class Trained:
-    """What a trainer said at its end. `folder`: the weights, None of a trial; `stopped`: somebody asked."""
+    """What a trainer said at its end. `folder`: the weights, None of a trial; `stopped`: somebody asked;
+    `early`: its patience ended before its steps did."""
 
     folder: Path | None
     step: int
     stopped: bool
     metrics: dict[str, Any] = field(default_factory=dict)
     best_step: int | None = None
+    early: bool = False
     seconds: float = 0.0
 
 
@@ -111,7 +113,7 @@ class Supervisor:
         try:
             self._watch(process, folder)
         finally:
-            trainer_end(process, at_once=True)
+            trainer_end(process)
             for tail in self._tails:
                 tail.close()
         return self._ended(process.returncode)
@@ -182,8 +184,9 @@ class Supervisor:
             )
             return
         self._recorder.say(f"Checkpoint of step {checkpoint.step} kept.")
-        checkpoints_prune(self.job, keep=self._keep.keep_checkpoints)
-        local_copies_remove(self.job, Path(str(event["folder"])).parent)
+        with self._recorder.sparing("Older checkpoints could not be removed"):
+            checkpoints_prune(self.job, keep=self._keep.keep_checkpoints)
+            local_copies_remove(self.job, Path(str(event["folder"])).parent)
 
     def _hear(self, process: subprocess.Popen[bytes], folder: Path, now: float) -> None:
         self.keeper.check()
@@ -218,6 +221,7 @@ class Supervisor:
             stopped=end.get("reason") == "stopped",
             metrics=end.get("metrics") or {},
             best_step=end.get("best_step"),
+            early=bool(end.get("early")),
             seconds=float(end.get("seconds") or 0.0),
         )
 

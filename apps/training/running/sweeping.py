@@ -8,9 +8,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.dispatch import enqueue
-from apps.training.models import FineTuningJob, Trial
+from apps.training.models import FineTuningJob
 from apps.training.running.claiming import AT_WORK, waiting_jobs
 from apps.training.running.services import TRAIN_TASK
+from apps.training.running.sweeps import trials_end
 from apps.training.running.workers import alive_heartbeats, free_heartbeats
 
 #: A message that nobody took is sent again after this.
@@ -28,11 +29,9 @@ def jobs_sweep() -> None:
     cancelled = FineTuningJob.objects.filter(
         silent, status__in=AT_WORK, stop_requested="cancel", technique__in=("lora", "full")
     )
-    for pk in list(cancelled.values_list("pk", flat=True)[:MOST_AT_ONCE]):
-        if cancelled.filter(pk=pk).update(status=Status.CANCELLED, finished_at=now, lease_until=None):
-            Trial.objects.filter(job=pk, state=Trial.State.RUNNING).update(
-                state=Trial.State.FAILED, reason="Stopped."
-            )
+    for job in list(cancelled[:MOST_AT_ONCE]):
+        if cancelled.filter(pk=job.pk).update(status=Status.CANCELLED, finished_at=now, lease_until=None):
+            trials_end(job, "Stopped.")
     waiting = FineTuningJob.objects.filter(waiting_jobs())
     if not waiting.exists():
         return

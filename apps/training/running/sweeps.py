@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.training.models import FineTuningJob, MetricPoint, Trial
+from apps.training.trainer.rhythm import rhythm_of
+from apps.training.trainer.settings import read_settings
 
 #: Before the sampler learns from what it has seen, it tries so many at random.
 RANDOM_TRIALS = 3
@@ -32,16 +34,24 @@ class Sweep:
         return "loss" in self.objective
 
 
-def sweep_of(job: FineTuningJob) -> Sweep | None:
+def sweep_of(job: FineTuningJob, *, rows: int) -> Sweep | None:
+    """Of a job with so many rows to train on: no trial is longer than the training itself."""
     found = job.sweep
     if not found or not found.get("space"):
         return None
+    settings = read_settings(job.settings, method=job.method, technique=job.technique)
+    whole = rhythm_of(settings, rows=rows, validated=False, keeps=True)
     return Sweep(
         trials=int(found.get("trials", 6)),
-        steps=int(found.get("steps", 40)),
+        steps=min(int(found.get("steps", 40)), whole.steps),
         objective=str(found.get("objective", "eval_loss")),
         space={str(name): list(bounds) for name, bounds in found["space"].items()},
     )
+
+
+def least_of(sweep: Sweep) -> dict[str, Any]:
+    """The lowest values that the sweep can choose: what these do not fit into, none does."""
+    return {name: low for name, (low, *_) in sweep.space.items()}
 
 
 def distributions_of(sweep: Sweep) -> dict[str, Any]:
@@ -141,15 +151,19 @@ def whole_choice(settings: Mapping[str, Any], params: Mapping[str, Any]) -> dict
     return {**params, "lora_alpha": max(1, round(alpha * params["lora_r"] / rank))}
 
 
-def trial_settings(job: FineTuningJob, sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a trial: few steps, measured often enough that a hopeless one can end early."""
-    return {
-        **job.settings,
-        **chosen,
-        "max_steps": sweep.steps,
-        "eval_every": max(1, sweep.steps // 4),
-        "early_stopping": 0,
-    }
+def trial_settings(settings: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Of a trial of so many steps: measured often enough that a hopeless one can end early."""
+    return {**settings, "max_steps": steps, "eval_every": max(1, steps // 4), "early_stopping": 0}
+
+
+def trials_end(job: FineTuningJob, reason: str) -> None:
+    """End what a job that ends has under way. A trial of its sweep says nothing of its settings yet: it goes,
+    and begins anew if the job goes on."""
+    running = Trial.objects.filter(job=job, state=State.RUNNING)
+    begun = list(running.filter(number__gt=0).values_list("number", flat=True))
+    MetricPoint.objects.filter(job=job, trial__in=begun).delete()
+    running.filter(number__gt=0).delete()
+    running.update(state=State.FAILED, reason=reason)
 
 
 def best_of(sweep: Sweep, trials: list[Trial]) -> Trial | None:

@@ -36,12 +36,8 @@ def sweep_run(
 
     Raises JobFailure where none came to a figure; what `Supervisor.run` raises about people and leases.
     """
-    while True:
-        over = list(
-            Trial.objects.filter(job=job, number__gt=0).exclude(state=State.RUNNING).order_by("number")
-        )
-        if len(over) >= sweep.trials:
-            break
+    _forget_failed(job, sweep)
+    while len(over := _over(job)) < sweep.trials:
         _next_trial(job, sweep, over, specify, supervisor)
     best = best_of(sweep, over)
     if best is None:
@@ -52,6 +48,20 @@ def sweep_run(
             ("Narrow the ranges, above all of the learning rate, or train without a sweep.",),
         )
     return dict(best.chosen)
+
+
+def _over(job: FineTuningJob) -> list[Trial]:
+    return list(Trial.objects.filter(job=job, number__gt=0).exclude(state=State.RUNNING).order_by("number"))
+
+
+def _forget_failed(job: FineTuningJob, sweep: Sweep) -> None:
+    """A job that failed because all of its trials did has nothing to go on from: they begin anew."""
+    over = _over(job)
+    if len(over) < sweep.trials or any(trial.state != State.FAILED for trial in over):
+        return
+    with fenced(job):
+        MetricPoint.objects.filter(job=job, trial__gt=0).delete()
+        Trial.objects.filter(job=job, number__gt=0).delete()
 
 
 def _next_trial(
@@ -79,7 +89,7 @@ def _next_trial(
                 asked.report(value, int(event["step"]))
         return bool(asked.should_prune())
 
-    spec, folder = specify(number, trial_settings(job, sweep, trial.chosen))
+    spec, folder = specify(number, trial_settings({**job.settings, **trial.chosen}, sweep.steps))
     begun = time.monotonic()
     state, value, reason = State.COMPLETED, None, ""
     try:

@@ -22,6 +22,7 @@ from apps.core.models import WorkerHeartbeat
 from apps.training.models import FineTuningJob, TrainingWorker
 from apps.training.running.child import leashed, trainer_environment
 from apps.training.running.claiming import AT_WORK
+from apps.training.running.disk import places
 from apps.training.running.environment import cores, hardware, installed_packages, memory_bytes
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,7 @@ def probe() -> dict[str, Any] | None:
 
 def announcement_write(name: str, found: dict[str, Any]) -> TrainingWorker:
     """One row a worker; how well its forecasts held stays."""
-    folder: Path = settings.STACK.training
-    folder.mkdir(parents=True, exist_ok=True)
+    disk, *_ = places()
     flops = found.get("flops") or {}
     device = {key: value for key, value in found.items() if key not in ("flops", "packages")}
     # Of the number format that a training takes by itself. A machine that is busy while it is measured is no
@@ -117,10 +117,15 @@ def announcement_write(name: str, found: dict[str, Any]) -> TrainingWorker:
     worker, _ = TrainingWorker.objects.update_or_create(
         name=name,
         defaults={
-            "device": {"kind": "cpu", **device, "processor": hardware()["cpu"]},
+            "device": {
+                "kind": "cpu",
+                **device,
+                "processor": hardware()["cpu"],
+                "disk_copies": disk.copies,
+            },
             "cores": int(found.get("cores") or cores()),
             "memory_bytes": memory_bytes(),
-            "disk_free_bytes": shutil.disk_usage(folder).free,
+            "disk_free_bytes": disk.free_bytes,
             "flops_per_second": max(speed, known.flops_per_second if known else 0.0),
             "packages": {**installed_packages(), **(found.get("packages") or {})},
         },
@@ -133,7 +138,7 @@ def forecast_record(worker: TrainingWorker, *, forecast_s: float, took_s: float)
     if forecast_s <= 0 or took_s <= 0:
         return
     worker.forecasts = [*worker.forecasts, round(took_s / forecast_s, 3)][-MOST_FORECASTS:]
-    worker.disk_free_bytes = shutil.disk_usage(settings.STACK.training).free
+    worker.disk_free_bytes = places()[0].free_bytes
     worker.save(update_fields=["forecasts", "disk_free_bytes"])
 
 

@@ -28,7 +28,7 @@ from apps.training.running.claiming import (
     losses,
     waiting_jobs,
 )
-from apps.training.running.datafiles import DataFiles, write_rows
+from apps.training.running.datafiles import TRAIN, DataFiles, write_rows
 from apps.training.running.disk import disk_check, disk_full
 from apps.training.running.environment import environment_record
 from apps.training.running.errors import CheckpointNotUsable, JobFailure, LeaseLost
@@ -44,7 +44,7 @@ from apps.training.running.supervising import (
     Trained,
     newest_step,
 )
-from apps.training.running.sweeps import objective_of, sweep_of
+from apps.training.running.sweeps import least_of, objective_of, sweep_of
 from apps.training.running.trials import sweep_run
 from apps.training.running.workers import free_heartbeats, may_train
 from apps.training.trainer.keeping import checkpoint_folder
@@ -136,7 +136,9 @@ class Work:
         self.keeper.check()
         plan = Plan(self.job, base, files, self.folder)
         chosen: dict[str, Any] = {}
-        if (sweep := sweep_of(self.job)) is not None:
+        if (sweep := sweep_of(self.job, rows=files.rows[TRAIN])) is not None:
+            # Also before the trials, which take long: what does not fit then fits with no choice of theirs.
+            disk_check(self.job, {**self.job.settings, **least_of(sweep)}, base)
             chosen = sweep_run(self.job, sweep, plan.trial_spec, self._supervisor(files))
         disk_check(self.job, {**self.job.settings, **chosen}, base)
         trained = self._main(plan, chosen, files)
@@ -149,7 +151,8 @@ class Work:
         job_register(self.job, trained, self.keeper)
 
     def _begin(self) -> None:
-        strays_remove(self.job)
+        with self.recorder.sparing("What a lost worker left in the file store could not be removed"):
+            strays_remove(self.job)
         step = newest_step(self.job)
         going_on = f" and goes on from step {step}" if step else ""
         again = f" (attempt {self.job.attempt})" if self.job.attempt > 1 else ""
@@ -212,7 +215,7 @@ class Work:
                 hold(self.job, attempt=self.job.attempt + 1)
                 plan.next_run()
         self.recorder.forget_later()
-        sweep = sweep_of(self.job)
+        sweep = sweep_of(self.job, rows=files.rows[TRAIN])
         Trial.objects.filter(pk=trial.pk).update(
             state=State.COMPLETED,
             seconds=trial.seconds + time.monotonic() - begun,

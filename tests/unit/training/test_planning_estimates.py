@@ -79,6 +79,42 @@ def test_more_work_takes_longer(longer: Training) -> None:
     assert forecast_seconds(longer, CARD) < forecast_seconds(longer, LAPTOP)
 
 
+def test_a_sweep_is_so_many_trainings_more() -> None:
+    """Each loads the base, trains its steps, though no more than the job, and measures itself five times."""
+    job = replace(training(max_steps=20), validation_rows=320)
+    measured = forecast_seconds(job, LAPTOP) - forecast_seconds(training(max_steps=20), LAPTOP)
+    steps = forecast_seconds(training(max_steps=40), LAPTOP) - forecast_seconds(
+        training(max_steps=20), LAPTOP
+    )
+    loading = forecast_seconds(training(max_steps=20), LAPTOP) - steps  # 20 steps are as many more
+    alone = forecast_seconds(job, LAPTOP)
+    swept = replace(job, sweep={"trials": 3, "steps": 18})
+    assert swept.trial_rhythm().evaluations == 5  # 4, 8, 12, 16, 18
+    assert swept.rhythm().evaluations == 1
+    trial = steps * 18 / 20 + 5 * measured + loading
+    assert forecast_seconds(swept, LAPTOP) == pytest.approx(alone + 3 * trial)
+    longest = replace(job, sweep={"trials": 3, "steps": 10_000})
+    assert longest.trial_rhythm().steps == 20
+
+
+def test_checkpoints_and_measurements_are_counted_as_the_trainer_makes_them() -> None:
+    answered = replace(training(), samples=1, validation_rows=10)
+    rare = replace(answered, settings={**answered.settings, "eval_every": 7})
+    assert (answered.rhythm().evaluations, rare.rhythm().evaluations) == (3, 11)
+    patient = replace(rare, settings={**rare.settings, "early_stopping": 2})
+    assert patient.rhythm().checkpoints == 11  # each may be the best so far
+    assert forecast_seconds(patient, LAPTOP) > forecast_seconds(rare, LAPTOP)
+
+
+def test_a_disk_that_holds_the_file_store_too_takes_all_of_it_twice() -> None:
+    apart = estimate(training(), LAPTOP)
+    both = TrainingWorker(**{**_facts(LAPTOP), "device": {**LAPTOP.device, "disk_copies": 2}})
+    assert estimate(training(), both).disk_bytes == 2 * apart.disk_bytes
+    both.disk_free_bytes = apart.disk_bytes
+    assert apart.disk_fits
+    assert not estimate(training(), both).disk_fits
+
+
 def test_earlier_jobs_put_the_forecast_right() -> None:
     slow = TrainingWorker(**{**_facts(LAPTOP), "forecasts": [2.0, 3.0, 2.5]})
     first, learned = estimate(training(), LAPTOP), estimate(training(), slow)
