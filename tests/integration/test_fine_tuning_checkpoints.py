@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from apps.training.models import Checkpoint, FineTuningJob
-from apps.training.running import checkpoints, claiming, disk, finishing, services, working
+from apps.training.running import checkpoints, claiming, disk, finishing, services, supervising, working
 from apps.training.running.errors import (
     CheckpointNotUsable,
+    JobFailure,
     LeaseLost,
 )
+from apps.training.running.recording import Recorder
 from tests.factories.core import SYSTEM
+from tests.factories.training import make_checkpoint, make_job
 from tests.supervised_jobs import registered, started, trained
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stand_ins")]
@@ -39,6 +44,53 @@ def test_a_full_disk_is_told_before_the_training_and_while_a_checkpoint_is_kept(
     assert job.failure["kind"] == "disk"
     assert "1.0 MB are free" in job.status_reason
     assert not job.points.exists()
+
+
+def test_kept_checkpoints_are_room_that_a_job_which_goes_on_does_not_ask_for_again(
+    monkeypatch, tmp_path, project
+):
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 2, "hidden_size": 64, "vocab_size": 1000}')
+    job = make_job(project, settings={"lora_r": 8})
+    need = disk.need_of(job, job.settings, tmp_path)
+    free = {"bytes": 2 * need - 1_000_000}  # the trainer writes it, and the file store keeps it
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free["bytes"]))
+    [place] = disk.places()
+    assert (place.name, place.copies, place.free_bytes) == ("the data folder", 2, free["bytes"])
+    with pytest.raises(JobFailure, match="into the data folder"):
+        disk.disk_check(job, job.settings, tmp_path)
+    make_checkpoint(job, 2, size_bytes=1_000_000)
+    disk.disk_check(job, job.settings, tmp_path)
+    Checkpoint.objects.update(pruned_at=timezone.now())
+    with pytest.raises(JobFailure):
+        disk.disk_check(job, job.settings, tmp_path)
+
+
+def test_a_full_disk_is_told_before_the_trials_of_a_sweep(monkeypatch, tmp_path):
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 2, "hidden_size": 64, "vocab_size": 1000}')
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    job = trained(sweep={"trials": 2, "steps": 4, "space": {"lora_r": [8, 64]}})
+    assert job.failure["kind"] == "disk"
+    assert not job.trials.exists()
+
+
+@pytest.mark.parametrize(("module", "name"), [(supervising, "checkpoints_prune"), (working, "strays_remove")])
+def test_what_cannot_be_tidied_up_costs_the_training_nothing(monkeypatch, module, name):
+    def refused(*args, **options):
+        raise PermissionError(errno.EACCES, "Access Denied")
+
+    monkeypatch.setattr(module, name, refused)
+    job = trained()
+    assert job.status == Status.COMPLETED, job.status_reason
+    assert job.log_lines.filter(level="warning", text__contains="could not be removed").exists()
+    assert job.checkpoints.filter(pruned_at=None).count() == 3
+
+
+@pytest.mark.parametrize("error", [LeaseLost, OperationalError, InterfaceError])
+def test_a_lost_lease_and_a_database_that_is_away_are_no_matter_of_tidying_up(project, error):
+    started(project)
+    recorder = Recorder(claiming.claim_next("gpu@one"))
+    with pytest.raises(error), recorder.sparing("Older checkpoints could not be removed"):
+        raise error("gone")
 
 
 def test_a_checkpoint_that_finds_the_disk_full_fails_the_job_with_what_to_do(monkeypatch):
