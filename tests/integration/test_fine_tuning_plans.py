@@ -14,6 +14,7 @@ from apps.core.errors import InvalidInput
 from apps.core.models import AuditEvent
 from apps.core.roles import Role
 from apps.datasets.importers.mapping import Mapping as Columns
+from apps.feedback.models import TrainingSet
 from apps.training.models import FineTuningJob
 from apps.training.planning import checking, services
 from apps.training.planning.base_tokens import tokens_of_base
@@ -228,6 +229,37 @@ def test_no_sample_prompts_can_be_chosen(project):
     assert checked(draft(project, version, sample_prompts=[])).sample_prompts == []
 
 
+def test_patience_without_validation_rows_is_said_to_do_nothing(project):
+    version = make_training_version(project, validation=0)
+    patient = checked(draft(project, version, settings={"early_stopping": 2}))
+    assert named(patient)["patience_unmeasured"] == "warns"
+    assert "patience_unmeasured" not in named(checked(draft(project, version)))
+
+
+def test_a_training_set_is_all_the_rows_there_are(project):
+    version, other = make_training_version(project), make_training_version(project)
+    frozen = TrainingSet.objects.create(
+        project=project, number=1, name="Corrections", method="sft", dataset_version=version
+    )
+    prompt = make_version(make_prompt(project, "Ask"), "{{ question }}", parameters={"model": "fake/x"})
+    for asked, field in (({"prompt_version": prompt}, "prompt_version"), ({}, "dataset_version")):
+        with pytest.raises(InvalidInput) as refused:
+            services.job_create(
+                project=project,
+                by=SYSTEM,
+                name="Tone",
+                base=BASE,
+                training_set=frozen,
+                dataset_version=version if asked else other,
+                **asked,
+            )
+        assert field in refused.value.fields
+    job = draft(project, version, training_set=frozen)
+    renamed = services.job_update(job=job, by=SYSTEM, name="Better tone")
+    copied = services.job_copy(job=renamed, by=SYSTEM)
+    assert (copied.name, copied.training_set, copied.dataset_version) == ("Better tone", frozen, version)
+
+
 def test_checks_of_a_draft_that_was_changed_meanwhile_are_not_kept(project, monkeypatch):
     job = draft(project, make_training_version(project))
 
@@ -243,19 +275,43 @@ def test_checks_of_a_draft_that_was_changed_meanwhile_are_not_kept(project, monk
     assert checked(job).checks["counts"]["truncated"]
 
 
-def test_checks_that_nobody_works_on_are_sent_again_and_given_up_after_three_workers(project):
-    job = draft(project, make_training_version(project))
-    for _ in range(checking.MOST_TRIES):
-        assert checking._claim(job.pk) is not None  # and its worker dies
-        assert checking._claim(job.pk) is None
-        FineTuningJob.objects.filter(pk=job.pk).update(checks_until=timezone.now() - timedelta(seconds=1))
-        assert services.checks_sweep() == 1
-        assert services.checks_sweep() == 0
-        FineTuningJob.objects.filter(pk=job.pk).update(checks_until=timezone.now() - timedelta(seconds=1))
-    assert checking.check_run(job_id=job.pk) is None
-    job.refresh_from_db()
-    assert job.checks["state"] == "failed"
+def its_worker_dies(job):
+    assert checking._claim(job.pk) is not None
+    assert checking._claim(job.pk) is None
+    FineTuningJob.objects.filter(pk=job.pk).update(checks_until=timezone.now() - timedelta(seconds=1))
+    assert services.checks_sweep() == 1
     assert services.checks_sweep() == 0
+
+
+def test_checks_whose_worker_died_are_made_by_the_next_one(project):
+    job = draft(project, make_training_version(project))
+    its_worker_dies(job)
+    assert checked(job).checks["state"] == "done"
+
+
+def test_checks_are_given_up_after_three_workers(project):
+    job = draft(project, make_training_version(project))
+    services.job_ask_start(job=job, by=SYSTEM)
+    for _ in range(checking.MOST_TRIES):
+        its_worker_dies(job)
+    assert checked(job).checks["state"] == "failed"
+    assert "3 workers in a row were lost" in job.checks["reason"]
+    assert job.status_reason.startswith("It was not started: 3 workers")
+    assert services.checks_sweep() == 0
+
+
+def test_checks_that_fail_otherwise_than_foreseen_say_so(project, monkeypatch):
+    job = draft(project, make_training_version(project))
+
+    def broken(job):
+        raise RuntimeError("odd\x00 row")
+
+    monkeypatch.setattr(checking, "rows_of", broken)
+    assert checked(job).checks["state"] == "failed"
+    assert job.checks["reason"] == "The worker could not check the rows: RuntimeError: odd row"
+    assert job.checks_until is None
+    monkeypatch.undo()
+    assert checked(services.job_check_again(job=job)).checks["state"] == "done"
 
 
 def test_a_base_without_its_tokenizer_here_is_estimated(project, settings, tmp_path):
@@ -406,6 +462,11 @@ def test_rest_makes_checks_changes_and_starts(api_client, project):
     assert (plan["state"], plan["counts"]["rows"]["train"], plan["estimates"]) == ("done", 12, [])
     changed = api.patch(f"{at}plan/", {"preset": "quick", "settings": {"epochs": 2}}, format="json").json()
     assert (changed["settings"]["lora_r"], changed["settings"]["epochs"]) == (8, 2)
+    sweep = {"space": {"learning_rate": [1e-5, 1e-3]}}
+    swept = api.patch(f"{at}plan/", {"sweep": sweep}, format="json").json()
+    assert swept["sweep"]["trials"] == 6
+    none = api.patch(f"{at}plan/", {"sweep": None, "evaluation": None}, format="json")
+    assert (none.status_code, none.json()["sweep"], none.json()["evaluation"]) == (200, {}, {})
     refused = api.patch(f"{at}plan/", {"settings": {"beta": 0.1}}, format="json").json()
     assert refused["errors"]["beta"]
     assert api.post(f"{at}start/").json()["status"] in ("draft", "pending")

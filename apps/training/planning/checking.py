@@ -14,8 +14,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from apps.core.actor import Actor
@@ -37,6 +36,7 @@ LEASE = timedelta(minutes=10)
 MOST_TRIES = 3
 _ROWS_AT_A_TIME = 256
 _SHOWN, _SAMPLES = 4, 3
+_LONGEST_REASON = 1_000
 #: What a hosted model may read is the provider's to say.
 _NO_LIMIT = 1_000_000
 Status = FineTuningJob.Status
@@ -47,31 +47,43 @@ def check_run(*, job_id: UUID) -> FineTuningJob | None:
     job = _claim(job_id)
     if job is None:
         return None
+    return _write(job, _found(job))
+
+
+def _found(job: FineTuningJob) -> dict[str, Any]:
+    """What there is to say of the draft's data; why nothing can be said where its checks fail."""
+    if job.checks["tries"] > MOST_TRIES:
+        return _failed(
+            f"{MOST_TRIES} workers in a row were lost while they checked it. Look at their logs and memory."
+        )
     try:
-        found = _checked(job)
+        return _checked(job)
     except ProductError as error:
-        found = {"state": "failed", "reason": error.detail}
-    return _write(job, found)
+        return _failed(error.detail)
+    except (OperationalError, InterfaceError):  # the database is away: the message is sent again
+        raise
+    except Exception as error:
+        log.exception("The checks of job %s failed", job.pk)
+        return _failed(f"The worker could not check the rows: {type(error).__name__}: {error}")
+
+
+def _failed(reason: str) -> dict[str, Any]:
+    """The database takes no NUL in a text."""
+    return {"state": "failed", "reason": reason.replace("\x00", "")[:_LONGEST_REASON]}
 
 
 def _claim(job_id: UUID) -> FineTuningJob | None:
-    """Take up a draft whose checks wait, or whose worker was not heard of for long."""
+    """Take up a draft whose checks wait; those of a worker that was lost wait again."""
     with transaction.atomic():
-        free = Q(checks__state="pending") | Q(checks__state="running", checks_until__lt=timezone.now())
         drafts = FineTuningJob.objects.select_for_update(of=("self",), skip_locked=True).filter(
-            free, pk=job_id
+            pk=job_id, status=Status.DRAFT, checks__state="pending"
         )
-        job = drafts.filter(status=Status.DRAFT).first()
+        job = drafts.first()
         if job is None:
             return None
         job.checks["tries"] = job.checks.get("tries", 0) + 1
         job.checks["state"], job.checks_until = "running", timezone.now() + LEASE
-        if job.checks["tries"] > MOST_TRIES:
-            job.checks |= {"state": "failed", "reason": f"Its workers died {MOST_TRIES} times at it."}
-            job.checks_until = None
         job.save(update_fields=["checks", "checks_until"])
-    if job.checks["state"] == "failed":
-        return None
     related = ("project", "training_set", "dataset_version__dataset", "prompt_version", "provider")
     return FineTuningJob.objects.select_related(*related).get(pk=job.pk)
 

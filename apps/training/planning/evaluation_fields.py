@@ -16,9 +16,6 @@ from apps.evaluations.selectors import titles_of
 from apps.training.models import FineTuningJob
 from apps.training.planning.choices import newest_versions, prompt_choices
 
-#: Fields whose options follow from others; drawn anew when those change.
-FOLLOWERS = ("eval-split", "eval-primary_metric", "eval-slice")
-
 
 class EvaluationFields(ProductForm):
     """Fields "eval-…"; `evaluation()` is the job's `evaluation`, {} where no held-out set is chosen."""

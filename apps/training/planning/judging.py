@@ -91,6 +91,13 @@ def _rows(job: FineTuningJob, counts: Mapping[str, Any]) -> Iterator[Problem]:
             "No rows are kept for validation, so nothing tells when the model begins to learn by heart.",
             "Make the training set with a share for validation.",
         )
+        if job.settings.get("early_stopping"):
+            yield Problem(
+                "patience_unmeasured",
+                WARNS,
+                "Without validation rows the patience has nothing to go by: all steps are trained, and the "
+                "last weights are kept.",
+            )
         if job.sweep:
             yield Problem(
                 "sweep_unmeasured",

@@ -93,7 +93,7 @@ def plan_read(
     seed: int = 42,
 ) -> JobPlan:
     """Check all of it. `settings` go before those of the preset. Raises InvalidInput at what is wrong."""
-    version = _data(training_set, dataset_version)
+    version = _data(training_set, dataset_version, prompt_version)
     method = _method(method, training_set, version)
     found = base_read(project, base, method=method)
     technique = _technique(technique, found)
@@ -152,13 +152,22 @@ def _conversation(asked: Any) -> list[dict[str, str]]:
     return read
 
 
-def _data(training_set: TrainingSet | None, version: DatasetVersion | None) -> DatasetVersion:
+def _data(
+    training_set: TrainingSet | None, version: DatasetVersion | None, prompt: PromptVersion | None
+) -> DatasetVersion:
     if training_set is not None:
-        if training_set.dataset_version is None:
+        frozen = training_set.dataset_version
+        if frozen is None:
             raise _wrong(
                 "training_set", f"{training_set.name} is not frozen yet. Freeze it, then train on it."
             )
-        return training_set.dataset_version
+        if version not in (None, frozen):
+            raise _wrong("dataset_version", "Choose a training set, or a version of a dataset: not both.")
+        if prompt is not None:
+            raise _wrong(
+                "prompt_version", "A training set's rows are conversations already: choose no prompt."
+            )
+        return frozen
     if version is None:
         raise _wrong("data", "Choose what to train on: a training set, or a dataset with references.")
     return version

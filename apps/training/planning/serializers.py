@@ -60,8 +60,8 @@ class _PlanSerializer(serializers.Serializer[Any]):
         child=SafeJSONField(),
         help_text="By name, before those of the preset; GET /fine-tuning-settings/ lists them.",
     )
-    sweep = FineTuningSweepSerializer(required=False)
-    evaluation = FineTuningEvaluationSerializer(required=False)
+    sweep = FineTuningSweepSerializer(required=False, allow_null=True, help_text="null: none.")
+    evaluation = FineTuningEvaluationSerializer(required=False, allow_null=True, help_text="null: none.")
     sample_prompts = serializers.ListField(
         required=False,
         max_length=8,
@@ -105,7 +105,7 @@ class FineTuningEstimateSerializer(serializers.Serializer[Estimate]):
     memory_bytes = serializers.IntegerField()
     memory_there = serializers.IntegerField()
     fits = serializers.BooleanField()
-    disk_bytes = serializers.IntegerField()
+    disk_bytes = serializers.IntegerField(help_text="At most, with the copies in the file store.")
     disk_there = serializers.IntegerField()
     dtype = serializers.CharField(source="choice.dtype")
     gradient_checkpointing = serializers.BooleanField(source="choice.checkpointing")

@@ -119,13 +119,14 @@ def _changed(job: FineTuningJob, changes: dict[str, Any]) -> JobPlan:
 
 
 def _asked(job: FineTuningJob) -> dict[str, Any]:
-    """What the job is, by the names of `job_create`."""
+    """What the job is, by the names of `job_create`. A training set says its rows by itself."""
+    of_a_set = job.training_set is not None
     return {
         "name": job.name,
         "base": job.base,
         "training_set": job.training_set,
-        "dataset_version": job.dataset_version,
-        "prompt_version": job.prompt_version,
+        "dataset_version": None if of_a_set else job.dataset_version,
+        "prompt_version": None if of_a_set else job.prompt_version,
         "method": job.method,
         "technique": job.technique,
         "preset": job.preset,
@@ -174,17 +175,16 @@ def job_delete(*, job: FineTuningJob, by: Actor) -> None:
 
 
 def checks_sweep() -> int:
-    """Send again for drafts whose checks nobody works on. Returns how many."""
+    """Have drafts checked whose message nobody took, or whose worker was lost. Returns how many."""
     with transaction.atomic():
         waiting = FineTuningJob.objects.select_for_update(skip_locked=True, of=("self",)).filter(
             status=Status.DRAFT, checks_until__lt=timezone.now()
         )
         found = list(waiting.order_by("checks_until")[:_SWEPT_AT_ONCE])
         for job in found:
+            job.checks["state"], job.checks_until = "pending", timezone.now() + PATIENCE
             enqueue(CHECK_TASK, queue="default", job_id=str(job.pk))
-        FineTuningJob.objects.filter(pk__in=[job.pk for job in found]).update(
-            checks_until=timezone.now() + PATIENCE
-        )
+        FineTuningJob.objects.bulk_update(found, ["checks", "checks_until"])
     return len(found)
 
 

@@ -8,9 +8,7 @@ from apps.core.errors import InvalidInput
 from apps.training.planning.advice import Judged, advise, is_balanced, label_weights
 from apps.training.planning.catalogue import (
     BY_NAME,
-    CATALOGUE,
     defaults_for,
-    settings_for,
     settings_read,
     value_read,
     warnings_of,
@@ -18,7 +16,6 @@ from apps.training.planning.catalogue import (
 from apps.training.planning.presets import PRESETS, Situation, preset_settings
 from apps.training.planning.setting import METHODS, TRAINED_HERE
 from apps.training.planning.sweeps import sweep_read
-from apps.training.trainer.settings import TrainingSettings, read_settings
 
 
 @pytest.mark.parametrize(
@@ -81,16 +78,6 @@ def test_presets_heed_rows_lengths_and_labels() -> None:
     assert long["max_length"] == 1500
     assert preset_settings("quick", Situation("sft", "lora", rows=50_000))["max_steps"] == 60
     assert preset_settings("quick", Situation("sft", "lora", rows=100))["max_steps"] == 0
-
-
-def test_the_trainer_knows_each_setting_and_takes_the_same_defaults() -> None:
-    known = set(TrainingSettings.__dataclass_fields__)
-    here = {setting.name for setting in CATALOGUE if set(setting.techniques) & set(TRAINED_HERE)}
-    assert here == known
-    for method in METHODS:
-        read = read_settings(defaults_for(method, "lora"), method=method, technique="lora")
-        for setting in settings_for(method, "lora"):
-            assert getattr(read, setting.name) == setting.default
 
 
 def test_settings_out_of_bounds_or_of_another_method_are_refused_by_name() -> None:
