@@ -17,7 +17,7 @@ _MOST = 2**31 - 1
 
 
 class FineTuningBaseSerializer(serializers.Serializer[Any]):
-    """The embedded model, a folder of the workers' machines, a registered version, or a provider's model."""
+    """The embedded model, a folder of base models, a registered version, or a provider's model."""
 
     kind = serializers.ChoiceField(choices=["embedded", "folder", "version", "hosted"])
     name = SafeCharField(required=False, max_length=200, help_text="Of a folder.")

@@ -120,7 +120,7 @@ def _moved(request: ProjectRequest, number: int, said: str) -> HttpResponse:
 @project_view(Role.VIEWER)
 @require_safe
 def job_log_file(request: ProjectRequest, number: int) -> HttpResponseBase:
-    """The whole log as text."""
+    """The log as text, as far back as it is kept."""
     job = job_get(project=request.project, number=number)
     return stream_response(request, _log_lines(job), "text/plain; charset=utf-8", f"fine-tuning-{number}.log")
 
