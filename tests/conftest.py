@@ -8,6 +8,7 @@ import pytest
 
 pytest_plugins = [
     "tests.migrated_database",
+    "tests.emptied_database",
     "tests.factories.core",
     "tests.loopback_provider",
     "tests.loopback_fine_tuning",
@@ -31,7 +32,9 @@ def _quick_passwords(settings: object) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_static_files(settings: object) -> None:
-    """Pages render without a collected manifest; `collectstatic` has a test of its own."""
+    """Pages render without a collected manifest; `collectstatic` has a test of its own. Files are looked for
+    when they are asked for: each test client would list all of them."""
+    settings.WHITENOISE_AUTOREFRESH = True  # type: ignore[attr-defined]
     settings.STORAGES = {  # type: ignore[attr-defined]
         **settings.STORAGES,  # type: ignore[attr-defined]
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

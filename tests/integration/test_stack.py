@@ -41,8 +41,8 @@ class Stack:
         }
         self.environment = {key: value for key, value in os.environ.items() if key not in ours}
         self.environment |= {"LLMOPS_DATA_DIR": str(data), "PORT": str(self.port)}
-        # Each process takes seconds to start; one worker more or less stops as the others do.
-        self.environment["LLMOPS_WORKERS"] = "default,interactive llm local,gpu"
+        # Each process takes seconds to start, and one worker more or less stops as the others do.
+        self.environment["LLMOPS_WORKERS"] = "default,interactive,llm local,gpu"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -155,7 +155,7 @@ def test_a_port_in_use_is_refused_in_one_line(stack, tmp_path):
     assert refused.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["worker-llm", "valkey", "postgres", "web"])
+@pytest.mark.parametrize("name", ["worker-local-gpu", "valkey", "postgres", "web"])
 def test_a_program_that_dies_is_started_again_and_said_so(stack, name):
     before = stack.pid_of(name)
     os.kill(before, signal.SIGKILL)
