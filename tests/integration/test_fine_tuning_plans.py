@@ -21,6 +21,7 @@ from apps.training.planning.base_tokens import tokens_of_base
 from apps.training.planning.chat_tokens import EstimatedTokens
 from apps.training.planning.errors import ChecksFailed, JobStarted
 from apps.training.planning.judging import problems_of
+from apps.training.planning.situations import row_counts
 from tests.factories.core import SYSTEM
 from tests.factories.datasets import import_rows, make_dataset
 from tests.factories.evaluations import make_dataset_version, make_evaluator_version, make_run
@@ -234,6 +235,16 @@ def test_patience_without_validation_rows_is_said_to_do_nothing(project):
     patient = checked(draft(project, version, settings={"early_stopping": 2}))
     assert named(patient)["patience_unmeasured"] == "warns"
     assert "patience_unmeasured" not in named(checked(draft(project, version)))
+
+
+def test_presets_count_rows_as_the_checks_do(project):
+    names = ("train", "Train", "valid", "VALID", "test", "")
+    rows = [(f"Question {n} {name}?", {"completion": "Yes."}, name) for name in names for n in range(3)]
+    version = rows_version(project, rows)
+    assert row_counts(version) == (6, 6)
+    assert checked(draft(project, version)).checks["counts"]["rows"] == {"train": 6, "validation": 6}
+    unnamed = rows_version(project, [row for row in rows if row[2] in ("", "valid")], "Unnamed")
+    assert row_counts(unnamed) == (3, 3)
 
 
 def test_a_training_set_is_all_the_rows_there_are(project):

@@ -9,23 +9,32 @@ import pytest
 from apps.core.errors import Conflict, InvalidInput
 from apps.core.models import AuditEvent, Notification, Project, User
 from apps.core.roles import Role
+from apps.datasets.importers.mapping import Mapping
 from apps.datasets.models import DatasetVersion
-from apps.evaluations.models import ComparisonFigures, EvalRun, EvaluatorVersion
+from apps.evaluations.models import ComparisonFigures, EvalItem, EvalRun, EvaluatorVersion, ItemScore
 from apps.evaluations.run_moves import eval_run_cancel, eval_run_pause
 from apps.prompts.models import PromptVersion
 from apps.providers.models import Provider
+from apps.training.measuring.chosen import chosen_by_plan
 from apps.training.measuring.findings import Policy
+from apps.training.measuring.plans import check_held_out, read_plan
 from apps.training.measuring.policy_services import policy_set
 from apps.training.measuring.selectors import measured_of, measured_of_list
-from apps.training.measuring.services import measurement_create, measurement_start
+from apps.training.measuring.services import (
+    measurement_create,
+    measurement_judge_again,
+    measurement_start,
+)
 from apps.training.measuring.settling import measurements_sweep
 from apps.training.models import ModelState, ModelVersion
 from tests.factories.core import actor_for, make_member
+from tests.factories.datasets import import_bytes, make_dataset
 from tests.factories.driven_runs import BY, make_prompt
 from tests.factories.measuring import make_base, make_better, served, settled
 from tests.factories.training import make_job, make_model_version
 
 pytestmark = pytest.mark.django_db
+_PARTS = [b"Training"] * 5 + [b"held out"] * 5
 #: Runs are driven by threads with connections of their own.
 driven = pytest.mark.django_db(transaction=True)
 
@@ -161,6 +170,59 @@ def test_a_plan_that_cannot_be_run_is_written_down_and_does_not_break_the_job(
         with pytest.raises(InvalidInput) as caught:
             measurement_create(version=version, plan=plan | wrong, by=BY)
         assert list(caught.value.fields) == [field]
+
+
+@driven
+def test_against_another_version_there_are_figures_and_the_policy_is_not_asked(
+    project: Project, version: ModelVersion, fake: Provider, plan: dict[str, Any]
+) -> None:
+    policy_set(project=project, by=BY, policy=Policy())
+    worse = served(make_model_version(project, "tone", base=version.base), fake, "reverse")
+    other = settled(measurement_create(version=version, plan=plan | {"against": str(worse.pk)}, by=BY))
+
+    assert (other.status, other.verdict) == ("completed", "no_policy")
+    assert measured_of(version).state == "measured"
+    assert not measured_of(version).policy_moved
+    with pytest.raises(Conflict, match="against its base"):
+        measurement_judge_again(measurement=other, by=BY)
+
+    measurement_create(version=version, plan=plan, by=BY)
+    settled(version.measurements.latest("id"))
+    again = settled(measurement_create(version=version, plan=plan | {"against": str(worse.pk)}, by=BY))
+    assert again.status == "completed"
+    assert measured_of(version).latest.of_base
+    assert measured_of_list([version])[version.pk].state == "passed"
+
+
+def test_rows_that_a_base_was_trained_on_are_not_held_out_whatever_their_split_is_called(
+    project: Project, version: ModelVersion, plan: dict[str, Any]
+) -> None:
+    dataset = make_dataset(project, "Parts")
+    rows = b"word,expected,part\n" + b"".join(b"w%d,W%d,%s\n" % (n, n, part) for n, part in enumerate(_PARTS))
+    import_bytes(dataset, rows, "parts.csv", Mapping(["word"], "expected", split="part"))
+    parts = dataset.versions.get(number=1)
+    first = make_model_version(project, "first", base=version.base, dataset_version=parts)
+    second = make_model_version(project, "second", base=first)
+    asked = plan | {"dataset_version": str(parts.pk), "slice": ""}
+    for split in ("", "Training"):
+        with pytest.raises(
+            InvalidInput, match=r"first-v1 was trained on these rows.*Choose the split held out"
+        ):
+            check_held_out(second, read_plan(project, asked | {"split": split}))
+    check_held_out(second, read_plan(project, asked | {"split": "held out"}))
+    assert chosen_by_plan(second, asked)["split"] == "held out"
+
+
+def test_a_run_of_a_base_with_scores_missing_is_made_again(
+    project: Project, version: ModelVersion, fake: Provider, plan: dict[str, Any]
+) -> None:
+    Provider.objects.filter(pk=fake.pk).update(kind="local")
+    first = measurement_start(version=version, plan=plan, by=BY)
+    evaluator = EvaluatorVersion.objects.get()
+    item = EvalItem.objects.filter(run=first.base_run).first()
+    ItemScore.objects.create(item=item, evaluator_version=evaluator, metric="exact", value=None)
+    other = served(make_model_version(project, "tone", base=version.base), fake, "upper")
+    assert measurement_start(version=other, plan=plan, by=BY).base_run_id != first.base_run_id
 
 
 def test_the_run_of_a_base_on_this_machine_is_used_again(

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from django.db.models import Exists, OuterRef
 
-from apps.evaluations.models import EvalItem, EvalRun
+from apps.evaluations.models import EvalItem, EvalRun, ItemScore
 from apps.evaluations.run_plan import frozen_metrics
 from apps.providers.connection import LOCAL
 from apps.training.measuring.plans import MeasurementPlan
@@ -20,7 +20,7 @@ _USABLE = (EvalRun.Status.PENDING, EvalRun.Status.RUNNING, EvalRun.Status.COMPLE
 
 
 def base_run_known(base: ModelVersion, plan: MeasurementPlan) -> EvalRun | None:
-    """The newest run of `base` with exactly this plan, finished without a failure or still under way."""
+    """The newest run of `base` with exactly this plan, finished with every score, or still under way."""
     state = ModelState.objects.filter(version=base, model__provider__kind=LOCAL).first()
     if state is None:
         return None
@@ -36,4 +36,5 @@ def base_run_known(base: ModelVersion, plan: MeasurementPlan) -> EvalRun | None:
         plan__primary_metric=plan.primary_metric,
     )
     failed = EvalItem.objects.filter(run=OuterRef("pk"), status=EvalItem.Status.FAILED)
-    return runs.exclude(Exists(failed)).order_by("-id").first()
+    unscored = ItemScore.objects.filter(item__run=OuterRef("pk"), value=None)
+    return runs.exclude(Exists(failed)).exclude(Exists(unscored)).order_by("-id").first()

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import splits_of
 from apps.prompts.models import PromptVersion
-from apps.training.measuring.plans import TRAINED_SPLIT, dataset_version_found, prompt_version_found
+from apps.training.measuring.plans import dataset_version_found, prompt_version_found
 from apps.training.models import ModelVersion
+from apps.training.splits import VALIDATION, has_train, part_of
 
 
 def chosen_for(version: ModelVersion) -> dict[str, Any]:
@@ -39,5 +41,9 @@ def _prompt(version: PromptVersion | None) -> dict[str, str]:
 
 def _held_out_split(dataset: DatasetVersion | None) -> str:
     """The split that is not trained on, of rows that have one that is."""
-    splits = dataset.columns.get("splits", []) if dataset else []
-    return next((name for name in ("test", "validation") if name in splits and TRAINED_SPLIT in splits), "")
+    splits = splits_of(dataset) if dataset else []
+    if not has_train(splits):
+        return ""
+    held_out = [name for name in splits if name and not part_of(name, has_train=True)]
+    validating = [name for name in splits if part_of(name, has_train=True) == VALIDATION]
+    return next(iter([name for name in held_out if name == "test"] + held_out + validating), "")

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from apps.core.errors import InvalidInput
 from apps.core.models import Project
-from apps.datasets.models import DatasetVersion
+from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.selectors import splits_of
 from apps.evaluations.comparisons.figures import LONGEST_COLUMN, SPLIT
 from apps.evaluations.models import EvaluatorVersion
 from apps.evaluations.run_plan import (
@@ -22,10 +23,10 @@ from apps.evaluations.run_plan import (
 from apps.evaluations.run_requests import evaluator_versions
 from apps.prompts.models import PromptVersion
 from apps.training.models import ModelState, ModelVersion
+from apps.training.registry.selectors import ancestors
+from apps.training.splits import TRAIN, part_of
 
 MOST_ROWS = 10_000_000
-#: Rows of this split are trained on, as training sets are frozen.
-TRAINED_SPLIT = "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,21 @@ def base_of(version: ModelVersion, plan: MeasurementPlan) -> ModelVersion:
 
 
 def check_held_out(version: ModelVersion, plan: MeasurementPlan) -> None:
-    """Raises InvalidInput for the very rows that `version` was trained on: knowing them is no merit."""
-    trained = version.dataset_version
-    if trained is None or trained.dataset_id != plan.dataset_version.dataset_id:
+    """Raises InvalidInput for rows that `version`, or what it stands on, was trained on: knowing them is no
+    merit.
+    """
+    dataset = plan.dataset_version.dataset
+    chain = [version, *ancestors(version)]
+    trained = next((one for one in chain if _was_trained_on(one, dataset)), None)
+    if trained is None or (plan.choice.split and part_of(plan.choice.split, has_train=True) != TRAIN):
         return
-    if plan.choice.split in ("", TRAINED_SPLIT):
-        others = [name for name in plan.dataset_version.columns.get("splits", []) if name != TRAINED_SPLIT]
-        hint = f"Choose the split {' or '.join(others)}" if others else "Choose another dataset"
-        name = plan.dataset_version.dataset.name
-        raise _wrong("split", f"{version.full_name} was trained on these rows of {name}. {hint}.")
+    others = [name for name in splits_of(plan.dataset_version) if part_of(name, has_train=True) != TRAIN]
+    hint = f"Choose the split {' or '.join(others)}" if others else "Choose another dataset"
+    raise _wrong("split", f"{trained.full_name} was trained on these rows of {dataset.name}. {hint}.")
+
+
+def _was_trained_on(version: ModelVersion, dataset: Dataset) -> bool:
+    return version.dataset_version is not None and version.dataset_version.dataset_id == dataset.pk
 
 
 def served_name(version: ModelVersion) -> str:

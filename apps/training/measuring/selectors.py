@@ -31,9 +31,11 @@ class Measured:
 
     @property
     def latest(self) -> ModelMeasurement | None:
-        """The newest that ended with figures, else the newest; None for a version that was never measured."""
-        done = (each for each in self.measurements if each.status == Status.COMPLETED)
-        return next(done, None) or next(iter(self.measurements), None)
+        """The newest that ended with figures, those against its base first, else the newest; None for a
+        version that was never measured."""
+        done = [each for each in self.measurements if each.status == Status.COMPLETED]
+        of_base = (each for each in done if each.of_base)
+        return next(of_base, None) or next(iter(done or self.measurements), None)
 
     @property
     def under_way(self) -> ModelMeasurement | None:
@@ -64,7 +66,7 @@ class Measured:
     def policy_moved(self) -> bool:
         """Whether the latest was judged by another policy than today's."""
         latest = self.latest
-        if latest is None or latest.status != Status.COMPLETED:
+        if latest is None or latest.status != Status.COMPLETED or not latest.of_base:
             return False
         return bool(latest.judged.get("policy") != (asdict(self.policy) if self.policy else None))
 
@@ -89,7 +91,8 @@ def measured_of_list(versions: Iterable[ModelVersion]) -> dict[UUID, Measured]:
     by_id = {version.pk: version for version in versions}
     found: dict[UUID, list[ModelMeasurement]] = {pk: [] for pk in by_id}
     rows = ModelMeasurement.objects.filter(version__in=by_id).order_by("-id")
-    for row in rows.only("version", "status", "verdict", "figures"):
+    for row in rows.only("version", "status", "verdict", "figures", "plan"):
+        row.version = by_id[row.version_id]
         found[row.version_id].append(row)
     return {pk: Measured(version, found[pk]) for pk, version in by_id.items()}
 

@@ -104,6 +104,7 @@ class MeasurementSerializer(serializers.Serializer[Any]):
     metric = MeasuredMetricSerializer(allow_null=True)
     policy = PolicySerializer(allow_null=True, help_text="As it was when it was judged.")
     findings = FindingSerializer(many=True)
+    against = serializers.CharField(allow_null=True, help_text="The version that it was measured against.")
     base_run = serializers.UUIDField(allow_null=True)
     run = serializers.UUIDField(allow_null=True)
     comparison = serializers.UUIDField(allow_null=True)
@@ -125,6 +126,7 @@ def measurement_json(measurement: ModelMeasurement) -> dict[str, Any]:
         "metric": figures.get("metric"),
         "policy": judged.get("policy"),
         "findings": judged.get("findings", []),
+        "against": measurement.base_run.name if measurement.base_run else None,
         **{name: _id(getattr(measurement, f"{name}_id")) for name in ("base_run", "run", "comparison")},
         "created_at": measurement.created_at,
         "finished_at": measurement.finished_at,

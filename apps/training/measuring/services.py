@@ -94,8 +94,10 @@ def measurement_create(*, version: ModelVersion, plan: Mapping[str, Any], by: Ac
 
 def measurement_judge_again(*, measurement: ModelMeasurement, by: Actor) -> ModelMeasurement:
     """Hold the figures against today's policy; no model is asked again. Raises Conflict unless it has ended
-    with figures.
+    with figures, against the base.
     """
+    if not measurement.of_base:
+        raise Conflict("A policy asks how a version does against its base; this was against another.")
     with transaction.atomic():
         ended = ModelMeasurement.objects.filter(pk=measurement.pk, status=Status.COMPLETED)
         if not ended.update(status=Status.RUNNING):

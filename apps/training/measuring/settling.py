@@ -86,7 +86,7 @@ def measurement_settle(measurement: ModelMeasurement) -> None:
     if base_run.finalized_at is None or run.finalized_at is None:
         return
     metrics = figures_state(comparison, base_run, Part.METRICS)
-    policy = policy_of(comparison.project)
+    policy = policy_of(comparison.project) if measurement.of_base else None
     slices = _slices(measurement, comparison, base_run, policy)
     if all(state.settled for state in (metrics, *slices.values())):
         _end(measurement, metrics, slices, policy)

@@ -49,6 +49,15 @@ class ModelMeasurement(UuidModel, AuthoredModel):
     def __str__(self) -> str:
         return f"{self.version_id} {self.status}"
 
+    @property
+    def of_base(self) -> bool:
+        """Whether it says how the version did against what it was made from, which a policy asks for.
+
+        One that was made from nothing is judged against whatever it was measured against.
+        """
+        against, base = self.plan.get("against"), self.version.base_id
+        return not against or base is None or against == str(base)
+
 
 class ModelPolicy(AuthoredModel):
     """What a version must hold to pass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from apps.feedback.models import TrainingSet
 from apps.training.models import TrainingWorker
 from apps.training.planning.presets import Situation
 from apps.training.planning.setting import DPO, KTO, SFT
-from apps.training.running.datafiles import TRAIN_SPLITS, VALIDATION_SPLITS
 from apps.training.running.workers import alive_workers
+from apps.training.splits import TRAIN, VALIDATION, has_train, part_of
 
 if TYPE_CHECKING:
     from apps.training.planning.bases import Base
@@ -55,11 +56,12 @@ def situation_of(
 
 def row_counts(version: DatasetVersion) -> tuple[int, int]:
     """Rows to train on and to validate with, by the names of the splits."""
-    found = examples_of(version).order_by().values_list("split").annotate(n=Count("id"))
-    by_split = {split.strip().lower(): n for split, n in found}
-    train = sum(n for split, n in by_split.items() if split in TRAIN_SPLITS)
-    validation = sum(n for split, n in by_split.items() if split in VALIDATION_SPLITS)
-    return train or by_split.get("", 0), validation
+    found = list(examples_of(version).order_by().values_list("split").annotate(n=Count("id")))
+    named = has_train(split for split, _ in found)
+    parts = Counter[str]()
+    for split, n in found:
+        parts[part_of(split, has_train=named)] += n
+    return parts[TRAIN], parts[VALIDATION]
 
 
 def labels_of(version: DatasetVersion, training_set: TrainingSet | None) -> tuple[int, int]:

@@ -19,11 +19,8 @@ from apps.evaluations.evaluators.references import reference_texts
 from apps.prompts.rendering import RenderError, render_messages
 from apps.training.models import FineTuningJob
 from apps.training.running.errors import JobFailure
+from apps.training.splits import TRAIN, VALIDATION, has_train, part_of
 
-TRAIN, VALIDATION = "train", "validation"
-#: How datasets name these parts; rows of other splits ("test" above all) are never trained on.
-TRAIN_SPLITS = frozenset({"train", "training"})
-VALIDATION_SPLITS = frozenset({"validation", "valid", "val", "dev"})
 #: The columns that each method learns from, besides the prompt.
 LEARNED: Mapping[str, tuple[str, ...]] = {
     "sft": ("completion",),
@@ -65,19 +62,11 @@ class DataFiles:
 
 def rows_of(job: FineTuningJob) -> Iterator[TrainRow]:
     """All rows of the job's dataset version that are for training or validation, in their order."""
-    named = {split.strip().lower() for split in splits_of(job.dataset_version)} & TRAIN_SPLITS
+    named = has_train(splits_of(job.dataset_version))
     for example in examples_of(job.dataset_version).iterator(chunk_size=_ROWS):
-        split = _part(example.split, has_train=bool(named))
+        split = part_of(example.split, has_train=named)
         if split:
             yield _row(job, example, split)
-
-
-def _part(name: str, *, has_train: bool) -> str:
-    """Rows without a split are trained on where the dataset has no part for it."""
-    name = name.strip().lower()
-    if name in TRAIN_SPLITS or (not name and not has_train):
-        return TRAIN
-    return VALIDATION if name in VALIDATION_SPLITS else ""
 
 
 def _row(job: FineTuningJob, example: Example, split: str) -> TrainRow:

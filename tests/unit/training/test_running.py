@@ -13,6 +13,7 @@ from apps.training.running import datafiles, environment, sweeps
 from apps.training.running.child import failure_of, visible_device
 from apps.training.running.errors import JobFailure
 from apps.training.running.reading import Tail, events_in, log_in
+from apps.training.splits import part_of
 from apps.training.trainer.failures import Circumstances
 from tests.factories.prompts import make_prompt, make_version
 from tests.factories.training import make_job, make_training_version
@@ -77,7 +78,7 @@ def test_rows_of_any_dataset_are_rendered_by_the_jobs_prompt(project):
     ],
 )
 def test_rows_for_tests_are_never_trained_on(split, has_train, part):
-    assert datafiles._part(split, has_train=has_train) == part
+    assert part_of(split, has_train=has_train) == part
 
 
 @pytest.mark.django_db
