@@ -18,12 +18,13 @@ from peft import LoraConfig, PeftModel, inject_adapter_in_model, set_peft_model_
 from peft.functional import delete_adapter
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from apps.providers.local_model.batching import BatchLimits
 from apps.providers.local_model.lora import shape_of, why_not_switched
 from apps.providers.local_model.requests import RequestReader
+from apps.providers.whole_model import whole_model
 
 #: Bytes of attention memory that a batch may take, and its rows.
 CPU_MEMORY, CPU_ROWS = 755_000_000, 16
@@ -129,10 +130,7 @@ def load_model(folder: Path, *, window: int | None = None) -> LoadedModel:
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
-        )
-        model = loaded.to("cuda" if on_gpu else "cpu").eval().requires_grad_(False)
+        model = whole_model(folder, dtype=dtype).to("cuda" if on_gpu else "cpu").eval().requires_grad_(False)
         voice = _voice(model, folder, limits_for(model.config, dtype.itemsize, on_gpu=on_gpu), window)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise MemoryError(str(error)) from error

@@ -33,6 +33,11 @@ _PIECE = 1 << 20
 _SPARE_BYTES = 200_000_000
 #: Cached weights that were not fetched for so long may be deleted when the disk is full.
 _UNUSED_AFTER_S = 24 * 3600
+#: What libraries look for in a model's folder by itself, whether somebody names it or not.
+_READ = re.compile(
+    r"model\.safetensors(\.index\.json)?|chat_template\.(jinja|json)|(adapter_|generation_)?config\.json|"
+    r"(tokenizer|special_tokens|added_tokens|vocab|merges)[A-Za-z0-9._-]*\.(json|txt|model|jinja)"
+)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -90,6 +95,12 @@ def _is_inside(path: str) -> bool:
 
 def _own_folder(name: str, files: Mapping[str, Mapping[str, Any]], fingerprint: str) -> Path:
     folder = base_folder(name)
+    added = sorted(path.name for path in folder.iterdir() if _READ.fullmatch(path.name))
+    if strange := [path for path in added if path not in files]:
+        raise WeightsUnavailable(
+            f"{name}/{strange[0]} was not there when the folder was registered, and would be loaded with it: "
+            "take it away, or register the folder as it is now as a new base."
+        )
     seen = _seen(folder, files)
     note = settings.STACK.model_cache / "checked" / f"{fingerprint}.json"
     if note.is_file() and note.read_text(encoding="utf-8") == seen:

@@ -28,11 +28,10 @@ def merge(base: Path, adapter: Path, output: Path) -> None:
     prepare_for_torch()
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
     from safetensors.torch import load_file
-    from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(
-        str(base), dtype="auto", use_safetensors=True, local_files_only=True, trust_remote_code=False
-    )
+    from apps.providers.whole_model import whole_model
+
+    model = whole_model(base, dtype="auto")
     config = json.loads((adapter / "adapter_config.json").read_text())
     config.pop("peft_type", None)
     adapted = get_peft_model(model, LoraConfig(**{**config, "inference_mode": True}))

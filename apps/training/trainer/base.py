@@ -67,7 +67,8 @@ def load_tokenizer(folder: Path) -> Any:
 def load_model(folder: Path, *, technique: str, choice: Choice, facts: DeviceFacts) -> Any:
     """In float32 where all its weights are trained (under autocast), else in the training's own format."""
     import torch
-    from transformers import AutoModelForCausalLM
+
+    from apps.providers.whole_model import whole_model
 
     dtype = torch.bfloat16 if choice.dtype == "bf16" and technique == "lora" else torch.float32
     more: dict[str, Any] = {}
@@ -76,9 +77,7 @@ def load_model(folder: Path, *, technique: str, choice: Choice, facts: DeviceFac
     if choice.four_bit:
         more["quantization_config"] = _four_bits(choice)
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, trust_remote_code=False, local_files_only=True, use_safetensors=True, **more
-        )
+        return whole_model(folder, dtype=dtype, **more)
     except (ValueError, KeyError, OSError, ImportError) as error:
         raise BaseModelError(f"The base cannot be loaded: {error}") from error
 

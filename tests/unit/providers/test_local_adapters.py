@@ -224,6 +224,8 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
     shutil.copytree(folders / "adapter1", folders / "odd", dirs_exist_ok=True)
     _change_config(folders / "odd", alpha_pattern={"q_proj": "much"})
     shutil.copytree(folders / "other", folders / "odd-model", dirs_exist_ok=True)
+    shutil.copytree(folders / "other", folders / "torn", dirs_exist_ok=True)
+    _leave_out(folders / "torn" / "model.safetensors", "model.norm.weight")
     odd = json.loads((folders / "odd-model" / "config.json").read_text()) | {"num_attention_heads": 0}
     (folders / "odd-model" / "config.json").write_text(json.dumps(odd))
     changed = served(folders, "one", "adapter3")
@@ -239,6 +241,7 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
         served(folders, "one", "adapter1"),
         served(folders, "one", "odd"),
         served(folders, "odd-model"),
+        served(folders, "torn"),
     ]
     results = answers(engine, [(of, "hello") for of in queue])
     errors = {of.name: result for of, result in zip(queue, results, strict=True)}
@@ -249,6 +252,7 @@ def test_what_cannot_be_loaded_is_said_and_the_rest_is_answered(
         ("gone", ErrorKind.CONNECTION, "is not on this machine"),
         ("odd", ErrorKind.UNKNOWN_MODEL, "does not fit its base"),
         ("odd-model", ErrorKind.UNKNOWN_MODEL, "make no model"),
+        ("torn", ErrorKind.UNKNOWN_MODEL, "model.norm.weight are not in its files"),
     ):
         error = errors[name]
         assert isinstance(error, ProviderError)
@@ -302,6 +306,14 @@ def _drop(file: Path, key: str) -> None:
     file.write_text(json.dumps(kept))
 
 
+def _leave_out(file: Path, name: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    kept = load_file(file)
+    kept.pop(name)
+    save_file(kept, file, metadata={"format": "pt"})
+
+
 def test_fetching_copies_once_and_checks_a_folder_that_changed(folders: Path, tmp_path: Path) -> None:
     stored = stored_weights(folders, "adapter1")
     folder = fetch(stored.place, stored.fingerprint)
@@ -317,6 +329,11 @@ def test_fetching_copies_once_and_checks_a_folder_that_changed(folders: Path, tm
     shutil.copytree(folders / "one", folders / "mine", dirs_exist_ok=True)
     mine = folder_weights(folders, "mine")
     assert fetch(mine.place, mine.fingerprint) == folders / "mine"
+    added = folders / "mine" / "model.safetensors.index.json"
+    added.write_text("{}")
+    with pytest.raises(WeightsUnavailable, match=r"index\.json was not there when the folder was registered"):
+        fetch(mine.place, mine.fingerprint)
+    added.unlink()
     weights = folders / "mine" / "model.safetensors"
     changed = bytearray(weights.read_bytes())
     changed[-1] ^= 1
