@@ -408,6 +408,7 @@ REST: dict[str, Entry] = {
     "api:fine-tuning-job-log": READ,
     "api:fine-tuning-job-samples": READ,
     "api:fine-tuning-job-checkpoints": READ,
+    "api:fine-tuning-checkpoint-register": {"POST": E},
     "api:fine-tuning-job-trials": READ,
     "api:model-policy": {"GET": V, "PUT": A, "DELETE": A},
     "api:model-measurement-list": {"GET": V, "POST": E},

@@ -1,10 +1,18 @@
-"""Who made a row, as a person who can be told of it."""
+"""Who made a row: as a person who can be told of it, or as the doer of what comes of it."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from apps.core.actor import Actor
 from apps.core.models import ApiKey, AuthoredModel, Membership, Project, User
+
+
+def actor_of(row: AuthoredModel) -> Actor:
+    """Whoever made the row, to do further things in their name."""
+    kinds: dict[str, Any] = {"user": "user", "api_key": "api_key"}
+    return Actor(kind=kinds.get(row.author_kind, "system"), id=row.author_id, label=row.author_label)
 
 
 def author_of(row: AuthoredModel, project: Project) -> User | None:

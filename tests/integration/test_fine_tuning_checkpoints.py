@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,8 @@ from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from apps.training.models import Checkpoint, FineTuningJob
+from apps.training.models import Checkpoint, FineTuningJob, RegistryWork
+from apps.training.registry.works import works_sweep
 from apps.training.running import checkpoints, claiming, disk, finishing, services, supervising, working
 from apps.training.running.errors import (
     CheckpointNotUsable,
@@ -128,16 +130,23 @@ def test_a_checkpoint_of_a_failed_job_is_registered_by_its_own(monkeypatch, stan
     monkeypatch.setattr(registering, "version_register", registered)
     job = trained(fake={"fail": 5, "kind": "diverged"})
     checkpoint = job.checkpoints.get(step=4)
-    services.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
-    assert stand_ins[-1] == services.REGISTER_TASK
-    version = registering.checkpoint_register(checkpoint_id=checkpoint.pk, by=SYSTEM)
-    assert version is not None
-    assert version.training_metrics == {"loss": 0.5, "steps": 4}
+    work = registering.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
+    assert registering.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM) == work
+    assert stand_ins[-1] == "worker.training.register_checkpoint"
+    stand_ins.clear()  # it is lost with the broker
+    RegistryWork.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    works_sweep()
+    assert stand_ins == ["worker.training.register_checkpoint"]
+    done = registering.checkpoint_register(work_id=work.pk)
+    assert done.made.training_metrics == {"loss": 0.5, "steps": 4}
+    again = registering.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
     Checkpoint.objects.update(pruned_at=timezone.now())
     checkpoint.refresh_from_db()
-    assert registering.checkpoint_register(checkpoint_id=checkpoint.pk, by=SYSTEM) is None
+    refused = registering.checkpoint_register(work_id=again.pk)
+    assert (refused.status, refused.made) == ("failed", None)
+    assert "no longer there" in refused.status_reason
     with pytest.raises(CheckpointNotUsable):
-        services.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
+        registering.job_register_checkpoint(job=job, checkpoint=checkpoint, by=SYSTEM)
 
 
 def test_the_trainers_own_copies_of_pruned_checkpoints_leave_the_disk(monkeypatch):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob as SdkJob
 from openai.types.fine_tuning import FineTuningJobEvent
@@ -14,14 +16,15 @@ from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 from apps.core.models import AuditEvent, Project
 from apps.evaluations.models import EvaluatorVersion
 from apps.prompts.models import PromptVersion
-from apps.providers.models import Provider
+from apps.providers.models import Model, Provider
 from apps.providers.selectors import model_resolve
 from apps.providers.services import ProviderSettings, provider_create
 from apps.training.hosted.holding import claim, hosted_jobs_sweep
-from apps.training.hosted.moving import hosted_job_move
+from apps.training.hosted.moving import GIVE_UP_AFTER, hosted_job_move
 from apps.training.models import FineTuningJob, LogLine, MetricPoint
 from apps.training.planning.checking import check_run
 from apps.training.planning.services import job_ask_start, job_create
+from apps.training.registry.keeping import version_archive, version_restore
 from apps.training.running.services import job_retry, job_start, job_stop
 from tests.factories.core import SYSTEM
 from tests.factories.training import make_job, make_training_version
@@ -52,6 +55,7 @@ def started(endpoint: Provider, method: str = "sft", **fields: Any) -> FineTunin
 def moved(job: FineTuningJob, times: int = MOST_MOVES) -> FineTuningJob:
     """The job after so many looks, each as the task makes it, or when it is over."""
     for _ in range(times):
+        FineTuningJob.objects.filter(pk=job.pk).update(offered_at=timezone.now())
         hosted_job_move(job_id=job.pk, worker="here")
         job.refresh_from_db()
         if job.is_over:
@@ -169,6 +173,20 @@ def test_a_job_is_in_the_hands_of_one_worker(
     assert job.attempt == 1
 
 
+def test_a_message_that_was_sent_twice_is_followed_by_one(
+    endpoint: Provider, loopback_fine_tuning: LoopbackFineTuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("apps.core.dispatch._send", lambda name, *_: sent.append(name))
+    job = started(endpoint)
+    sent.clear()
+    hosted_job_move(job_id=job.pk, worker="here")
+    calls = len(loopback_fine_tuning.calls)
+    hosted_job_move(job_id=job.pk, worker="here")  # the other one of the two
+    assert len(sent) == 1
+    assert len(loopback_fine_tuning.calls) == calls
+
+
 def test_preferences_are_sent_as_pairs(endpoint: Provider, loopback_fine_tuning: LoopbackFineTuning) -> None:
     job = moved(started(endpoint, "dpo"))
     assert (job.status, job.status_reason) == ("completed", "")
@@ -226,6 +244,16 @@ def test_trouble_at_the_provider(endpoint: Provider, loopback_fine_tuning: Loopb
     job = moved(job, times=2)
     assert (job.status_reason, "troubles" in job.hosted) == ("", False)
 
+    loopback_fine_tuning.behaviour = Behaviour(mode="503")
+    long_ago = (timezone.now() - GIVE_UP_AFTER - timedelta(hours=1)).isoformat()
+    given_up = started(endpoint)
+    FineTuningJob.objects.filter(pk=given_up.pk).update(hosted={"trouble_since": long_ago, "troubles": 9})
+    FineTuningJob.objects.filter(pk=given_up.pk).update(status="running")
+    given_up = moved(given_up, times=1)
+    assert given_up.status == "failed"
+    given_up = moved(job_retry(job=given_up, by=SYSTEM), times=1)
+    assert (given_up.status, given_up.hosted["troubles"]) == ("running", 1), "the clock begins anew"
+
     loopback_fine_tuning.behaviour = Behaviour(mode="404")  # a server without this API
     none = moved(started(endpoint))
     assert none.status == "failed"
@@ -263,3 +291,18 @@ def test_what_nobody_expected_ends_the_job_and_is_not_tried_for_ever(
     job = moved(started(endpoint))
     assert (job.status, job.lease_until) == ("failed", None)
     assert "OverflowError" in job.status_reason
+
+
+def test_an_archived_version_comes_back_as_the_model_of_its_own_provider(
+    endpoint: Provider, loopback_fine_tuning: LoopbackFineTuning
+) -> None:
+    job = moved(started(endpoint))
+    assert job.version is not None
+    mine = job.version.state.model
+    other = provider_create(
+        project=endpoint.project, by=SYSTEM, kind="openai", settings=ProviderSettings(name="Other"), slug="a"
+    )
+    Model.objects.create(provider=other, name=job.version.location)
+    archived = version_archive(version=job.version, by=SYSTEM)
+    assert archived.served_as is None
+    assert version_restore(version=job.version, by=SYSTEM).served_as == mine

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from celery import signals
 
-from apps.core.actor import Actor
 from apps.training.running import registering, services, sweeping, workers, working
 from worker.registry import sweeper, task
 
@@ -17,10 +16,9 @@ def train_next() -> None:
     working.train_next(worker=_own_name())
 
 
-@task(services.REGISTER_TASK, queue="default")
-def register_checkpoint(checkpoint_id: str, by: dict[str, Any]) -> None:
-    actor = Actor(kind=by["kind"], id=by["id"], label=by["label"])
-    registering.checkpoint_register(checkpoint_id=UUID(checkpoint_id), by=actor)
+@task("worker.training.register_checkpoint", queue="default")
+def register_checkpoint(work_id: str) -> None:
+    registering.checkpoint_register(work_id=UUID(work_id))
 
 
 sweeper("training.jobs")(sweeping.jobs_sweep)

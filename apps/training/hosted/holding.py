@@ -18,13 +18,17 @@ from apps.training.running.services import HOSTED_TASK
 Status = FineTuningJob.Status
 #: A look that is so much later than planned was lost with its worker or the broker.
 OVERDUE = timedelta(seconds=30)
+#: Clocks of machines differ by so much.
+_EARLY = timedelta(seconds=2)
 _RELATED = ("project", "provider", "dataset_version__dataset", "prompt_version", "training_set")
 #: What a new try at the provider does not take over from the one before.
-_OF_ONE_TRY = ("job", "ended", "model", "event", "trouble_since", "troubles")
+_OF_TROUBLE = ("trouble_since", "troubles")
+_OF_ONE_TRY = ("job", "ended", "model", "event", *_OF_TROUBLE)
 
 
 def claim(job_id: UUID, worker: str) -> FineTuningJob | None:
-    """The job under a new lease; None where it is over, gone, or in another worker's hands."""
+    """The job under a new lease; None where it is over, gone, in another worker's hands, or not to be looked
+    at yet: a message that was sent twice must not be followed by two."""
     now = timezone.now()
     with transaction.atomic():
         job = (
@@ -32,6 +36,7 @@ def claim(job_id: UUID, worker: str) -> FineTuningJob | None:
             .select_for_update(skip_locked=True, of=("self",))
             .filter(pk=job_id)
             .filter(Q(lease_until=None) | Q(lease_until__lt=now))
+            .filter(Q(status=Status.PENDING) | Q(offered_at=None) | Q(offered_at__lt=now + _EARLY))
             .first()
         )
         if job is None:
@@ -80,6 +85,6 @@ def _for_another_try(hosted: dict[str, Any]) -> dict[str, Any]:
     One that did not end (only we had failed) is.
     """
     if not hosted.get("ended"):
-        return hosted
+        return {name: value for name, value in hosted.items() if name not in _OF_TROUBLE}
     kept = {name: value for name, value in hosted.items() if name not in _OF_ONE_TRY}
     return {**kept, "earlier": [*hosted.get("earlier", []), hosted["job"]]}

@@ -97,13 +97,18 @@ class ModelState(models.Model):
         ModelVersion, primary_key=True, on_delete=models.CASCADE, related_name="state"
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.READY)
-    #: What prompts and runs name; null for a version that is not served (archived, deleted).
+    #: What prompts and runs name while `state` is ready; a provider's own is remembered in the archive.
     model = models.ForeignKey(Model, null=True, on_delete=models.SET_NULL, related_name="+")
     description = models.TextField(blank=True, default="")
     changed_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
         return self.state
+
+    @property
+    def served_as(self) -> Model | None:
+        """What prompts and runs can name now."""
+        return self.model if self.state == self.State.READY else None
 
 
 class ModelNote(UuidModel, AuthoredModel):
@@ -115,11 +120,13 @@ class ModelNote(UuidModel, AuthoredModel):
 
 
 class RegistryWork(ProjectRow, AuthoredModel):
-    """Merging an adapter, or taking in an upload or a folder: done by a worker, claimed by its fence."""
+    """Merging an adapter, taking in an upload or a folder, or making a version of a job's checkpoint: done by
+    a worker, claimed by its fence."""
 
     class Kind(models.TextChoices):
         MERGE = "merge", "Merge"
         IMPORT = "import", "Import"
+        CHECKPOINT = "checkpoint", "Registration"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting"
@@ -127,11 +134,15 @@ class RegistryWork(ProjectRow, AuthoredModel):
         COMPLETED = "completed", "Completed"
         FAILED = "failed", "Failed"
 
-    kind = models.CharField(max_length=6, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
     status_reason = models.TextField(blank=True, default="")
     #: The adapter to merge.
     source = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="+")
+    #: What a version is to be made of.
+    checkpoint = models.ForeignKey(
+        "training.Checkpoint", null=True, on_delete=models.CASCADE, related_name="+"
+    )
     #: What the imported adapter stands on, as FineTuningJob.base; {} for a whole model.
     base = models.JSONField(default=dict)
     name = models.CharField(max_length=80, blank=True, default="")

@@ -184,11 +184,11 @@ class ModelLineageView(ModelView):
 
     @extend_schema(
         operation_id="model_version_lineage",
-        parameters=[OpenApiParameter("split", str), *PAGING],
+        parameters=[OpenApiParameter("split", str, enum=["train", "validation"]), *PAGING],
         responses={200: paged("LineageRow", LineageRowSerializer)},
     )
     def get(self, request: Request, name: str, number: int) -> Response:
-        """The rows that it was trained on, each with the judgements it came from. People are not named."""
+        """The rows that its training saw, each with the judgements it came from. People are not named."""
         version = self.version(name, number)
         split = request.query_params.get("split", "").replace("\x00", "")[:40]
         pages = LineagePagination()

@@ -117,7 +117,7 @@ def base_version_of(*, project: Project, base: dict[str, Any], by: Actor) -> Mod
 def weights_folder(version: ModelVersion) -> Path:
     """A whole model's folder on this machine, checked and ready to load. In workers only.
 
-    Of an adapter: a merged copy in the model cache, made in a process of its own. Raises BaseUnavailable.
+    Raises BaseUnavailable.
     """
     state = ModelState.objects.filter(version=version).first()
     if state is not None and state.state == ModelState.State.DELETED:
@@ -125,9 +125,7 @@ def weights_folder(version: ModelVersion) -> Path:
     if version.source == Source.HOSTED:
         raise BaseUnavailable(f"{version.full_name} is hosted by its provider; its weights are not here.")
     if version.kind == Kind.ADAPTER:
-        from apps.training.registry.merge_copies import merged_copy
-
-        return merged_copy(version)
+        raise BaseUnavailable(f"{version.full_name} is an adapter: merge it with its base first.")
     return own_folder(version)
 
 

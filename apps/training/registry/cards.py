@@ -106,7 +106,7 @@ def _what(version: ModelVersion) -> Section:
             "Stands on" if version.kind == Kind.ADAPTER else "Made from",
             version.base.full_name if version.base else "",
         ),
-        ("Served as", version.state.model.full_name if version.state.model else ""),
+        ("Served as", version.state.served_as.full_name if version.state.served_as else ""),
         ("Its name at its provider", version.location if version.source == Source.HOSTED else ""),
         ("Architecture", str(shape.get("class") or shape.get("model_type") or "")),
         ("Weights", _count(version.parameters)),
@@ -222,15 +222,16 @@ def _measured(version: ModelVersion) -> Section:
     rows = [
         (
             measurement.created_at.strftime("%Y-%m-%d"),
+            measurement.base_run.name if measurement.base_run else "",
             str(measurement.figures.get("headline", "")),
             measurement.get_verdict_display() if measurement.verdict else "",
         )
-        for measurement in done.order_by("-id")[:10]
+        for measurement in done.select_related("base_run").order_by("-id")[:10]
     ]
     texts = [] if rows else ["Not measured against its base."]
     if version.kind == Kind.BASE:
         texts = []
-    return Section("Measured against its base", texts=texts, columns=("On", "Found", "Policy"), rows=rows)
+    return Section("Measured", texts=texts, columns=("On", "Against", "Found", "Policy"), rows=rows)
 
 
 def _licences(version: ModelVersion) -> Section:

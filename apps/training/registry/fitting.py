@@ -7,8 +7,11 @@ LoRA adds B·A to a weight W of shape (out, in): A is (rank, in), B is (out, ran
 from __future__ import annotations
 
 from apps.training.registry.folders import FolderFacts
+from apps.training.registry.safetensors_header import Tensor
 
 _BEFORE = "base_model.model."
+#: It may be the embedding's weight, which is in the file once.
+_TIED = "lm_head"
 
 
 def fits(adapter: FolderFacts, base: FolderFacts) -> str:
@@ -17,8 +20,10 @@ def fits(adapter: FolderFacts, base: FolderFacts) -> str:
         module, side = _module(name)
         if not side:
             continue
-        weight = base.tensors.get(f"{module}.weight")
+        weight = _weight(module, base)
         if weight is None:
+            if module == _TIED:
+                continue
             return f"the base has no {module}."
         if len(tensor.shape) != 2 or len(weight.shape) != 2:
             continue
@@ -27,6 +32,11 @@ def fits(adapter: FolderFacts, base: FolderFacts) -> str:
             shape = "×".join(map(str, weight.shape))
             return f"{module} is {shape} in the base, and {width} wide in the adapter."
     return ""
+
+
+def _weight(module: str, base: FolderFacts) -> Tensor | None:
+    """Files of some models (GPT-2, BLOOM) name their weights without the part that holds all layers."""
+    return base.tensors.get(f"{module}.weight") or base.tensors.get(f"{module.partition('.')[2]}.weight")
 
 
 def _module(name: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from django.db import transaction
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
+from apps.core.authors import actor_of
 from apps.core.errors import InvalidInput, TooLarge
 from apps.core.models import Project, new_id
 from apps.providers.local_model.folder import LocalModelUnavailable
@@ -30,14 +31,12 @@ from apps.training.registry.bases import base_choice, base_version_of, weights_f
 from apps.training.registry.errors import BadWeights, BaseUnavailable
 from apps.training.registry.fitting import fits
 from apps.training.registry.folders import FolderFacts, look_into
-from apps.training.registry.merging import author_of
 from apps.training.registry.registering import NewVersion, architecture_of, model_name, version_add_stored
 from apps.training.registry.storing import hash_to_keep, remove
-from apps.training.registry.unpacking import refuse_pickles, unpack
+from apps.training.registry.unpacking import SPARE_BYTES, refuse_pickles, unpack
 from apps.training.registry.works import work_enqueue, work_made, work_run
 
 LARGEST_UPLOAD = 32 * 1024**3
-_SPARE_BYTES = 500_000_000
 
 
 def import_ask(
@@ -123,7 +122,7 @@ def _take_in(work: RegistryWork) -> ModelVersion:
         hashed = hash_to_keep(folder, facts, base=base.full_name if base else work.name)
         return version_add_stored(
             project=work.project,
-            by=author_of(work),
+            by=actor_of(work),
             wanted=wanted,
             hashed=hashed,
             along=lambda version: work_made(work, version),
@@ -136,7 +135,7 @@ def _base_of(work: RegistryWork, facts: FolderFacts) -> ModelVersion | None:
         return None
     if not work.base:
         raise BadWeights("This is an adapter. Import it again with the base model that it was trained on.")
-    base = base_version_of(project=work.project, base=work.base, by=author_of(work))
+    base = base_version_of(project=work.project, base=work.base, by=actor_of(work))
     if problem := fits(facts, look_into(weights_folder(base))):
         raise BadWeights(f"The adapter does not fit {base.full_name}: {problem}")
     return base
@@ -155,7 +154,9 @@ def _opened(work: RegistryWork) -> Iterator[Path]:
         return
     root = settings.STACK.model_cache
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=root) as aside:
+    for left in root.glob(f".import-{work.pk}-*"):  # by a worker that was killed; we hold the lease
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".import-{work.pk}-", dir=root) as aside:
         archive, folder = Path(aside) / "upload.zip", Path(aside) / "folder"
         folder.mkdir()
         _check_room(root, default_storage.size(work.upload))
@@ -167,8 +168,8 @@ def _opened(work: RegistryWork) -> Iterator[Path]:
 
 def _check_room(root: Path, size: int) -> None:
     free = shutil.disk_usage(root).free
-    if free < 3 * size + _SPARE_BYTES:
+    if free < size + SPARE_BYTES:
         raise BadWeights(
-            f"Checking the upload needs {(3 * size + _SPARE_BYTES) // 1_000_000} MB in the worker's data "
-            f"folder; {free // 1_000_000} MB are free."
+            f"Fetching the upload needs {(size + SPARE_BYTES) // 1_000_000} MB in the worker's data folder; "
+            f"{free // 1_000_000} MB are free."
         )

@@ -70,7 +70,7 @@ def version_restore(*, version: ModelVersion, by: Actor) -> ModelState:
         if needs is not None and needs.state.state == State.DELETED:
             raise WrongState(f"{needs.full_name}, which it stands on, was deleted.")
         hosted = version.source == ModelVersion.Source.HOSTED
-        state.model = hosted_again(version) if hosted else model_serve(version, by=by)
+        state.model = hosted_again(version, state.model) if hosted else model_serve(version, by=by)
         state.state = State.READY
         state.save(update_fields=["state", "model", "changed_at"])
         audit(by, "model_version.restore", version, project=version.project)
@@ -90,6 +90,7 @@ def version_delete(*, version: ModelVersion, by: Actor, even_so: bool = False) -
         _refuse_embedded(version)
         _refuse_used(version, even_so=even_so)
         _retire(version, state)
+        state.model = None
         state.state = State.DELETED
         state.save(update_fields=["state", "model", "changed_at"])
         stored = list(version.files.exclude(stored_as="").values_list("stored_as", flat=True))
@@ -112,11 +113,13 @@ def _locked(version: ModelVersion) -> ModelState:
 
 
 def _retire(version: ModelVersion, state: ModelState) -> None:
-    """What a provider offers of itself stays usable; the registry only stops speaking of it."""
-    ours = version.source != ModelVersion.Source.HOSTED or version.base_id is not None
-    if state.model is not None and ours:
+    """What a provider offers of itself stays usable; the registry only stops speaking of it. Which of them it
+    was is kept: several providers may have a model of the name."""
+    hosted = version.source == ModelVersion.Source.HOSTED
+    if state.model is not None and (not hosted or version.base_id is not None):
         model_retire(state.model)
-    state.model = None
+    if not hosted:
+        state.model = None
 
 
 def _refuse_embedded(version: ModelVersion) -> None:

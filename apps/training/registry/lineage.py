@@ -8,16 +8,18 @@ from typing import Any
 from django.db.models import Count
 
 from apps.datasets.models import Dataset
-from apps.datasets.selectors import examples_of
+from apps.datasets.selectors import examples_of, splits_of
 from apps.feedback.models import TrainingSource
 from apps.training.models import FineTuningJob
+from apps.training.splits import has_train, part_of
 
 _LICENCE = re.compile(r"^\s*licen[cs]e\s*:\s*(\S.{0,118})$", re.IGNORECASE | re.MULTILINE)
 
 
 def lineage_of(job: FineTuningJob) -> dict[str, Any]:
-    """Dataset version with rows by split, training set, prompt version and counts of judgements by kind."""
+    """Dataset version with the rows that training saw by split, training set, prompt version, judgements."""
     version = job.dataset_version
+    named = splits_of(version)
     splits = examples_of(version).order_by().values_list("split").annotate(n=Count("id"))
     found: dict[str, Any] = {
         "dataset": {
@@ -29,7 +31,7 @@ def lineage_of(job: FineTuningJob) -> dict[str, Any]:
             "rows": version.example_count,
             "hash": job.data_hash,
         },
-        "rows": {split or "all": count for split, count in splits},
+        "rows": {split or "all": n for split, n in splits if part_of(split, has_train=has_train(named))},
         "training_set": None,
         "judgements": {},
         "prompt": None,

@@ -1,4 +1,4 @@
-"""An adapter and its base as one whole model: a copy in the model cache, or a version of its own."""
+"""An adapter and its base as one whole model: a version of its own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,6 @@ from apps.training.registry.storing import hash_to_keep
 
 _CHILD = "apps.training.registry.merge_process"
 _LONGEST_S = 3600
-
-
-def merged_copy(version: ModelVersion) -> Path:
-    """A folder with the adapter's weights added to its base's, made once for a fingerprint."""
-    with _held(version) as target:
-        return _made(target, version)
 
 
 def merged_version(version: ModelVersion, *, by: Actor) -> ModelVersion:

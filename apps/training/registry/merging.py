@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.core.actor import Actor
 from apps.core.audit import audit
+from apps.core.authors import actor_of
 from apps.training.models import ModelState, ModelVersion, RegistryWork
 from apps.training.registry.errors import WrongState
 from apps.training.registry.merge_copies import merged_version
@@ -44,8 +45,4 @@ def merge_run(*, work_id: UUID) -> RegistryWork | None:
 
 def _merge(work: RegistryWork) -> ModelVersion:
     assert work.source is not None
-    return merged_version(work.source, by=author_of(work))
-
-
-def author_of(work: RegistryWork) -> Actor:
-    return Actor(kind=work.author_kind, id=work.author_id, label=work.author_label)  # type: ignore[arg-type]
+    return merged_version(work.source, by=actor_of(work))

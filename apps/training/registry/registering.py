@@ -65,16 +65,16 @@ def version_register(
     time: the same weights of the same job are one version.
 
     Needs `job.base_version` (see `base_version_of`). Sets `job.version` in the same transaction. `step` names
-    the checkpoint, where it is not the last. `held` is entered before rows are written: what it raises where
-    the job is somebody else's by now undoes all. Raises BadWeights when the folder holds no safetensors
-    weights.
+    the checkpoint, where it is not the last: it is the job's version only if the job has no other. `held` is
+    entered before rows are written: what it raises where the job is somebody else's by now undoes all. Raises
+    BadWeights when the folder holds no safetensors weights.
     """
     base = job.base_version
     if base is None:
         raise BadWeights(f"The job {job.name} has no base in the registry.")
     facts = look_into(folder)
     hashed = hash_to_keep(folder, facts, base=base.full_name)
-    if (known := _made_before(job, hashed, held)) is not None:
+    if (known := _made_before(job, hashed, held, step)) is not None:
         return known
     adapter = facts.kind == "adapter"
     wanted = NewVersion(
@@ -97,12 +97,12 @@ def version_register(
         by=by,
         wanted=wanted,
         hashed=hashed,
-        known=lambda: _made_before(job, hashed, held),
-        along=lambda version: _made_of(job, version),
+        known=lambda: _made_before(job, hashed, held, step),
+        along=lambda version: _made_of(job, version, step),
     )
 
 
-def _made_before(job: FineTuningJob, hashed: Hashed, held: Held) -> ModelVersion | None:
+def _made_before(job: FineTuningJob, hashed: Hashed, held: Held, step: int | None) -> ModelVersion | None:
     """The version that the job's same weights are already; whoever asks in a transaction is alone until its
     end."""
     with transaction.atomic(), held():
@@ -115,12 +115,13 @@ def _made_before(job: FineTuningJob, hashed: Hashed, held: Held) -> ModelVersion
             state__state=ModelState.State.READY,
         ).first()
         if known is not None:
-            _made_of(job, known)
+            _made_of(job, known, step)
     return known
 
 
-def _made_of(job: FineTuningJob, version: ModelVersion) -> None:
-    FineTuningJob.objects.filter(pk=job.pk).update(version=version)
+def _made_of(job: FineTuningJob, version: ModelVersion, step: int | None) -> None:
+    rows = FineTuningJob.objects.filter(pk=job.pk)
+    (rows if step is None else rows.filter(version=None)).update(version=version)
 
 
 @contextmanager

@@ -80,7 +80,13 @@ def _tensor(path: Path, name: str, told: Any, spans: list[tuple[int, int]]) -> T
     shape: Any = described.get("shape")
     offsets: Any = described.get("data_offsets")
     dtype = described.get("dtype")
-    if dtype not in _BITS or not _sizes(shape) or not _sizes(offsets) or len(offsets) != 2:
+    if (
+        not isinstance(dtype, str)
+        or dtype not in _BITS
+        or not _sizes(shape)
+        or not _sizes(offsets)
+        or len(offsets) != 2
+    ):
         raise _bad(path, f"its tensor {name[:80]!r} is not described as it should be")
     tensor = Tensor(dtype, tuple(shape))
     if offsets[1] - offsets[0] != tensor.count * _BITS[dtype] // 8:

@@ -9,13 +9,13 @@ from django.db.models import Q, QuerySet
 
 from apps.core.models import Project
 from apps.datasets.models import Example
-from apps.datasets.selectors import examples_of
+from apps.datasets.selectors import examples_of, splits_of
 from apps.feedback.models import TrainingSet, TrainingSource
 from apps.training.models import FineTuningJob, ModelState, ModelVersion, RegistryWork
 from apps.training.registry.errors import ModelVersionNotFound
+from apps.training.splits import has_train, part_of
 
 State = ModelState.State
-STATES = ("ready", "archived", "deleted")
 _GENERATIONS = 20
 _WITH = ("state__model__provider", "base", "dataset_version__dataset", "project")
 
@@ -82,11 +82,16 @@ def training_set_of(version: ModelVersion) -> TrainingSet | None:
 
 
 def trained_rows(version: ModelVersion, split: str = "") -> QuerySet[Example]:
-    """The rows of the dataset version that it was trained on; none where it was not trained here."""
+    """The rows that its training saw, validation included; none where it was not trained here.
+
+    `split` is "train" or "validation", or the dataset's own name for one of them; "" is both.
+    """
     if version.dataset_version is None:
         return Example.objects.none()
-    rows = examples_of(version.dataset_version)
-    return rows.filter(split=split) if split else rows
+    names = splits_of(version.dataset_version)
+    parts = {name: part_of(name, has_train=has_train(names)) for name in (*names, "")}
+    wanted = [name for name, part in parts.items() if part and split in ("", part, name)]
+    return examples_of(version.dataset_version).filter(split__in=wanted)
 
 
 def has_erased(training_set: TrainingSet) -> bool:
@@ -114,14 +119,18 @@ def versions_of_sets(*, project: Project, numbers: Iterable[int]) -> list[ModelV
 
 
 def works_shown(project: Project) -> list[RegistryWork]:
-    """Merges and imports that are under way, and the last that failed; newest first."""
+    """Merges, imports and registrations that are under way, newest first."""
     waiting = Q(status__in=(RegistryWork.Status.PENDING, RegistryWork.Status.RUNNING))
     rows = RegistryWork.objects.filter(project=project).filter(waiting)
     return list(rows.select_related("source", "made").order_by("-id")[:10])
 
 
 def work_get(*, project: Project, id: UUID) -> RegistryWork:
-    found = RegistryWork.objects.filter(project=project, pk=id).select_related("source", "made").first()
+    found = (
+        RegistryWork.objects.filter(project=project, pk=id)
+        .select_related("source", "made", "checkpoint__job")
+        .first()
+    )
     if found is None:
         raise ModelVersionNotFound("There is no such merge or import in this project.")
     return found

@@ -16,7 +16,7 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     base = serializers.CharField(source="base.full_name", allow_null=True, default=None, read_only=True)
     state = serializers.ChoiceField(source="state.state", choices=ModelState.State.choices, read_only=True)
     model = serializers.CharField(
-        source="state.model.full_name",
+        source="state.served_as.full_name",
         allow_null=True,
         default=None,
         read_only=True,

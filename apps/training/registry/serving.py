@@ -50,10 +50,11 @@ def _named(provider: Provider, name: str, version: ModelVersion) -> Model:
     return model
 
 
-def hosted_again(version: ModelVersion) -> Model:
+def hosted_again(version: ModelVersion, served: Model | None) -> Model:
     """The model of its provider that a hosted version was served as. Raises WrongState without one."""
     models = Model.objects.filter(provider__project_id=version.project_id, provider__archived_at=None)
-    model = models.filter(provider__kind=OPENAI, name=version.location).select_related("provider").first()
+    models = models.filter(provider__kind=OPENAI, name=version.location).select_related("provider")
+    model = models.filter(pk=served.pk).first() if served else models.order_by("pk").first()
     if model is None:
         raise WrongState(f"No provider of the project has the model {version.location} any more.")
     model.retired_at = None

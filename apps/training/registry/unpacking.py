@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 import re
+import shutil
 import stat
 import zipfile
 import zlib
@@ -19,6 +20,8 @@ from apps.training.registry.folders import MOST_FILES
 #: Unpacked, all files together; and how much more that may be than the archive itself.
 LARGEST_UNPACKED = 64 * 1024**3
 MOST_GROWTH = 200
+#: What stays free beside it.
+SPARE_BYTES = 500_000_000
 _PIECE = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,119}")
 #: Pickles, code, and other forms of weights: an import with one of them is refused as a whole.
@@ -46,6 +49,7 @@ def unpack(archive: Path, target: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _checked(opened, archive.stat().st_size)
+            _check_room(target, sum(member.file_size for member, _ in members))
             left = [LARGEST_UNPACKED]
             for member, name in members:
                 _copy(opened, member, target / name, left)
@@ -79,6 +83,16 @@ def _checked(opened: zipfile.ZipFile, size: int) -> list[tuple[zipfile.ZipInfo, 
             raise BadWeights(f"{member.filename[:120]!r} is no name that a file of a model may have.")
         found[name] = member
     return [(member, name) for name, member in found.items()]
+
+
+def _check_room(target: Path, size: int) -> None:
+    """The data folder's disk may hold the database too."""
+    free = shutil.disk_usage(target).free
+    if free < size + SPARE_BYTES:
+        raise BadWeights(
+            f"Unpacking the upload needs {(size + SPARE_BYTES) // 1_000_000} MB in the worker's data folder; "
+            f"{free // 1_000_000} MB are free."
+        )
 
 
 def _leads_away(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Merges and imports: asked for, claimed by one worker, done, and found again when their worker died."""
+"""Merges, imports, registrations: asked for, claimed by one worker, done, found again when it died."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TASKS = {
     RegistryWork.Kind.MERGE: ("worker.models.merge", "gpu"),
     RegistryWork.Kind.IMPORT: ("worker.models.import", "local"),
+    RegistryWork.Kind.CHECKPOINT: ("worker.training.register_checkpoint", "default"),
 }
 LEASE = timedelta(minutes=2)
 _RENEWED_EACH_S = 30.0
@@ -57,7 +58,7 @@ def work_run(*, work_id: UUID, doing: Doing) -> RegistryWork | None:
     )
     if not claimed:
         return None
-    related = ("project", "source__base", "source__project", "made")
+    related = ("project", "source__base", "source__project", "made", "checkpoint")
     work = RegistryWork.objects.select_related(*related).get(pk=work_id)
     if work.made is not None:  # its worker was lost between the version and the end
         return _end(work, Status.COMPLETED, made=work.made)

@@ -1,4 +1,4 @@
-"""What people ask of a job: to start, to stop, to go on, to register what it has."""
+"""What people ask of a job: to start, to stop, to go on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.audit import audit
 from apps.core.dispatch import enqueue
-from apps.training.models import Checkpoint, FineTuningJob
+from apps.training.models import FineTuningJob
 from apps.training.running.errors import (
-    CheckpointNotUsable,
     JobNotADraft,
     JobNotRunning,
     JobNotToRetry,
@@ -19,10 +18,8 @@ from apps.training.running.errors import (
 Status = FineTuningJob.Status
 #: Takes up whichever job has waited longest.
 TRAIN_TASK = "worker.training.train_next"
-REGISTER_TASK = "worker.training.register_checkpoint"
 #: Moves a hosted job on by one step.
 HOSTED_TASK = "worker.training.move_hosted_job"
-AT_WORK = (Status.RUNNING, Status.STOPPING, Status.REGISTERING)
 
 
 def job_start(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
@@ -84,32 +81,6 @@ def job_retry(*, job: FineTuningJob, by: Actor) -> FineTuningJob:
         locked.save()
         audit(by, "fine_tuning_job.retry", locked, project=locked.project, before=before, after=_told(locked))
     return locked
-
-
-def job_register_checkpoint(*, job: FineTuningJob, checkpoint: Checkpoint, by: Actor) -> None:
-    """Have a worker make a version of the registry from a checkpoint of a job that is over.
-
-    Raises CheckpointNotUsable.
-    """
-    with transaction.atomic():
-        locked = _locked(job)
-        if checkpoint.job_id != locked.pk or checkpoint.pruned_at is not None:
-            raise CheckpointNotUsable("The files of this checkpoint are no longer there. Choose another one.")
-        if not locked.is_over:
-            raise CheckpointNotUsable(f"{locked.name} still runs. Stop and keep it, or wait for its end.")
-        audit(
-            by,
-            "fine_tuning_job.register_checkpoint",
-            locked,
-            project=locked.project,
-            after={"step": checkpoint.step, "trial": checkpoint.trial},
-        )
-        enqueue(
-            REGISTER_TASK,
-            queue="default",
-            checkpoint_id=str(checkpoint.pk),
-            by={"kind": by.kind, "id": by.id, "label": by.label},
-        )
 
 
 def _locked(job: FineTuningJob) -> FineTuningJob:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,8 +13,11 @@ from apps.core.api import KeysetPagination, ProjectAPIView
 from apps.core.api_pages import PAGING, paged, paged_answer
 from apps.core.roles import Role
 from apps.training.models import FineTuningJob
+from apps.training.registry.serializers import RegistryWorkSerializer
+from apps.training.running.registering import job_register_checkpoint
 from apps.training.running.services import job_retry, job_stop
 from apps.training.watching.selectors import (
+    checkpoint_get,
     checkpoints_of,
     job_get,
     job_list,
@@ -180,6 +185,24 @@ class JobCheckpointsView(ProjectAPIView):
         """What was saved on the way, in order; the files of some are removed to save room."""
         job = job_get(project=self.project, number=number)
         return paged_answer(self, checkpoints_of(job), CheckpointSerializer, _Pages())
+
+
+class JobCheckpointRegisterView(ProjectAPIView):
+    """`/fine-tuning-jobs/{number}/checkpoints/{checkpoint_id}/register/`"""
+
+    roles = {"POST": Role.EDITOR}
+
+    @extend_schema(
+        operation_id="fine_tuning_checkpoint_register",
+        request=None,
+        responses={202: RegistryWorkSerializer},
+    )
+    def post(self, request: Request, number: int, checkpoint_id: UUID) -> Response:
+        """Make a version of a checkpoint of a job that is over; follow the work in `model-works/`."""
+        job = job_get(project=self.project, number=number)
+        checkpoint = checkpoint_get(job, checkpoint_id)
+        work = job_register_checkpoint(job=job, checkpoint=checkpoint, by=self.actor)
+        return Response(RegistryWorkSerializer(work).data, status=202)
 
 
 class JobTrialsView(ProjectAPIView):

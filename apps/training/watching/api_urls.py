@@ -14,5 +14,10 @@ urlpatterns = [
     path(f"{_JOB}log/", api.JobLogView.as_view(), name="fine-tuning-job-log"),
     path(f"{_JOB}samples/", api.JobSamplesView.as_view(), name="fine-tuning-job-samples"),
     path(f"{_JOB}checkpoints/", api.JobCheckpointsView.as_view(), name="fine-tuning-job-checkpoints"),
+    path(
+        f"{_JOB}checkpoints/<uuid:checkpoint_id>/register/",
+        api.JobCheckpointRegisterView.as_view(),
+        name="fine-tuning-checkpoint-register",
+    ),
     path(f"{_JOB}trials/", api.JobTrialsView.as_view(), name="fine-tuning-job-trials"),
 ]

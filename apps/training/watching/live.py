@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, F, Max
@@ -37,8 +36,6 @@ Status = FineTuningJob.Status
 MOST_READ = 5_000
 #: On the page: those whose files are there before those that were removed; REST has all.
 MOST_CHECKPOINTS = 100
-#: How long after a job's end its measurement may still begin.
-MEASURED_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,8 @@ def is_waiting(job: FineTuningJob, measurement: ModelMeasurement | None) -> bool
         return False
     if not job.is_over:
         return True
-    if measurement is not None:
-        return measurement.status in (ModelMeasurement.Status.PENDING, ModelMeasurement.Status.RUNNING)
-    just_ended = job.finished_at is not None and timezone.now() - job.finished_at < MEASURED_WITHIN
-    return bool(job.version_id and job.evaluation and just_ended)
+    under_way = (ModelMeasurement.Status.PENDING, ModelMeasurement.Status.RUNNING)
+    return measurement is not None and measurement.status in under_way
 
 
 def seen_of(job: FineTuningJob, measurement: ModelMeasurement | None, asked: str = "") -> str:

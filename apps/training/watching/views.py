@@ -18,7 +18,8 @@ from apps.core.roles import Role
 from apps.core.views import ProjectRequest, project_view
 from apps.datasets.streaming import stream_response
 from apps.training.models import FineTuningJob
-from apps.training.running.services import job_register_checkpoint, job_retry, job_stop
+from apps.training.running.registering import job_register_checkpoint
+from apps.training.running.services import job_retry, job_stop
 from apps.training.watching.facts import base_words, device_words
 from apps.training.watching.live import live_job, measurement_of, seen_of
 from apps.training.watching.selectors import AT_WORK, checkpoint_get, job_get, job_list, log_of
@@ -105,9 +106,8 @@ def job_register_page(request: ProjectRequest, number: int, checkpoint_id: UUID)
     """Have a version of the registry made from one checkpoint."""
     job = job_get(project=request.project, number=number)
     checkpoint = checkpoint_get(job, checkpoint_id)
-    job_register_checkpoint(job=job, checkpoint=checkpoint, by=request.actor)
-    messages.success(request, f"The checkpoint of step {checkpoint.step} is being registered.")
-    return redirect("training:job-detail", request.project.slug, number)
+    work = job_register_checkpoint(job=job, checkpoint=checkpoint, by=request.actor)
+    return redirect("training:model-work", request.project.slug, work.pk)
 
 
 def _moved(request: ProjectRequest, number: int, said: str) -> HttpResponse:

@@ -15,7 +15,7 @@ from apps.training.registry.errors import BadWeights
 from apps.training.registry.fitting import fits
 from apps.training.registry.folders import look_into
 from apps.training.registry.safetensors_header import read_tensors
-from apps.training.registry.unpacking import unpack
+from apps.training.registry.unpacking import SPARE_BYTES, unpack
 
 LORA = {
     "peft_type": "LORA",
@@ -90,6 +90,7 @@ def test_the_facts_of_a_model_are_read_from_heads(tmp_path):
     [
         ({"data_offsets": [0, 4]}, b"", "not as many bytes"),
         ({"dtype": "PICKLE"}, b"", "not described"),
+        ({"dtype": []}, b"", "not described"),
         ({"shape": [-8, -8]}, b"", "not described"),
         ({}, b"hidden", "its head speaks of"),
     ],
@@ -179,6 +180,21 @@ def test_an_adapter_must_fit_its_base(tmp_path):
     base = look_into(whole(tmp_path / "base"))
     assert fits(look_into(adapter(tmp_path / "good")), base) == ""
     assert "8×8 in the base, and 16 wide" in fits(look_into(adapter(tmp_path / "bad", width=16)), base)
+    bare = whole(tmp_path / "bare")  # as GPT-2 names its weights, without the part that holds the layers
+    weights(bare / "model.safetensors", {"layers.0.self_attn.q_proj.weight": (8, 8)})
+    assert fits(look_into(tmp_path / "good"), look_into(bare)) == ""
+    weights(bare / "model.safetensors", {"layers.1.self_attn.q_proj.weight": (8, 8)})
+    assert "the base has no model.layers.0" in fits(look_into(tmp_path / "good"), look_into(bare))
+
+
+def test_an_archive_that_the_disk_has_no_room_for_is_not_unpacked(tmp_path, monkeypatch):
+    archive, target = zipped(tmp_path / "upload.zip", {"m/a.json": bytes(4_000_000)}), tmp_path / "folder"
+    target.mkdir()
+    usage = type("Usage", (), {"free": SPARE_BYTES + 3_000_000})
+    monkeypatch.setattr("apps.training.registry.unpacking.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(BadWeights, match="needs 504 MB"):
+        unpack(archive, target)
+    assert not list(target.iterdir())
 
 
 @pytest.mark.parametrize(
