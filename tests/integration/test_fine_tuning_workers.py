@@ -94,6 +94,13 @@ def test_the_sweep_offers_abandoned_jobs_to_a_free_worker_and_says_that_there_is
 def test_a_worker_that_is_told_to_end_hands_its_job_to_the_next_at_once(monkeypatch, stand_ins):
     from celery.worker import state
 
+    renewing = []
+
+    def give_back(job):
+        renewing.extend(thread for thread in threading.enumerate() if thread.name == "training-lease")
+        claiming.give_back(job)
+
+    monkeypatch.setattr(working, "give_back", give_back)
     job = started(fake={"pause": 3})
     work = threading.Thread(target=in_thread, args=("gpu@ending",))
     work.start()
@@ -104,6 +111,7 @@ def test_a_worker_that_is_told_to_end_hands_its_job_to_the_next_at_once(monkeypa
     monkeypatch.undo()
     job.refresh_from_db()
     assert job.status == Status.RUNNING
+    assert renewing == []  # nobody takes the lease again that is given back
     assert stand_ins == [services.TRAIN_TASK]
     claimed = claiming.claim_next("gpu@next")
     assert claimed == job

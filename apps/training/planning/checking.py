@@ -23,13 +23,14 @@ from apps.core.roles import Role
 from apps.training.models import FineTuningJob
 from apps.training.planning.base_tokens import tokens_of_base
 from apps.training.planning.chat_tokens import TemplateRefused, Tokens
-from apps.training.planning.gathered import TRAIN, VALIDATION, Gathered
+from apps.training.planning.gathered import Gathered
 from apps.training.planning.judging import blocking, problems_of
 from apps.training.planning.leaking import Trained, inputs_trained_on, leaks_of
 from apps.training.planning.plans import SAMPLES_CHOSEN
 from apps.training.planning.shown import Measured, Side, measured, sides_of, spans_of
 from apps.training.running.datafiles import TrainRow, rows_of
 from apps.training.running.services import job_start
+from apps.training.splits import TRAIN, VALIDATION
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=10)

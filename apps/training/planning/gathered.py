@@ -14,8 +14,8 @@ from typing import Any
 
 from apps.feedback.training_sets.conversations import normalised, prompt_hash, question_hash
 from apps.training.planning.shown import Measured
+from apps.training.splits import TRAIN, VALIDATION
 
-TRAIN, VALIDATION = "train", "validation"
 QUANTILES = 101
 _GOOD, _BAD = 1, 2
 

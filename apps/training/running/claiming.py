@@ -117,6 +117,10 @@ class Keeper:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Renew no more: a lease that is given back would be taken again."""
         self._end.set()
         self._thread.join()
 

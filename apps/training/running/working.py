@@ -28,7 +28,7 @@ from apps.training.running.claiming import (
     losses,
     waiting_jobs,
 )
-from apps.training.running.datafiles import TRAIN, DataFiles, write_rows
+from apps.training.running.datafiles import DataFiles, write_rows
 from apps.training.running.disk import disk_check, disk_full
 from apps.training.running.environment import environment_record
 from apps.training.running.errors import CheckpointNotUsable, JobFailure, LeaseLost
@@ -47,6 +47,7 @@ from apps.training.running.supervising import (
 from apps.training.running.sweeps import least_of, objective_of, sweep_of
 from apps.training.running.trials import sweep_run
 from apps.training.running.workers import free_heartbeats, may_train
+from apps.training.splits import TRAIN
 from apps.training.trainer.keeping import checkpoint_folder
 from apps.training.trainer.spec import TrainerSpec
 
@@ -121,6 +122,7 @@ class Work:
     def _leave(self, end: Exception) -> None:
         if isinstance(end, HandedOver):
             self.recorder.say(f"{self.worker} ends; the next worker goes on.")
+            self.keeper.end()
             give_back(self.job)
         else:
             job_give_up(self.job, keep_asked=self.keeper.asked == "keep")
