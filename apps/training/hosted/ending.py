@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.core.authors import actor_of
 from apps.training.hosted.api import Json
 from apps.training.hosted.registering import environment_of, hosted_version_register
 from apps.training.measuring.services import measurement_start
 from apps.training.models import FineTuningJob
 from apps.training.running.claiming import fenced
 from apps.training.running.errors import JobFailure, LeaseLost
-from apps.training.running.finishing import author_of, job_end, tell
+from apps.training.running.finishing import job_end, tell
 
 Status = FineTuningJob.Status
 
@@ -19,7 +20,7 @@ def completed(job: FineTuningJob) -> None:
     """Register what the provider made, and have it measured where the job has a plan for that."""
     provider = job.provider
     assert provider is not None  # a hosted job has one before it starts
-    by = author_of(job)
+    by = actor_of(job)
     with fenced(job):
         model, kept = str(job.hosted["model"]), bool(job.hosted.get("kept"))
         version = hosted_version_register(job=job, provider=provider, model=model, by=by)

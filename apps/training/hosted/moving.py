@@ -31,8 +31,8 @@ from apps.training.hosted.holding import claim, look_again
 from apps.training.hosted.openai_files import OpenAIFile, write_openai_files
 from apps.training.models import FineTuningJob
 from apps.training.running.claiming import Keeper, fenced, hold
-from apps.training.running.datafiles import TRAIN, VALIDATION
 from apps.training.running.errors import JobFailure, LeaseLost
+from apps.training.splits import TRAIN, VALIDATION
 
 log = logging.getLogger(__name__)
 

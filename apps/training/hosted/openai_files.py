@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.training.models import FineTuningJob
-from apps.training.running.datafiles import TRAIN, VALIDATION, write_rows
+from apps.training.running.datafiles import write_rows
 from apps.training.running.errors import JobFailure
+from apps.training.splits import TRAIN, VALIDATION
 
 #: Fewer are refused by OpenAI, after the upload.
 LEAST_ROWS = 10

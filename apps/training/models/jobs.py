@@ -198,7 +198,8 @@ class TrainingWorker(models.Model):
 
     #: As in WorkerHeartbeat.
     name = models.CharField(primary_key=True, max_length=254)
-    #: {"kind": "cpu" | "cuda" | "mps", "name": …, "memory_bytes": …, "bf16": …, "four_bit": …}
+    #: {"kind": "cpu" | "cuda" | "mps", "name": …, "memory_bytes": …, "bf16": …, "four_bit": …,
+    #:  "disk_copies": 2 where the file store lies on the trainer's disk, else 1}
     device = models.JSONField(default=dict)
     cores = models.PositiveIntegerField(default=1)
     memory_bytes = models.PositiveBigIntegerField(default=0)

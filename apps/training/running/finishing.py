@@ -8,7 +8,7 @@ from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from apps.core.actor import Actor
+from apps.core.authors import actor_of
 from apps.core.models import User
 from apps.core.notifications import notify
 from apps.training.measuring.services import measurement_start
@@ -33,7 +33,7 @@ def job_register(job: FineTuningJob, trained: Trained, keeper: Keeper) -> ModelV
     that is lost in between leaves a job that the next one ends: the same weights of the same job are one
     version.
     """
-    by = author_of(job)
+    by = actor_of(job)
     with fenced(job):
         if FineTuningJob.objects.filter(pk=job.pk, stop_requested="cancel").exists():
             raise Cancelled
@@ -133,10 +133,3 @@ def tell(job: FineTuningJob, title: str, *, text: str = "", tone: str = "neutral
             url=url,
             tone=tone,
         )
-
-
-def author_of(job: FineTuningJob) -> Actor:
-    """Whoever made the job: what comes of it is theirs."""
-    kinds = {"user": "user", "api_key": "api_key"}
-    kind: Any = kinds.get(job.author_kind, "system")
-    return Actor(kind=kind, id=job.author_id, label=job.author_label)
