@@ -79,8 +79,8 @@ def test_a_person_waits_for_the_batch_at_work_alone(
 ) -> None:
     runs = [start(prompt, questions, f"Run {number}") for number in range(3)]
     wait_until(lambda: all(map(answered, runs)), seconds=LONG, what="A batch of each run")
-    asked = timezone.now()
     test = connection_test_start(project=project, by=BY, provider=local)
+    tested = timezone.now()  # its message is sent: what begins from here on has seen it waiting
     trial = trial_start(
         project=project,
         kind="embedding_similarity",
@@ -88,6 +88,7 @@ def test_a_person_waits_for_the_batch_at_work_alone(
         item=ScoringInput(inputs={}, output="The ferry left at nine.", reference="The boat sailed at nine."),
     )
     assert isinstance(trial, PendingTrial)
+    tried = timezone.now()
     scored: list[Any] = []
 
     def is_scored() -> bool:
@@ -100,8 +101,8 @@ def test_a_person_waits_for_the_batch_at_work_alone(
     assert scored[0].values, scored[0].reason
     assert test.finished_at is not None
     # Runs were at work before and are after: nothing but the batch in the model came first.
-    assert batches_begun(asked, test.finished_at) == 0
-    assert batches_begun(asked, seen) == 0
+    assert batches_begun(tested, test.finished_at) == 0
+    assert batches_begun(tried, seen) == 0
     wait_until(lambda: batches_begun(seen, timezone.now()) > 0, seconds=LONG, what="The next batch")
 
 

@@ -202,8 +202,8 @@ def test_a_web_server_that_was_left_running_does_not_keep_its_port_from_the_next
     assert stack.readiness() == {"status": "ready", "missing": []}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_in_time_and_leaves_no_process_and_no_socket(stack, number):
+def stopped(stack: Stack, number: signal.Signals) -> None:
+    """It stops in time, and leaves no process and no socket."""
     records = read_records(stack.paths.run)
     assert {"web", "beat", "postgres", "valkey", "supervisor"} <= {record.name for record in records}
     assert stack.stop(number) == 0
@@ -211,20 +211,21 @@ def test_it_stops_in_time_and_leaves_no_process_and_no_socket(stack, number):
     assert not stack.paths.sockets.exists()
     took = float(stack.said().rsplit("Stopped in ", 1)[1].split(" s")[0])
     assert took < 10
-    stack.start()
 
 
-def test_a_data_folder_that_was_removed_does_not_stop_the_next_start_there(stack):
+def test_it_stops_in_time_and_a_data_folder_that_was_removed_does_not_stop_the_next_start_there(stack):
     """As root its database stays behind elsewhere; the new folder gets an id and a database of its own."""
-    assert stack.stop(signal.SIGINT) == 0
+    stopped(stack, signal.SIGINT)
     kept = stack.paths.data.with_name("removed")
     stack.paths.data.rename(kept)
     try:
         stack.start()
         assert stack.readiness() == {"status": "ready", "missing": []}
         assert "First admin:" in stack.said()
+        stopped(stack, signal.SIGTERM)
     finally:
-        stack.stop(signal.SIGINT)
+        if stack.process.poll() is None:
+            stack.stop(signal.SIGTERM)
         take_away(stack.paths)
         shutil.rmtree(stack.paths.data)
         kept.rename(stack.paths.data)
