@@ -13,6 +13,7 @@ sum = $(shell cat $(1) 2>/dev/null | cksum | cut -d ' ' -f 1)
 STAMPS := .venv/stamps
 RUNTIME := $(STAMPS)/runtime-$(call sum,requirements.txt requirements-nodeps.txt)
 DEV := $(STAMPS)/dev-$(call sum,requirements.txt requirements-dev.txt)
+COMPILED := $(STAMPS)/compiled-$(call sum,requirements.txt requirements-nodeps.txt requirements-dev.txt)
 PACKAGES := node_modules/.stamp-$(call sum,package-lock.json)
 FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
@@ -56,7 +57,7 @@ restore: $(RUNTIME)
 test: test-setup
 	@$(PY) -m tests.run $(ARGS)
 
-test-setup: setup $(DEV)
+test-setup: setup $(DEV) $(COMPILED)
 
 bench: test-setup
 	@$(PY) -m tests.benchmarks.run $(ARGS)
@@ -102,6 +103,11 @@ $(RUNTIME): | $(STAMPS)
 	@$(PIP) -r requirements.txt
 	@$(PIP) --no-deps -r requirements-nodeps.txt
 	@rm -f $(STAMPS)/runtime-* && touch $@
+
+$(COMPILED): | $(DEV) $(STATIC)
+	@echo "Compiling what the tests import"
+	@$(PY) -m tests.compiling
+	@rm -f $(STAMPS)/compiled-* && touch $@
 
 $(DEV): | $(RUNTIME)
 	@echo "Installing what tests and checks need"
