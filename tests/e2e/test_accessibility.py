@@ -125,10 +125,10 @@ STILL = """() => {
 }"""
 #: What depends on the theme; all else is the same in both.
 COLOURS = ("color-contrast", "link-in-text-block")
-FIND = """async (only) => {
+FIND = """async ({within, only}) => {
   const options = {resultTypes: ["violations"]};
   if (only) options.runOnly = {type: "rule", values: only};
-  const found = await axe.run(document, options);
+  const found = await axe.run(within === "html" ? document : document.querySelector(within), options);
   return found.violations.flatMap((rule) => rule.nodes.map(
     (node) => [rule.id, rule.help, node.html.slice(0, 160), ...node.any.map((one) => one.message)].join(": ")
   ));
@@ -227,17 +227,20 @@ def path_of(address: Address, world: World) -> str:
     )
 
 
-def problems(page: Page, name: str) -> list[str]:
-    """What axe says in both themes and at both widths, and what is wider than a phone."""
+def problems(page: Page, name: str, within: str = "html") -> list[str]:
+    """What axe says in both themes and at both widths, and what is wider than a phone.
+
+    `within` names a part of a page of which the rest was looked at before.
+    """
     page.evaluate(AXE)
     page.evaluate(STILL)
     found: list[str] = []
     for width, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
         for theme in THEMES:
-            only = None if theme == "light" else list(COLOURS)
+            asked = {"within": within, "only": None if theme == "light" else list(COLOURS)}
             page.evaluate("theme => document.documentElement.setAttribute('data-bs-theme', theme)", theme)
-            found += [f"{name}, {theme}, {width}: {problem}" for problem in page.evaluate(FIND, only)]
+            found += [f"{name}, {theme}, {width}: {problem}" for problem in page.evaluate(FIND, asked)]
     if wide := page.evaluate(OVERFLOWS):
         found.append(f"{name}, phone: {wide}")
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
