@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.loopback_fine_tuning",
     "tests.loopback_webhook",
     "tests.loopback_s3",
+    "tests.planned_jobs",
     "tests.supervised_jobs",
 ]
 
