@@ -8,7 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: The shell without a window first: it draws the same with two thirds of the work.
+ON_PATH = (
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 
 
 def browser_on_path() -> str | None:
@@ -32,10 +40,11 @@ def find_or_install_browser() -> str:
         print("Playwright's cannot be used here: installing Debian's chromium", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        subprocess.run(install, check=False, env=environment)
-        if found := browser_on_path():
-            return found
+        for package in ("chromium-headless-shell", "chromium"):
+            install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+            subprocess.run(install, check=False, env=environment)
+            if found := browser_on_path():
+                return found
     sys.exit("The tests need a browser: install chromium, or name one with LLMOPS_TEST_BROWSER=/path/to/it.")
 
 

@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if arguments:
         return _ends([_pytest(arguments)])
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="llmops-tests-") as shared:
+        os.environ["LLMOPS_TESTS_SHARED"] = shared  # what one of the two has made, the other need not
         browser = _pytest([*_BROWSERS, "tests/e2e"], output=said)
         ignored = ("--ignore=tests/e2e", "--ignore=tests/benchmarks")
         status = _ends([_pytest([*_OTHERS, *ignored, "tests"]), browser])

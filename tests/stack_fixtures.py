@@ -70,9 +70,10 @@ def _share_servers(number: int) -> None:
     data = folder / f"data-{number}"
     data.mkdir(mode=0o700, exist_ok=True)
     # The embedded model is converted once for all, not by each.
-    (folder / "models").mkdir(mode=0o700, exist_ok=True)
+    models = Path(os.environ.get("LLMOPS_TESTS_SHARED", folder)) / "models"
+    models.mkdir(mode=0o700, exist_ok=True)
     if not (data / "models").exists():
-        (data / "models").symlink_to(folder / "models")
+        (data / "models").symlink_to(models)
     os.environ["LLMOPS_DATA_DIR"] = str(data)
     ours = os.environ.get("LLMOPS_TESTS_BROKER")
     if ours:

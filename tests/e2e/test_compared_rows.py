@@ -135,6 +135,7 @@ def test_filters_and_pages_change_the_address_and_back_returns(
     expect(page).to_have_url(re.compile(r"q=q9"))
     expect(rows).to_have_count(5)
     page.go_back()
+    expect(rows).not_to_have_count(5)  # the page is there again, and on its way nowhere
     expect(rows.first).to_contain_text("Better")
     page.goto(address(comparison))
     page.keyboard.press("]")

@@ -125,7 +125,8 @@ def test_the_newest_choice_wins_over_a_late_answer(
 
     held: list[Route] = []
     page.route(f"**/runs/new/?*dataset={small}*", lambda route: held.append(route))
-    page.get_by_label("Prompt version", exact=True).dispatch_event("change")
+    with page.expect_request(f"**/runs/new/?*dataset={small}*"):
+        page.get_by_label("Prompt version", exact=True).dispatch_event("change")
     page.get_by_label("Dataset", exact=True).select_option(large)
     page.get_by_label("At most", exact=True).type("7")
     expect(page.locator(".run-preview-count")).to_contain_text("9 calls")

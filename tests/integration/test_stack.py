@@ -58,7 +58,7 @@ class Stack:
             )
         wait_until(
             lambda: "Ctrl-C stops all of it" in self.said(),
-            seconds=120,
+            seconds=300,
             what="The stack",
             alive=lambda: self.process.poll() is None,
             log=self.console,
