@@ -19,7 +19,7 @@ FRONT_SOURCES := $(sort $(wildcard static/build.mjs static/*/* static/*/*/*))
 BUNDLE := static/dist/.stamp-$(call sum,package-lock.json $(filter-out static/dist/%,$(FRONT_SOURCES)))
 STATIC := staticfiles/.stamp-$(notdir $(RUNTIME))-$(notdir $(BUNDLE))
 
-.PHONY: help up demo demo-finetune test test-setup check check-types check-others bench faults backup restore setup clean
+.PHONY: help up demo demo-finetune test test-setup test-browser check check-types check-others bench faults backup restore setup clean
 .DELETE_ON_ERROR:
 
 help:
@@ -54,10 +54,13 @@ restore: $(RUNTIME)
 	@test -n "$(FILE)" || { echo "Say from where: make restore FILE=backup.tar" >&2; exit 2; }
 	@$(PY) manage.py restore "$(FILE)"
 
-test: test-setup
+test: test-setup test-browser
 	@$(PY) -m tests.run $(ARGS)
 
 test-setup: setup $(DEV) $(COMPILED)
+
+test-browser: $(DEV)
+	@$(PY) -m tests.browser
 
 bench: test-setup
 	@$(PY) -m tests.benchmarks.run $(ARGS)

@@ -1,4 +1,7 @@
-"""Which browser the end-to-end tests drive: LLMOPS_TEST_BROWSER, one on the PATH, or one installed now."""
+"""Which browser the end-to-end tests drive: LLMOPS_TEST_BROWSER, one on the PATH, or one installed now.
+
+`python -m tests.browser` sees to it that there is one.
+"""
 
 from __future__ import annotations
 
@@ -60,3 +63,7 @@ def _starts(path: str) -> bool:
     """A browser without its system libraries is there, but does not start."""
     asked = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=60)
     return asked.returncode == 0
+
+
+if __name__ == "__main__":
+    find_or_install_browser()

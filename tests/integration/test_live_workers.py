@@ -24,6 +24,13 @@ def test_every_queue_has_a_heartbeat_and_a_killed_worker_is_missed(live_workers)
     assert what_does_not_answer() == []
     pid = live_workers.processes["local"].pid
     live_workers.kill("local")
+    killed = timezone.now()
+    assert what_does_not_answer() == []
+    wait_until(
+        lambda: what_does_not_answer(since=killed) == ["worker:local"],
+        seconds=30,
+        what="The others' next word",
+    )
     WorkerHeartbeat.objects.filter(pid=pid).update(seen_at=timezone.now() - timedelta(minutes=5))
     assert what_does_not_answer() == ["worker:local"]
     assert silent_pids([pid]) == [pid]

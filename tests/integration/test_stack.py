@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,8 @@ class Stack:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=60) as answer:
                 return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return json.load(refusal)
         except OSError:
             return {"status": "no answer"}
 

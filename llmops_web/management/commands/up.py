@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.utils import timezone
 
 from llmops_web.stack import preflight
 from llmops_web.stack.console import say
@@ -55,21 +57,26 @@ class Command(BaseCommand):
         stack.prepare()
         stack.start_servers()
         stack.run_command("migrate", "--no-input", "--verbosity=0", echo_as="migrate")
+        programs_began = timezone.now()
         stack.start_programs()
-        self._wait_ready(stack)
+        self._wait_ready(stack, since=programs_began)
         say("stack", f"Ready in {time.monotonic() - began:.1f} s.")
         for chapter in chapters:
             stack.run_command(*chapter, echo_as="demo")
         for line in announcement(stack.shape):
             say("stack", line)
 
-    def _wait_ready(self, stack: RunningStack) -> None:
-        """As /readyz sees it. Raises NotReadyInTime, which names what does not answer."""
+    def _wait_ready(self, stack: RunningStack, *, since: datetime) -> None:
+        """As /readyz sees it, by workers heard since then.
+
+        Raises NotReadyInTime, which names what does not answer.
+        """
         missing = ["web"]
 
         def ready() -> bool:
             stack.require_all_up()
-            missing[:] = what_does_not_answer() if web_answers(settings.HOST, settings.PORT) else ["web"]
+            answers = web_answers(settings.HOST, settings.PORT)
+            missing[:] = what_does_not_answer(since=since) if answers else ["web"]
             return not missing
 
         try:
