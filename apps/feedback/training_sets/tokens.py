@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from apps.feedback.training_sets.recipe import EMBEDDED
+from apps.providers.chat_template.rendering import ChatTemplate
 from apps.providers.local_model.folder import LocalModelUnavailable, is_installed, is_prepared, model_folder
 
 log = logging.getLogger(__name__)
@@ -53,20 +53,14 @@ class FolderTokenizer:
     exact: bool = True
 
     def __post_init__(self) -> None:
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
         from tokenizers import Tokenizer
 
         self._tokenizer: Any = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
-        self._marks = _special_tokens(self.folder)
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        self._template = environment.from_string(_chat_template(self.folder))
+        self._template = ChatTemplate.of_folder(self.folder)
 
     def count(self, conversations: Sequence[Conversation]) -> list[int]:
-        texts = [
-            self._template.render(messages=list(conversation), add_generation_prompt=False, **self._marks)
-            for conversation in conversations
-        ]
+        texts = [self._template.render(conversation) for conversation in conversations]
         return [len(encoded.ids) for encoded in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
@@ -93,20 +87,3 @@ def _prepare() -> None:
         capture_output=True,
         timeout=_PREPARING_S,
     )
-
-
-def _chat_template(folder: Path) -> str:
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    return str(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["chat_template"])
-
-
-def _special_tokens(folder: Path) -> dict[str, str]:
-    """The tokens that templates name: bos_token, eos_token, …"""
-    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    return {
-        name: value if isinstance(value, str) else str(value.get("content", ""))
-        for name, value in config.items()
-        if name.endswith("_token") and value
-    }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.providers.chat_template.rendering import ChatTemplate
 from apps.providers.local_model.batching import BatchLimits, batches
 from apps.providers.local_model.folder import CONTEXT_WINDOW
 
@@ -69,7 +70,7 @@ def likelihoods(
 def _row(tokenizer: Any, index: int, text: Text) -> _Row:
     if text.messages:
         chat = [{"role": each["role"], "content": each.get("content") or ""} for each in text.messages]
-        shown = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        shown = ChatTemplate.of_tokenizer(tokenizer).render(chat, asks=True)
         given: list[int] = tokenizer(shown, add_special_tokens=False)["input_ids"]
     else:
         given = [tokenizer.bos_token_id]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apps.providers.chat_template.rendering import ChatTemplate, TemplateRefused
 from apps.providers.local_model.sampling import Row
 from apps.providers.protocol import CompletionRequest, ErrorKind, Message, ProviderError
 
@@ -21,6 +22,7 @@ class RequestReader:
 
     def __init__(self, tokenizer: Any, *, context_window: int) -> None:
         self._tokenizer = tokenizer
+        self._template = ChatTemplate.of_tokenizer(tokenizer)
         self._window = context_window
         #: In bytes, or more: some vocabularies write a byte as one character, others characters as they are.
         self._longest_token = max(len(token.encode()) for token in tokenizer.get_vocab())
@@ -53,8 +55,8 @@ class RequestReader:
         if at_least > self._window:  # so long that even counting its tokens would cost
             raise self._too_long(request.model, f"more than {at_least} tokens", 0)
         try:
-            text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        except Exception as error:  # some take no system message; and a template may go wrong in any way
+            text = self._template.render(chat, asks=True)
+        except TemplateRefused as error:  # some take no system message
             raise _refused(f"The chat template of {request.model} refuses these messages: {error}") from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from jinja2 import TemplateError
 
 from apps.feedback.training_sets.recipe import EMBEDDED
 from apps.feedback.training_sets.tokens import counter_for
@@ -22,7 +21,7 @@ from apps.training.planning.chat_tokens import ChatTokenizer, EstimatedTokens, T
 log = logging.getLogger(__name__)
 _FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 #: What the files of a folder may be like; the trainer says of the base what is wrong with them.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, TemplateError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 def tokens_of_base(job: FineTuningJob) -> Tokens:

@@ -20,9 +20,10 @@ from django.utils import timezone
 from apps.core.actor import Actor
 from apps.core.errors import ProductError
 from apps.core.roles import Role
+from apps.providers.chat_template.rendering import TemplateRefused
 from apps.training.models import FineTuningJob
 from apps.training.planning.base_tokens import tokens_of_base
-from apps.training.planning.chat_tokens import TemplateRefused, Tokens
+from apps.training.planning.chat_tokens import Tokens
 from apps.training.planning.gathered import Gathered
 from apps.training.planning.judging import blocking, problems_of
 from apps.training.planning.leaking import Trained, inputs_trained_on, leaks_of

@@ -1,4 +1,4 @@
-"""Chat templates as transformers renders them, without transformers."""
+"""Which chat template of a folder counts, and what is done where none can be read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from jinja2 import TemplateError
 
+from apps.providers.chat_template.rendering import TemplateUnreadable
 from apps.training.models import FineTuningJob
 from apps.training.planning.base_tokens import tokens_of_base
 from apps.training.planning.chat_tokens import ChatTokenizer, EstimatedTokens
@@ -17,24 +17,6 @@ MESSAGES = [
     {"role": "user", "content": "What is <2> + 2?"},
     {"role": "assistant", "content": "It is 4."},
 ]
-#: What templates of well-known models ask of the environment.
-TEMPLATE = """\
-{%- if tools is not none %}{{ tools | tojson(indent=2) }}{% endif %}
-{%- if documents %}{{ documents }}{% endif %}
-{%- for message in messages %}
-    {%- if message.role == 'assistant' %}
-<|im_start|>assistant
-{% generation %}{{ message.content }}<|im_end|>
-{% endgeneration %}
-    {%- else %}
-<|im_start|>{{ message.role }}
-{{ message | tojson(ensure_ascii=True, separators=(',', ':'), sort_keys=True) }}<|im_end|>
-    {%- endif %}
-    {%- if loop.index > 4 %}{% break %}{% endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}<|im_start|>assistant
-{% endif %}
-"""
 
 
 @pytest.fixture
@@ -50,18 +32,6 @@ def of_config(folder: Path, chat_template: object) -> ChatTokenizer:
     return ChatTokenizer(folder, "tiny")
 
 
-def test_templates_that_mark_what_the_model_says_are_rendered_as_by_transformers(folder: Path) -> None:
-    from transformers import AutoTokenizer
-
-    (folder / "chat_template.jinja").write_text(TEMPLATE)
-    theirs = AutoTokenizer.from_pretrained(folder)
-    ours = ChatTokenizer(folder, "tiny")
-    for messages, asks in ((MESSAGES, False), (MESSAGES[:1], True)):
-        text = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=asks)
-        assert ours.render(messages, asks=asks) == text
-        assert '"content":"What is <2> + 2?"' in text
-
-
 def test_of_several_templates_the_default_is_taken(folder: Path) -> None:
     several = [{"name": "tools", "template": "tools"}, {"name": "default", "template": "the default"}]
     assert of_config(folder, several).render(MESSAGES) == "the default"
@@ -70,8 +40,8 @@ def test_of_several_templates_the_default_is_taken(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("chat_template", "error"),
     [
-        ("{% unknown %}", TemplateError),
-        ("{% for %}", TemplateError),
+        ("{% unknown %}", TemplateUnreadable),
+        ("{% for %}", TemplateUnreadable),
         ([{"name": "tools", "template": "tools"}], KeyError),
         (["tools"], TypeError),
     ],
