@@ -49,7 +49,7 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def labelling(project: Project, live_server: Any, open_page: OpenPage) -> Iterator[Open]:
+def labelling(project: Project, live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Open]:
     """labelling(queue, user): the page, with its first item; `context=` opens another tab of that browser."""
 
     def opened(
@@ -64,6 +64,7 @@ def labelling(project: Project, live_server: Any, open_page: OpenPage) -> Iterat
     contexts: set[BrowserContext] = set()
     yield opened
     # A page that is left sends a word; nothing may come while the database is emptied.
+    watch.expect("ERR_INTERNET_DISCONNECTED")
     for context in contexts:
         for page in context.pages:
             page.wait_for_load_state("networkidle")

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from llmops_web.stack.folder import claim_data_folder
 from llmops_web.stack.paths import StackPaths
+from llmops_web.stack.postgres import EmbeddedPostgres
 from llmops_web.stack.processes import read_records, wait_gone
 from llmops_web.stack.waiting import wait_until
 from tests.free_port import free_port
-from tests.stack_remains import remains, take_away
+from tests.stack_remains import database_outside, remains, take_away
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack")]
@@ -112,8 +114,24 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stack(home: Path) -> Iterator[Stack]:
-    """Started once for all tests of this file; each leaves it running."""
+def removed(home: Path) -> Iterator[Path | None]:
+    """The database of a stack whose data folder somebody removed; None where it was in the folder itself."""
+    paths = StackPaths(home / "data")
+    marker = claim_data_folder(paths)
+    EmbeddedPostgres.of_stack(paths, folder_id=marker["id"]).prepare()
+    database = database_outside(paths)
+    left = database if database and database.exists() else None
+    shutil.rmtree(paths.data)
+    try:
+        yield left
+    finally:
+        if left:
+            shutil.rmtree(left)
+
+
+@pytest.fixture(scope="module")
+def stack(home: Path, removed: Path | None) -> Iterator[Stack]:
+    """Started once for all tests of this file; each but the last leaves it running."""
     running = Stack(home / "data", home / "console.txt")
     try:
         running.start()
@@ -128,6 +146,13 @@ def test_a_first_start_answers_and_offers_the_first_admin_link(stack):
     assert f"http://127.0.0.1:{stack.port}/" in stack.said()
     assert "First admin:" in stack.said()
     assert stack.paths.data.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_a_data_folder_was_removed_the_next_start_has_a_database_of_its_own(stack, removed):
+    """As root the removed folder's database is still there, elsewhere, under the id that the folder had."""
+    assert "First start: making the database." in stack.said()
+    database = database_outside(stack.paths)
+    assert removed is None or (removed.exists() and database.exists() and database != removed)
 
 
 def test_nothing_but_the_web_listens_on_the_network(stack):
@@ -216,22 +241,11 @@ def stopped(stack: Stack, number: signal.Signals) -> None:
     assert took < 10
 
 
-def test_it_stops_in_time(stack):
-    stopped(stack, signal.SIGINT)
-    stack.start()
-
-
-def test_a_data_folder_that_was_removed_does_not_stop_the_next_start_there(stack):
-    """As root its database stays behind elsewhere; the new folder gets an id and a database of its own."""
+def test_it_stops_in_time_when_it_is_asked_to(stack):
     stopped(stack, signal.SIGTERM)
-    kept = stack.paths.data.with_name("removed")
-    stack.paths.data.rename(kept)
-    try:
-        stack.start()
-        assert stack.readiness() == {"status": "ready", "missing": []}
-        assert "First admin:" in stack.said()
-    finally:
-        stack.stop(signal.SIGINT)
-        take_away(stack.paths)
-        shutil.rmtree(stack.paths.data)
-        kept.rename(stack.paths.data)
+    stack.start()
+    assert stack.readiness() == {"status": "ready", "missing": []}
+
+
+def test_ctrl_c_stops_it_in_time(stack):
+    stopped(stack, signal.SIGINT)
