@@ -15,9 +15,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.local_model import prompts
+
+if TYPE_CHECKING:
+    from apps.providers.local_model.served import Weights
 
 #: Share of a layer's own size that an adapter adds: enough to change the words, and they remain words.
 STRENGTH = 0.02
@@ -29,15 +32,14 @@ def measure(*, rows: int, tokens: int, scratch: Path) -> dict[str, Any]:
 
     from apps.providers.local_model.engine import LocalEngine
     from apps.providers.local_model.residents import Bounds
-    from apps.providers.local_model.served import EMBEDDED_MODEL, EMBEDDED_WEIGHTS, Served, Weights
+    from apps.providers.local_model.served import EMBEDDED_MODEL, EMBEDDED_WEIGHTS, Served
 
     settings.BASE_MODELS_DIR = scratch
     shared = LocalEngine(settings.STACK.models)
     voices = [EMBEDDED_MODEL]
     for seed in (1, 2):
         name = f"adapter-{seed}"
-        fingerprint = _make_adapter(shared, scratch / name, seed)
-        adapter = Weights({"kind": "folder", "name": name, "files": {}}, fingerprint)
+        adapter = _make_adapter(shared, scratch / name, seed)
         voices.append(Served(name, EMBEDDED_WEIGHTS, adapter))
     texts = prompts(rows)
     queue = [(of, text) for text in texts for of in voices]
@@ -70,11 +72,12 @@ def measure(*, rows: int, tokens: int, scratch: Path) -> dict[str, Any]:
     }
 
 
-def _make_adapter(engine: Any, folder: Path, seed: int) -> str:
-    """A random LoRA adapter of rank 8 on the attention of the embedded model; its fingerprint."""
+def _make_adapter(engine: Any, folder: Path, seed: int) -> Weights:
+    """A random LoRA adapter of rank 8 on the attention of the embedded model, as the registry names it."""
     import torch
     from safetensors.torch import save_file
 
+    from apps.providers.local_model.served import Weights
     from apps.providers.local_model.weights import file_hash, fingerprint_of
 
     model, _ = engine.in_memory()
@@ -90,7 +93,9 @@ def _make_adapter(engine: Any, folder: Path, seed: int) -> str:
     save_file(weights, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    return fingerprint_of({path.name: file_hash(path) for path in folder.iterdir()})
+    files = {path.name: {"sha256": file_hash(path), "size": path.stat().st_size} for path in folder.iterdir()}
+    fingerprint = fingerprint_of({path: str(file["sha256"]) for path, file in files.items()})
+    return Weights({"kind": "folder", "name": folder.name, "files": files}, fingerprint)
 
 
 def _answers(engine: Any, queue: list[tuple[Any, str]], tokens: int) -> list[str]:
