@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: The shell without a window first: it draws the same with two thirds of the work.
+#: The shell without a window first: it draws the same with a good deal less work.
 ON_PATH = (
     "chromium-headless-shell",
     "chrome-headless-shell",

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from apps.core.models import Project
 from apps.core.roles import Role
@@ -144,6 +144,27 @@ def test_filters_and_pages_change_the_address_and_back_returns(
     page.reload()
     expect(rows.first).to_contain_text(first.splitlines()[0])
     expect(page.get_by_role("link", name="Add the example")).to_have_count(0)
+
+
+def test_a_filter_chosen_while_the_rows_renew_themselves_is_not_lost(
+    comparison: Comparison, live_server: Any, open_page: OpenPage
+) -> None:
+    page = open_page(live_server.url, user=make_member(comparison.project, Role.VIEWER))
+    page.goto(address(comparison))
+    rows = page.locator(".compared-rows tbody tr")
+    all_of_them = rows.count()
+    held: list[Route] = []
+    page.route("**/rows/?*show=better*", lambda route: held.append(route))
+    filters = page.get_by_role("navigation", name="Filter examples")
+    with page.expect_request("**/rows/?*show=better*"):
+        filters.get_by_role("link", name="Better").click()
+    with page.expect_response("**/rows/") as renewed:
+        page.locator("#comparison-rows").dispatch_event("run-settled")
+    renewed.value.finished()
+    expect(rows).to_have_count(all_of_them)
+    held[0].continue_()
+    expect(filters.get_by_role("link", name="Better")).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile(r"show=better"))
 
 
 def test_drawer_and_dialogue_can_be_used_by_everybody(
