@@ -58,6 +58,8 @@ class RequestReader:
             text = self._template.render(chat, asks=True)
         except TemplateRefused as error:  # some take no system message
             raise _refused(f"The chat template of {request.model} refuses these messages: {error}") from error
+        except OSError as error:  # the machine has no room for one more process just now
+            raise ProviderError(str(error), kind=ErrorKind.CONNECTION) from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 

@@ -10,6 +10,8 @@ import pytest
 
 from apps.providers.chat_template import rendering
 from apps.providers.chat_template.rendering import ChatTemplate, TemplateRefused, TemplateUnreadable
+from apps.providers.local_model.requests import RequestReader
+from apps.providers.protocol import CompletionRequest, ErrorKind, Message, Parameters, ProviderError
 from tests.factories.tiny_model import tiny_model_folder
 
 ASKED = [{"role": "user", "content": "What is <2> + 2?"}]
@@ -126,9 +128,22 @@ def test_an_endless_template_is_stopped_and_the_next_one_is_rendered(monkeypatch
     ],
 )
 def test_what_grows_past_the_memory_for_it_is_refused(template: str) -> None:
-    with pytest.raises(TemplateRefused, match=r"memory|ended|more than|fails"):
+    with pytest.raises(TemplateRefused, match=r"too much memory|more than 16,000,000 characters"):
         plain(template).render(ASKED)
     assert plain("{{ messages | length }}").render(MESSAGES) == "2"
+
+
+def test_where_no_process_begins_the_request_is_worth_another_try(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoTokenizer
+
+    reader = RequestReader(AutoTokenizer.from_pretrained(folder), context_window=64)
+    monkeypatch.setattr(rendering, "_PROGRAM", tmp_path / "none.py")
+    monkeypatch.setattr(rendering, "_process", rendering._Process())
+    with pytest.raises(ProviderError, match="ended at once") as raised:
+        reader.row(0, CompletionRequest("tiny", (Message("user", "Hello"),), Parameters("tiny")))
+    assert raised.value.kind is ErrorKind.CONNECTION
 
 
 def test_its_process_knows_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
